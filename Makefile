@@ -1,0 +1,57 @@
+# Everything needs only Go, git and make. The tools are "tool" lines of
+# go.mod, so the Go command fetches them itself.
+
+GO        ?= go
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# The race detector needs cgo, which needs a C compiler.
+RACE := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/assetsync
+	$(GO) build -trimpath -o bin/assetsync ./cmd/assetsync
+
+.PHONY: build-all
+build-all: ## bin/assetsync-OS-ARCH for Linux, macOS, Windows on amd64, arm64
+	@set -e; for p in $(PLATFORMS); do \
+	  os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os = windows ] && ext=.exe; \
+	  echo "build $$p"; \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags='-s -w' -o bin/assetsync-$$os-$$arch$$ext ./cmd/assetsync; \
+	done
+
+.PHONY: test
+test: ## all tests, with the race detector when there is a C compiler
+	@if [ -n "$(RACE)" ]; then echo "race detector: on"; else echo "race detector: off (no C compiler found)"; fi
+	$(if $(RACE),CGO_ENABLED=1) $(GO) tool gotestsum --format pkgname-and-test-fails -- $(RACE) -timeout 15m ./...
+
+.PHONY: check
+check: ## gofmt, vet for three systems, staticcheck, go mod tidy, imports
+	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt wants to change:"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+	$(GO) test -run '^TestImports$$' ./cmd/assetsync
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (default 30s)
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "fuzz $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),30s) $$pkg; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: ## benchmarks of the packages
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: clean
+clean: ## remove what the targets made
+	rm -rf bin dist
