@@ -1,0 +1,208 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	format = "1"
+
+	// lockTimeout is how long Open waits for another process: verbs never
+	// hang.
+	lockTimeout = 2 * time.Second
+)
+
+var (
+	metaBucket      = []byte("meta")
+	targetsBucket   = []byte("targets")
+	assetsBucket    = []byte("assets")
+	endpointsBucket = []byte("endpoints")
+	formatKey       = []byte("format")
+)
+
+// ErrLocked means that another process holds the state.
+var ErrLocked = errors.New("state is in use")
+
+// DB is an open state. The process that opened it holds the lock of the file
+// until Close or its end, however it ends. It is safe for concurrent use.
+type DB struct {
+	bolt  *bbolt.DB
+	owner string // path of the owner note
+}
+
+// Owner says who holds a state, for messages only: the lock itself is the
+// operating system's.
+type Owner struct {
+	PID     int       `json:"pid"`
+	Command string    `json:"command"`
+	Since   time.Time `json:"since"`
+}
+
+func (o Owner) String() string {
+	return fmt.Sprintf("assetsync %s (process %d, since %s)", o.Command, o.PID, o.Since.Format(time.TimeOnly))
+}
+
+// Open opens the state at path for one process, making file and directory
+// (mode 0700) when there are none. It waits 2 seconds for another process;
+// then its error wraps [ErrLocked] and names the holder. The note about the
+// owner lies beside the file.
+func Open(path string, owner Owner) (*DB, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open state: %w", err)
+	}
+	note := path + ".owner"
+	bolt, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("open state %s: %w by %s", path, ErrLocked, readOwner(note))
+	case err != nil:
+		return nil, fmt.Errorf("open state %s: %w", path, err)
+	}
+	db := &DB{bolt, note}
+	if err := db.prepare(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open state %s: %w", path, err), bolt.Close())
+	}
+	if err := db.writeOwner(owner); err != nil {
+		return nil, errors.Join(fmt.Errorf("open state %s: %w", path, err), bolt.Close())
+	}
+	return db, nil
+}
+
+// Close gives the state back.
+func (db *DB) Close() error {
+	// Before the lock goes: a later holder's note must not be removed.
+	err := os.Remove(db.owner)
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	if err := errors.Join(err, db.bolt.Close()); err != nil {
+		return fmt.Errorf("close state: %w", err)
+	}
+	return nil
+}
+
+func (db *DB) writeOwner(owner Owner) error {
+	data, err := json.Marshal(owner)
+	if err != nil {
+		return err
+	}
+	// Not durable on purpose: it describes a process that is alive.
+	return os.WriteFile(db.owner, data, 0o600)
+}
+
+func readOwner(note string) string {
+	data, err := os.ReadFile(note)
+	var owner Owner
+	if err != nil || json.Unmarshal(data, &owner) != nil {
+		return "another process"
+	}
+	return owner.String()
+}
+
+// prepare checks the format and makes the buckets of a new file. An existing
+// file is only read, so that a look never writes.
+func (db *DB) prepare() error {
+	ready := false
+	err := db.bolt.View(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(metaBucket)
+		if meta == nil {
+			return nil
+		}
+		ready = true
+		return checkFormat(meta.Get(formatKey))
+	})
+	if err != nil || ready {
+		return err
+	}
+	return db.bolt.Update(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{metaBucket, targetsBucket, assetsBucket, endpointsBucket} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket(metaBucket).Put(formatKey, []byte(format))
+	})
+}
+
+func checkFormat(got []byte) error {
+	if string(got) != format {
+		return fmt.Errorf("format %q is not known to this version of assetsync (it knows %q): use the newer assetsync, or delete the file to start with an empty base", got, format)
+	}
+	return nil
+}
+
+// Target returns what is known of a target; the zero Target when nothing is.
+func (db *DB) Target(space Space, name string) (t Target, err error) {
+	return t, db.get(targetsBucket, key(space.prefix(), name), &t)
+}
+
+// Asset returns what is known of an asset; the zero Asset when nothing is.
+func (db *DB) Asset(space Space, id string) (a Asset, err error) {
+	return a, db.get(assetsBucket, key(space.prefix(), id), &a)
+}
+
+// Endpoint returns what was learned of an endpoint.
+func (db *DB) Endpoint(space Space) (e Endpoint, err error) {
+	return e, db.get(endpointsBucket, key(space.Endpoint, space.Region), &e)
+}
+
+func (db *DB) get(bucket, k []byte, into any) error {
+	return db.bolt.View(func(tx *bbolt.Tx) error {
+		data := tx.Bucket(bucket).Get(k)
+		if data == nil {
+			return nil
+		}
+		if err := json.Unmarshal(data, into); err != nil {
+			return fmt.Errorf("read state of %q: %w", k, err)
+		}
+		return nil
+	})
+}
+
+// Update runs change and makes all that it put durable at once, or nothing
+// of it when change fails or the process dies.
+func (db *DB) Update(change func(Tx) error) error {
+	if err := db.bolt.Update(func(tx *bbolt.Tx) error { return change(Tx{tx}) }); err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	return nil
+}
+
+// Tx is the writing side of a transaction. It is only valid inside the
+// function that it was given to.
+type Tx struct{ tx *bbolt.Tx }
+
+// PutTarget replaces what is known of a target.
+func (t Tx) PutTarget(space Space, name string, v Target) error {
+	return t.put(targetsBucket, key(space.prefix(), name), v)
+}
+
+// PutAsset replaces what is known of an asset.
+func (t Tx) PutAsset(space Space, id string, v Asset) error {
+	return t.put(assetsBucket, key(space.prefix(), id), v)
+}
+
+// PutEndpoint replaces what was learned of an endpoint.
+func (t Tx) PutEndpoint(space Space, v Endpoint) error {
+	return t.put(endpointsBucket, key(space.Endpoint, space.Region), v)
+}
+
+func (t Tx) put(bucket, k []byte, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return t.tx.Bucket(bucket).Put(k, data)
+}
+
+func (s Space) prefix() string { return s.Endpoint + "\x00" + s.Region + "\x00" + s.AgentSpace }
+
+func key(space, name string) []byte { return []byte(space + "\x00" + name) }

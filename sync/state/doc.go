@@ -1,0 +1,15 @@
+// Package state holds what must survive a crash.
+//
+// # Format 1
+//
+// A state is one bbolt file. Its buckets are
+//
+//	meta       "format" -> "1"
+//	targets    space NUL target name -> Target as JSON
+//	assets     space NUL asset id    -> Asset as JSON
+//	endpoints  endpoint NUL region   -> Endpoint as JSON
+//
+// where space is endpoint NUL region NUL agent space id. A file of another
+// format is refused. Everything that one run learns is written in one
+// transaction, which bbolt makes durable before [DB.Update] returns.
+package state

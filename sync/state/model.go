@@ -1,0 +1,103 @@
+package state
+
+import (
+	"encoding/json"
+	"time"
+
+	"assetsync/manifest"
+)
+
+// Space says which agent space of which remote a record belongs to, so that
+// the base of one environment never meets another.
+type Space struct {
+	Endpoint   string // base URL, or "embedded"
+	Region     string
+	AgentSpace string
+}
+
+// Blob names the content of a file.
+type Blob struct {
+	ID   manifest.ID `json:"id"`
+	Size int64       `json:"size"` // bytes
+}
+
+// Pair is the base of a path: both sides as of the last time they were
+// settled. Either side may be absent; the two ids differ where the service
+// rewrites what it is sent.
+type Pair struct {
+	Local  *Blob `json:"local,omitempty"`
+	Remote *Blob `json:"remote,omitempty"`
+}
+
+// Seen is the content that the remote was found to hold at a path, with what
+// the listing said of the file then. An equal listing may stand in for
+// reading the file again.
+type Seen struct {
+	Blob
+	Version   int32     `json:"version"`
+	UpdatedAt time.Time `json:"updated_at"`
+	ReadAt    time.Time `json:"read_at"` // by the local clock
+}
+
+// Deletion counts the files that one run deleted on one side.
+type Deletion struct {
+	At    time.Time `json:"at"`
+	Files int       `json:"files"`
+	Side  string    `json:"side"` // "remote" or "local"
+}
+
+// Asset is what is known of an asset since it was last settled.
+type Asset struct {
+	Version   int32                      `json:"version"` // as of the base
+	Base      map[manifest.Path]Pair     `json:"base,omitempty"`
+	Metadata  map[string]json.RawMessage `json:"metadata,omitempty"` // base of the owned keys
+	Seen      map[manifest.Path]Seen     `json:"seen,omitempty"`
+	Own       []int32                    `json:"own,omitempty"` // versions that this machine made
+	Deletions []Deletion                 `json:"deletions,omitempty"`
+}
+
+// Target is what is known of a target apart from its asset's content.
+type Target struct {
+	AssetID  string   `json:"asset_id,omitempty"` // the asset that it was created as or found to be
+	Identity string   `json:"identity,omitempty"` // the value that identified the asset
+	Epoch    int      `json:"epoch,omitempty"`    // counts assets that were created and are gone
+	Intents  []Intent `json:"intents,omitempty"`  // oldest first
+}
+
+// Intent is a publishing that was begun. It is durable before the first
+// write is sent and goes once the effect of all of its writes is known, so
+// one that is found belongs to a run that was cut short or to a write in
+// doubt.
+type Intent struct {
+	Nonce    string          `json:"nonce"`    // random, part of every token of the run
+	Observed int32           `json:"observed"` // the version that was planned on; 0: none, the asset is created
+	Started  time.Time       `json:"started"`
+	Until    time.Time       `json:"until"` // a write that has had no effect by then is taken as lost
+	Changes  []PlannedChange `json:"changes,omitempty"`
+	Metadata json.RawMessage `json:"metadata,omitempty"` // the owned keys as sent
+	Tokens   []string        `json:"tokens,omitempty"`
+	Doubt    bool            `json:"doubt,omitempty"` // a write was sent and not answered
+}
+
+// PlannedChange is one path of an intent. A nil New is a deletion.
+type PlannedChange struct {
+	Path manifest.Path `json:"path"`
+	Old  *Blob         `json:"old,omitempty"` // on the remote, as observed
+	New  *Blob         `json:"new,omitempty"` // as sent
+}
+
+// Tri is an answer that may not be known yet.
+type Tri string
+
+// The answers.
+const (
+	Unknown Tri = ""
+	Yes     Tri = "yes"
+	No      Tri = "no"
+)
+
+// Endpoint is what was learned of how a service behaves where its
+// documentation says nothing.
+type Endpoint struct {
+	DeleteRaisesVersion Tri `json:"delete_raises_version,omitempty"`
+}
