@@ -1,0 +1,59 @@
+package remote
+
+import (
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The seconds of the years 1 to 9999: what RFC 3339 can write.
+const (
+	firstSecond = -62135596800
+	lastSecond  = 253402300799
+)
+
+// timestampPattern bounds the work that a hostile number can cause.
+var timestampPattern = regexp.MustCompile(`^-?[0-9]{1,20}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$`)
+
+// decodeTime reads epoch seconds as a decimal, never as a float: what is
+// written is what is read, down to the nanosecond. Finer digits are cut off
+// towards the past.
+func decodeTime(raw []byte) (time.Time, error) {
+	if !timestampPattern.Match(raw) {
+		return time.Time{}, badShape("want a number of seconds since 1970")
+	}
+	value, ok := new(big.Rat).SetString(string(raw))
+	if !ok {
+		return time.Time{}, badShape("want a number of seconds since 1970")
+	}
+	if value.Cmp(big.NewRat(firstSecond, 1)) < 0 || value.Cmp(big.NewRat(lastSecond+1, 1)) >= 0 {
+		return time.Time{}, badShape("time is outside the years 1 to 9999")
+	}
+	value.Mul(value, big.NewRat(int64(time.Second), 1))
+	nanos := new(big.Int).Div(value.Num(), value.Denom()) // Euclidean: rounds down
+	seconds, rest := new(big.Int).DivMod(nanos, big.NewInt(int64(time.Second)), new(big.Int))
+	return time.Unix(seconds.Int64(), rest.Int64()).UTC(), nil
+}
+
+// encodeTime writes whole seconds, or as many digits as the fraction needs.
+func encodeTime(t time.Time) ([]byte, error) {
+	seconds, nanos := t.Unix(), int64(t.Nanosecond())
+	if seconds < firstSecond || seconds > lastSecond {
+		return nil, badShape("time is outside the years 1 to 9999")
+	}
+	sign := ""
+	if seconds < 0 {
+		sign, seconds, nanos = "-", -seconds, -nanos
+		if nanos < 0 {
+			seconds, nanos = seconds-1, nanos+int64(time.Second)
+		}
+	}
+	out := sign + strconv.FormatInt(seconds, 10)
+	if nanos > 0 {
+		digits := strconv.FormatInt(nanos+int64(time.Second), 10)[1:]
+		out += "." + strings.TrimRight(digits, "0")
+	}
+	return []byte(out), nil
+}
