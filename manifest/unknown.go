@@ -42,5 +42,5 @@ const (
 	Unstable    ProblemKind = "unstable"     // changed while it was read
 	BadName     ProblemKind = "bad-name"     // a name that is no Path
 	NameTwins   ProblemKind = "name-twins"   // differs from another name only by case or Unicode form
-	TooLarge    ProblemKind = "too-large"    // larger than the service takes
+	TooLarge    ProblemKind = "too-large"    // larger than the limit
 )

@@ -1,0 +1,68 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// maxLinks is how many symbolic links one name may lead through, as on
+// Linux (MAXSYMLINKS in path_resolution(7)).
+const maxLinks = 40
+
+// resolve returns the name below root, free of symbolic links, of what name
+// leads to, with its kind of file. dir is a link-free directory that name is
+// relative to. Resolving here, rather than letting the system follow, tells
+// an escape from a broken link and from a circle, and gives directories an
+// identity. That nothing is read from outside of root, whatever moves
+// meanwhile, is os.Root's doing. A link that cannot be followed is a [fault].
+func resolve(root *os.Root, dir, name string) (string, fs.FileMode, error) {
+	at, todo := dir, strings.Split(name, "/")
+	mode, links := fs.ModeDir, 0
+	for len(todo) > 0 {
+		segment := todo[0]
+		todo = todo[1:]
+		switch {
+		case !mode.IsDir():
+			return "", 0, &fault{LinkBroken, fmt.Sprintf("leads through %q, which is not a directory", at)}
+		case segment == "" || segment == ".":
+			continue
+		case segment == "..":
+			if at == "." {
+				return "", 0, &fault{LinkEscapes, "leads out of the directory"}
+			}
+			at = path.Dir(at)
+			continue
+		case onFloor(segment):
+			return "", 0, &fault{LinkEscapes, fmt.Sprintf("leads to %q, which is never published", segment)}
+		}
+		next := path.Join(at, segment)
+		info, err := root.Lstat(next)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", 0, &fault{LinkBroken, fmt.Sprintf("leads to %q, which does not exist", next)}
+		}
+		if err != nil {
+			return "", 0, err
+		}
+		if info.Mode().Type() != fs.ModeSymlink {
+			at, mode = next, info.Mode().Type()
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", 0, &fault{LinkBroken, "leads in a circle"}
+		}
+		target, err := root.Readlink(next)
+		if err != nil {
+			return "", 0, err
+		}
+		if filepath.IsAbs(target) || filepath.VolumeName(target) != "" || strings.HasPrefix(target, "/") {
+			return "", 0, &fault{LinkEscapes, fmt.Sprintf("leads to the absolute path %q", target)}
+		}
+		todo = append(strings.Split(filepath.ToSlash(target), "/"), todo...)
+	}
+	return at, mode, nil
+}

@@ -1,0 +1,291 @@
+package manifest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// ScanOptions say what of a directory is published. The zero value publishes
+// all that the floor, the built-in list and the ignore files of the tree
+// itself leave.
+type ScanOptions struct {
+	Ignore      []string     // the target's own patterns
+	Enclosing   []IgnoreFile // see [EnclosingIgnore]
+	MaxFileSize int64        // in bytes; a larger file is a problem; 0: no limit
+	Workers     int          // files hashed at once; 0: GOMAXPROCS
+}
+
+// Snapshot is what one look at a source found.
+type Snapshot struct {
+	Tree     Tree       // what is present, in published form
+	Unknown  UnknownSet // what may be present: never to be taken for absent
+	Problems []Problem  // why, by path; none means that Unknown is empty
+	Ignore   *Ignore    // the rules, those of the tree's ignore files included
+}
+
+// maxScanNames is how many names one scan looks at. The service takes 100
+// files in a skill, so this many mean a wrong directory or symbolic links
+// that multiply; the cap bounds memory and time.
+const maxScanNames = 250_000
+
+// maxPathLen is the length in bytes of the longest path that is scanned:
+// Linux's PATH_MAX. The service takes 512 characters.
+const maxPathLen = 4096
+
+// Scan reads the tree below root in published form. Whatever cannot be
+// published is a [Problem] and [Unknown], and the scan goes on. It fails only
+// when the options are wrong, root cannot be listed, or ctx ends.
+//
+// Every file and directory was in the same state before and after it was
+// read, as far as the system's size, times and inode tell, and at the end
+// every directory still held the names it was read with. Nothing outside of
+// root is read; a symbolic link that leads out, even to come back, is a
+// problem. Ignored directories are not opened. Root is shared by several
+// goroutines, which end before Scan returns.
+func Scan(ctx context.Context, root *os.Root, opts ScanOptions) (Snapshot, error) {
+	s, err := newScanner(root, opts)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
+	}
+	if err := s.walk(ctx, scanDir{name: "."}, nil); err != nil {
+		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
+	}
+	s.reportTwins()
+	if err := s.hashAll(ctx); err != nil {
+		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
+	}
+	if err := s.checkDirs(ctx); err != nil {
+		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
+	}
+	return s.snapshot()
+}
+
+// ScanFile reads the one file at name, a slash-separated path below root, and
+// publishes it as the only file of a tree under the path as. Whoever names a
+// file wants it, so no ignore pattern applies to it. Errors are those of
+// [Scan], and one that wraps [fs.ErrNotExist] when nothing has that name.
+func ScanFile(ctx context.Context, root *os.Root, name string, as Path, opts ScanOptions) (Snapshot, error) {
+	s, err := newScanner(root, opts)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("scan file: %w", err)
+	}
+	if _, err := ParsePath(string(as)); err != nil {
+		return Snapshot{}, fmt.Errorf("scan file: %w", err)
+	}
+	if !fs.ValidPath(name) {
+		return Snapshot{}, fmt.Errorf("scan file %q: %w", name, fs.ErrInvalid)
+	}
+	if _, err := root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		return Snapshot{}, fmt.Errorf("scan file: %w", err)
+	}
+	resolved, mode, err := resolve(root, ".", name)
+	switch {
+	case err != nil:
+		s.report(as, false, err)
+	case mode.Type() != 0:
+		s.report(as, false, irregular(mode))
+	default:
+		s.files = []scanFile{{path: as, name: resolved}}
+	}
+	if err := s.hashAll(ctx); err != nil {
+		return Snapshot{}, fmt.Errorf("scan file %q: %w", name, err)
+	}
+	return s.snapshot()
+}
+
+// scanner holds what one scan has learnt so far.
+type scanner struct {
+	root     *os.Root
+	opts     ScanOptions
+	ignore   *Ignore
+	names    int // looked at so far
+	files    []scanFile
+	dirs     []scanDir
+	entries  []Entry
+	problems []Problem
+	unknown  UnknownSet
+	lost     map[Path]struct{} // the paths of unknown
+}
+
+// scanFile is a file to hash: the path it is published under, and its name
+// below the root, which no symbolic link is part of.
+type scanFile struct {
+	path Path
+	name string
+}
+
+// scanDir is the same for a directory, with what it held.
+type scanDir struct {
+	path Path // "" for the root
+	name string
+	info fs.FileInfo
+	held []string // see scanner.held
+}
+
+func newScanner(root *os.Root, opts ScanOptions) (*scanner, error) {
+	rules, err := NewIgnore(opts.Ignore)
+	if err != nil {
+		return nil, err
+	}
+	return &scanner{
+		root: root, opts: opts,
+		ignore: rules.With(opts.Enclosing...), // a copy that only this scan holds
+		lost:   make(map[Path]struct{}),
+	}, nil
+}
+
+// report records that p, and with below everything in it, is unknown.
+func (s *scanner) report(p Path, below bool, err error) {
+	problem := newProblem(p, err)
+	s.problems = append(s.problems, problem)
+	s.unknown = append(s.unknown, Unknown{Path: p, Below: below, Reason: problem.Detail})
+	s.lost[p] = struct{}{}
+}
+
+// isLost reports whether p or a directory that holds it is unknown.
+func (s *scanner) isLost(p Path) bool {
+	lost := func(q Path) bool { _, ok := s.lost[q]; return ok }
+	if lost("") || lost(p) {
+		return true
+	}
+	for dir := range p.Dirs {
+		if lost(dir) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *scanner) reportTwins() {
+	paths := func(yield func(Path) bool) {
+		for _, f := range s.files {
+			if !yield(f.path) {
+				return
+			}
+		}
+	}
+	for _, group := range Twins(paths) {
+		for i, p := range group {
+			twin := group[(i+1)%len(group)]
+			s.report(p, true, &fault{NameTwins, fmt.Sprintf("differs from %q only by case or Unicode form", twin)})
+		}
+	}
+}
+
+// hashAll turns files into entries, several at once.
+func (s *scanner) hashAll(ctx context.Context) error {
+	files := slices.DeleteFunc(s.files, func(f scanFile) bool { return s.isLost(f.path) })
+	entries := make([]Entry, len(files))
+	errs := make([]error, len(files))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(len(files), cmp.Or(max(s.opts.Workers, 0), runtime.GOMAXPROCS(0))) {
+		wg.Go(func() {
+			h := newFileHasher(s.root, s.opts.MaxFileSize)
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(files) || ctx.Err() != nil {
+					return
+				}
+				entries[i], errs[i] = h.entry(ctx, files[i])
+			}
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for i, err := range errs {
+		if err != nil {
+			s.report(files[i].path, false, err)
+		} else {
+			s.entries = append(s.entries, entries[i])
+		}
+	}
+	return nil
+}
+
+func (s *scanner) snapshot() (Snapshot, error) {
+	known := slices.DeleteFunc(s.entries, func(e Entry) bool { return s.isLost(e.Path) })
+	tree, err := NewTree(known...)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
+	}
+	slices.SortFunc(s.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind))
+	})
+	slices.SortFunc(s.unknown, func(a, b Unknown) int { return cmp.Compare(a.Path, b.Path) })
+	return Snapshot{Tree: tree, Unknown: s.unknown, Problems: s.problems, Ignore: s.ignore}, nil
+}
+
+// hashBuffer is how many bytes are read and hashed at once.
+const hashBuffer = 128 << 10
+
+// fileHasher hashes one file after another with one buffer.
+type fileHasher struct {
+	root  *os.Root
+	limit int64
+	hash  *ObjectHash
+	buf   []byte
+}
+
+func newFileHasher(root *os.Root, limit int64) *fileHasher {
+	return &fileHasher{root, limit, NewObjectHash("blob", 0), make([]byte, hashBuffer)}
+}
+
+func (h *fileHasher) entry(ctx context.Context, f scanFile) (Entry, error) {
+	e := Entry{Path: f.path}
+	err := readStable(ctx, h.root, f.name, h.limit, func(r io.Reader, size int64) (n int64, err error) {
+		h.hash.Reset("blob", size)
+		n, err = io.CopyBuffer(h.hash, r, h.buf)
+		e.ID, e.Size = h.hash.ID(), size
+		return n, err
+	})
+	return e, err
+}
+
+// ErrChanged says that a file no longer has the content it was seen with.
+var ErrChanged = errors.New("changed since it was scanned")
+
+// ReadFile reads the file at name, a slash-separated path below root, whose
+// content must be want's: the bytes are those that want.ID names, or the
+// error wraps [ErrChanged]. name may lead through symbolic links inside root
+// and is want.Path unless the file is published under another path.
+func ReadFile(ctx context.Context, root *os.Root, name string, want Entry) ([]byte, error) {
+	resolved, _, err := resolve(root, ".", path.Clean(name))
+	var data []byte
+	if err == nil {
+		err = readStable(ctx, root, resolved, 0, func(r io.Reader, size int64) (int64, error) {
+			if size != want.Size {
+				return 0, fmt.Errorf("%d bytes instead of %d: %w", size, want.Size, ErrChanged)
+			}
+			data = make([]byte, size)
+			n, err := io.ReadFull(r, data)
+			if err != nil {
+				return int64(n), errUnstable
+			}
+			more, err := io.Copy(io.Discard, r)
+			return int64(n) + more, err
+		})
+	}
+	var link *fault
+	switch {
+	case errors.Is(err, errUnstable), errors.Is(err, errIrregular), errors.As(err, &link):
+		return nil, fmt.Errorf("read file %q: %w: %w", name, ErrChanged, err)
+	case err != nil:
+		return nil, fmt.Errorf("read file %q: %w", name, err)
+	case BlobID(data) != want.ID:
+		return nil, fmt.Errorf("read file %q: %w", name, ErrChanged)
+	}
+	return data, nil
+}

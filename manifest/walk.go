@@ -1,0 +1,235 @@
+package manifest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// walk notes the files below dir, to be hashed later, and the directories,
+// to be looked at again. chain are the link-free names of the directories
+// that lead to dir. It fails where [Scan] does.
+func (s *scanner) walk(ctx context.Context, dir scanDir, chain []string) error {
+	entries, info, err := s.list(ctx, dir.name)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && dir.path == "" && !isFault(err):
+		return err
+	case err != nil:
+		s.report(dir.path, true, err)
+		return nil
+	}
+	if s.names += len(entries); s.names > maxScanNames {
+		if _, ok := s.lost[""]; !ok {
+			s.report("", true, tooManyNames())
+		}
+		return nil
+	}
+	if err := s.readIgnoreFiles(ctx, dir, entries); err != nil {
+		return ctx.Err()
+	}
+	dir.info, dir.held = info, s.held(dir.path, entries)
+	s.dirs = append(s.dirs, dir)
+	chain = append(chain, dir.name)
+	for _, e := range entries {
+		if err := s.visit(ctx, dir, e, chain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tooManyNames() error {
+	return &fault{TooLarge, fmt.Sprintf("holds more than %d names, links followed", maxScanNames)}
+}
+
+// visit decides what one name in dir is.
+func (s *scanner) visit(ctx context.Context, dir scanDir, e fs.DirEntry, chain []string) error {
+	full, name, mode := joinPath(dir.path, e.Name()), path.Join(dir.name, e.Name()), e.Type()
+	if s.ignore.decideOne(full, mode.IsDir()).ignored {
+		return nil
+	}
+	p := Path(full)
+	if reason := nameFault(full); reason != "" {
+		// Escaped, the name can be shown, and no Path equals it.
+		p = Path(joinPath(dir.path, strings.Trim(strconv.Quote(e.Name()), `"`)))
+		s.report(p, true, &fault{BadName, reason})
+		return nil
+	}
+	if mode == fs.ModeSymlink {
+		var err error
+		name, mode, err = resolve(s.root, dir.name, e.Name())
+		// Where a link leads nowhere, nobody can tell what it would be, so
+		// a pattern for a directory of this name is enough to leave it out.
+		if (err != nil || mode.IsDir()) && s.ignore.decideOne(full, true).ignored {
+			return nil
+		}
+		if err != nil {
+			s.report(p, true, err)
+			return nil
+		}
+	}
+	switch {
+	case mode.IsDir() && slices.Contains(chain, name):
+		s.report(p, true, &fault{LinkBroken, fmt.Sprintf("leads in a circle, back to %q", name)})
+	case mode.IsDir():
+		return s.walk(ctx, scanDir{path: p, name: name}, chain)
+	case mode.Type() == 0:
+		s.files = append(s.files, scanFile{p, name})
+	default:
+		s.report(p, false, irregular(mode))
+	}
+	return nil
+}
+
+func joinPath(dir Path, name string) string {
+	if dir == "" {
+		return name
+	}
+	return string(dir) + "/" + name
+}
+
+func nameFault(full string) string {
+	if len(full) > maxPathLen {
+		return fmt.Sprintf("is longer than %d bytes", maxPathLen)
+	}
+	return pathFault(full)
+}
+
+// readIgnoreFiles adds the ignore files of dir to the rules. One that is
+// there and cannot be read leaves open what is published below dir, so all of
+// that is unknown, and the error says to go no deeper.
+func (s *scanner) readIgnoreFiles(ctx context.Context, dir scanDir, entries []fs.DirEntry) error {
+	for layer := range ignoreLayers {
+		filename := layer.Filename()
+		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == filename && !e.IsDir() }) {
+			continue
+		}
+		data, err := s.readRules(ctx, dir.name, filename)
+		if err != nil {
+			s.report(Path(joinPath(dir.path, filename)), false, err)
+			s.unknown = append(s.unknown, Unknown{Path: dir.path, Below: true, Reason: "its " + filename + " cannot be read"})
+			s.lost[dir.path] = struct{}{}
+			return err
+		}
+		s.ignore.add(IgnoreFile{Layer: layer, Dir: dir.path, Data: data})
+	}
+	return nil
+}
+
+func (s *scanner) readRules(ctx context.Context, dir, filename string) (data []byte, err error) {
+	next := path.Join(dir, filename)
+	info, err := s.root.Lstat(next)
+	if err != nil {
+		return nil, gone(err)
+	}
+	if info.Mode().Type() == fs.ModeSymlink {
+		target, err := s.root.Readlink(next)
+		if err != nil {
+			return nil, err
+		}
+		if next, _, err = resolve(s.root, dir, target); err != nil {
+			return nil, err
+		}
+	}
+	err = readStable(ctx, s.root, next, maxIgnoreFile, func(r io.Reader, size int64) (int64, error) {
+		data, err = io.ReadAll(r)
+		return int64(len(data)), err
+	})
+	return data, err
+}
+
+// held returns the names in dir that matter to what is published, in order.
+func (s *scanner) held(dir Path, entries []fs.DirEntry) []string {
+	var names []string
+	for _, e := range entries {
+		if !s.ignore.decideOne(joinPath(dir, e.Name()), e.IsDir()).ignored {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// checkDirs looks at all directories again, after the files were hashed: a
+// file that was moved from a directory not yet read into one already read
+// would otherwise look deleted.
+func (s *scanner) checkDirs(ctx context.Context) error {
+	for _, dir := range s.dirs {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		info, err := s.root.Lstat(dir.name)
+		if err == nil && sameState(dir.info, info) {
+			continue
+		}
+		// Names that are ignored come and go as they like.
+		entries, _, err := s.list(ctx, dir.name)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil && slices.Equal(s.held(dir.path, entries), dir.held) {
+			continue
+		}
+		if !s.isLost(dir.path) {
+			s.report(dir.path, true, errUnstable)
+		}
+	}
+	return nil
+}
+
+// list returns what a link-free directory holds, by name, and its state,
+// which was the same before and after. Its errors are those of [readStable]
+// and a [fault] when it holds more names than a scan may still look at.
+func (s *scanner) list(ctx context.Context, name string) (entries []fs.DirEntry, info fs.FileInfo, err error) {
+	err = errUnstable
+	for try := 0; try < stableTries && errors.Is(err, errUnstable) && ctx.Err() == nil; try++ {
+		entries, info, err = listOnce(s.root, name)
+	}
+	return entries, info, err
+}
+
+func listOnce(root *os.Root, name string) ([]fs.DirEntry, fs.FileInfo, error) {
+	f, err := root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return nil, nil, gone(err)
+	}
+	defer f.Close()
+	before, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !before.IsDir() {
+		return nil, nil, errUnstable
+	}
+	var entries []fs.DirEntry
+	for {
+		some, err := f.ReadDir(1024)
+		entries = append(entries, some...)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(entries) > maxScanNames {
+			return nil, nil, tooManyNames()
+		}
+	}
+	after, err := root.Lstat(name)
+	if err != nil {
+		return nil, nil, gone(err)
+	}
+	if !sameState(before, after) {
+		return nil, nil, errUnstable
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, after, nil
+}
