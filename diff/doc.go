@@ -1,0 +1,8 @@
+// Package diff says what changed.
+//
+// Its functions are pure: no I/O, no clock, the same answer for the same
+// input. [Two] compares two trees. [Three] compares two sides with the base,
+// which is what both were when they were last settled, then says what to
+// publish, what to check out, what is in conflict. [Unified] and [Stat] show
+// changes of text as git shows them.
+package diff
