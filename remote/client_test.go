@@ -328,7 +328,9 @@ func TestChecksBeforeSending(t *testing.T) {
 // TestUncertainWrites is the table of what makes a write ambiguous.
 func TestUncertainWrites(t *testing.T) {
 	page := http.Header{"Content-Type": {"text/html"}}
-	reset := doFunc(func(*http.Request) (*http.Response, error) { return nil, &net.OpError{Op: "read", Err: errors.New("reset")} })
+	reset := doFunc(func(*http.Request) (*http.Response, error) {
+		return nil, &net.OpError{Op: "read", Err: errors.New("reset")}
+	})
 	unsent := doFunc(func(*http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("dial: %w", ErrNotSent)
 	})

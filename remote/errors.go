@@ -115,7 +115,7 @@ func (e *Error) Error() string {
 		parts = append(parts, f.Path+": "+f.Message)
 	}
 	if e.Err != nil {
-		parts = append(parts, e.Err.Error())
+		parts = append(parts, sanitise(e.Err.Error(), maxMessageShown)) // a cause may quote the remote
 	}
 	b.WriteString(strings.Join(parts, "; "))
 	if len(parts) > 0 {
