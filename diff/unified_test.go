@@ -180,7 +180,7 @@ func checkApplies(t *rapid.T, dir, old, new, patch string, command ...string) {
 
 func TestUnifiedApplies(t *testing.T) {
 	for _, command := range [][]string{
-		{"git", "apply", "--whitespace=nowarn", "--unidiff-zero", "-"},
+		{"git", "apply", "--whitespace=nowarn", "-"},
 		{"patch", "-p1", "--binary", "--force", "--quiet", "--no-backup-if-mismatch"},
 	} {
 		t.Run(command[0], func(t *testing.T) {
@@ -190,7 +190,9 @@ func TestUnifiedApplies(t *testing.T) {
 			dir := t.TempDir()
 			rapid.Check(t, func(t *rapid.T) {
 				old, new := anyText(t, "old"), anyText(t, "new")
-				context := rapid.IntRange(0, 4).Draw(t, "context")
+				// Without context neither tool minds where a last line without
+				// an end lies.
+				context := rapid.IntRange(1, 4).Draw(t, "context")
 				// With no text left, patch removes the file.
 				if old == new || command[0] == "patch" && (old == "" || new == "") {
 					return
@@ -317,4 +319,13 @@ func sortedKeys[V any](m map[string]V) []manifest.Path {
 		out = append(out, manifest.Path(k))
 	}
 	return out
+}
+
+func TestUnifiedWithoutContext(t *testing.T) {
+	old, new := numbered(9, nil), numbered(9, map[int]string{2: "", 5: "five\n", 7: "7\nadded\n"})
+	_, got, _ := strings.Cut(diff.Unified("a", "a", []byte(old), []byte(new), 0), "+++ b/a\n")
+	want := "@@ -2 +1,0 @@\n-2\n@@ -5 +4 @@\n-5\n+five\n@@ -7,0 +7 @@\n+added\n"
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("hunks (-want +got):\n%s", d)
+	}
 }
