@@ -3,8 +3,8 @@ package manifest
 import "strings"
 
 // glob is a compiled git wildmatch expression. Matching takes time
-// proportional to len(glob) × len(text), whatever the expression: the set of
-// reachable states is carried along, nothing is tried twice.
+// proportional to len(glob) × len(text) at worst, whatever the expression: the
+// set of reachable states is carried along, nothing is tried twice.
 type glob []globState
 
 type globOp uint8
@@ -207,41 +207,37 @@ func (g glob) match(text string) bool {
 		return text == ""
 	}
 	var small [2][64]bool // keeps usual patterns off the heap
-	now, then := small[0][:], small[1][:]
-	if len(g) >= len(now) {
-		now, then = make([]bool, len(g)+1), make([]bool, len(g)+1)
+	m := matcher{glob: g, now: small[0][:], then: small[1][:]}
+	if len(g) >= len(m.now) {
+		m.now, m.then = make([]bool, len(g)+1), make([]bool, len(g)+1)
 	}
-	now, then = now[:len(g)+1], then[:len(g)+1]
-	now[0] = true
+	m.now[0] = true
 	for i := range len(text) {
-		if !g.step(now, then, text[i]) {
+		if !m.step(text[i]) {
 			return false
 		}
-		now, then = then, now
-		clear(then)
 	}
-	// What can be passed over without another byte.
-	for j, s := range g {
-		if now[j] && s.op >= globStar {
-			now[j+1] = true
-			if s.op == globMaybe {
-				now[j+3] = true
-			}
-		}
-	}
-	return now[len(g)]
+	return m.atEnd()
 }
 
-// step moves every state of now over the byte c into then and reports
-// whether any is left. States only lead forward, so one pass also follows
-// the ones that need no byte.
-func (g glob) step(now, then []bool, c byte) (live bool) {
-	for j, s := range g {
-		if !now[j] {
+// matcher follows all states that the text so far can lead to.
+type matcher struct {
+	glob      glob
+	now, then []bool // live before and after the next byte; now[len(glob)] is the end
+	low, high int    // nothing of now is live outside of [low, high]
+}
+
+// step moves every live state over the byte c and reports whether any is
+// left. States lead forward only, so one pass also follows those that need
+// no byte.
+func (m *matcher) step(c byte) bool {
+	high := -1
+	for j := m.low; j <= m.high && j < len(m.glob); j++ {
+		if !m.now[j] {
 			continue
 		}
 		to := -1
-		switch s.op {
+		switch s := m.glob[j]; s.op {
 		case globByte:
 			if s.lit == c {
 				to = j + 1
@@ -251,19 +247,49 @@ func (g glob) step(now, then []bool, c byte) (live bool) {
 				to = j + 1
 			}
 		case globStar:
-			now[j+1] = true
+			m.reach(j + 1)
 			if c != '/' {
 				to = j
 			}
 		case globAny:
-			now[j+1] = true
+			m.reach(j + 1)
 			to = j
+			// Two stars fill a segment, so whatever could still arrive
+			// here from before has done it, or follows a slash that the
+			// two stars reach too. What lies before is of no more use.
+			clear(m.then[m.low:j])
+			m.low = j
 		case globMaybe:
-			now[j+1], now[j+3] = true, true
+			m.reach(j + 1)
+			m.reach(j + 3)
 		}
 		if to >= 0 {
-			then[to], live = true, true
+			m.then[to], high = true, max(high, to)
 		}
 	}
-	return live
+	clear(m.now[m.low : m.high+1])
+	m.now, m.then, m.high = m.then, m.now, high
+	return high >= m.low
+}
+
+// reach makes state j live without another byte.
+func (m *matcher) reach(j int) {
+	m.now[j], m.high = true, max(m.high, j)
+}
+
+// atEnd reports whether the end can be reached without another byte.
+func (m *matcher) atEnd() bool {
+	for j := m.low; j <= m.high && j < len(m.glob); j++ {
+		if !m.now[j] {
+			continue
+		}
+		switch m.glob[j].op {
+		case globStar, globAny:
+			m.reach(j + 1)
+		case globMaybe:
+			m.reach(j + 1)
+			m.reach(j + 3)
+		}
+	}
+	return m.now[len(m.glob)]
 }

@@ -1,0 +1,195 @@
+package durable
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"assetsync/manifest"
+)
+
+// Dir changes what lies below a directory. Names are slash-separated and
+// relative; symbolic links in them are followed as long as they stay below
+// the directory, which os.Root sees to. A Dir is safe for concurrent use as
+// far as the names differ. It does not own the root.
+type Dir struct {
+	root *os.Root
+	hook Hook
+}
+
+// Hook stands between a Dir and the system: it is called for every single
+// step, makes it by calling do, and returns what the step is to answer. Tests
+// fail a step without effect, or with its effect, or end the world there.
+type Hook func(op Op, do func() error) error
+
+// Op is one step: one call of the system that can fail by itself.
+type Op struct {
+	Step Step
+	Name string
+}
+
+// Step is a kind of step.
+type Step string
+
+// The steps.
+const (
+	Create    Step = "create"     // an empty temporary file
+	Write     Step = "write"      // all its content
+	Sync      Step = "sync"       // its content to disk
+	NoReplace Step = "no-replace" // give a file a name that is free
+	Replace   Step = "replace"    // give a file a name, free or not
+	Exchange  Step = "exchange"   // swap two names
+	Aside     Step = "aside"      // give a file a temporary name
+	Remove    Step = "remove"     // a file
+	Mkdir     Step = "mkdir"
+	Rmdir     Step = "rmdir"
+	SyncDir   Step = "sync-dir" // the names in a directory to disk
+)
+
+// New returns a Dir for what lies below root. A nil hook makes every step as
+// it is.
+func New(root *os.Root, hook Hook) *Dir {
+	if hook == nil {
+		hook = func(_ Op, do func() error) error { return do() }
+	}
+	return &Dir{root, hook}
+}
+
+func (d *Dir) do(step Step, name string, f func() error) error {
+	return d.hook(Op{step, name}, f)
+}
+
+// WriteFile gives name the content data, whether it was there or not. On an
+// error name has its old content or, when only the last sync of the
+// directory failed, the new.
+func (d *Dir) WriteFile(name string, data []byte, perm fs.FileMode) error {
+	temp, err := d.Stage(path.Dir(name), data, perm)
+	if err != nil {
+		return err
+	}
+	if err := d.do(Replace, name, func() error { return d.root.Rename(temp, name) }); err != nil {
+		return errors.Join(fmt.Errorf("replace %s: %w", name, err), d.Remove(temp))
+	}
+	return d.syncDir(path.Dir(name))
+}
+
+// Stage writes data to a new temporary file in dir and syncs it. The name of
+// the file is not synced: it is about to change. On an error there is no such
+// file, unless removing it failed too.
+func (d *Dir) Stage(dir string, data []byte, perm fs.FileMode) (temp string, err error) {
+	temp = tempName(dir)
+	var f *os.File
+	err = d.do(Create, temp, func() (err error) {
+		f, err = d.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		return err
+	})
+	if f == nil {
+		return "", fmt.Errorf("create temporary file: %w", err)
+	}
+	if err == nil {
+		err = d.fill(f, temp, data, perm)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("write temporary file %s: %w", temp, err), d.root.Remove(temp))
+	}
+	return temp, nil
+}
+
+func (d *Dir) fill(f *os.File, temp string, data []byte, perm fs.FileMode) error {
+	if err := d.do(Write, temp, func() error {
+		_, err := f.Write(data)
+		// Not by OpenFile, because the umask must not take bits that the
+		// replaced file had.
+		return errors.Join(err, f.Chmod(perm))
+	}); err != nil {
+		return err
+	}
+	return d.do(Sync, temp, f.Sync)
+}
+
+// NoReplace renames a file within its directory to a name that is free. Its
+// error is fs.ErrExist when the name is taken; then nothing has changed.
+func (d *Dir) NoReplace(from, to string) error {
+	if err := d.do(NoReplace, to, func() error { return d.renameNoReplace(from, to) }); err != nil {
+		return fmt.Errorf("rename to %s: %w", to, err)
+	}
+	return d.syncDir(path.Dir(to))
+}
+
+// Exchange swaps what two names of one directory stand for, files, links or
+// directories; both must be there. On an error, what stands for which name
+// is to be looked up.
+func (d *Dir) Exchange(a, b string) error {
+	if err := d.do(Exchange, b, func() error { return d.exchange(a, b) }); err != nil {
+		return fmt.Errorf("exchange %s: %w", b, err)
+	}
+	return d.syncDir(path.Dir(b))
+}
+
+// Aside renames name, whatever it is, to a temporary name beside it.
+func (d *Dir) Aside(name string) (temp string, err error) {
+	temp = tempName(path.Dir(name))
+	if err := d.do(Aside, name, func() error { return d.renameNoReplace(name, temp) }); err != nil {
+		return "", fmt.Errorf("move aside %s: %w", name, err)
+	}
+	return temp, d.syncDir(path.Dir(name))
+}
+
+// Remove removes a file or link.
+func (d *Dir) Remove(name string) error {
+	if err := d.do(Remove, name, func() error { return d.root.Remove(name) }); err != nil {
+		return fmt.Errorf("remove: %w", err)
+	}
+	return d.syncDir(path.Dir(name))
+}
+
+// RemoveDir removes an empty directory, and nothing that is not one.
+func (d *Dir) RemoveDir(name string) error {
+	if err := d.do(Rmdir, name, func() error { return d.rmdir(name) }); err != nil {
+		return fmt.Errorf("remove directory %s: %w", name, err)
+	}
+	return d.syncDir(path.Dir(name))
+}
+
+// MkdirAll makes dir with the directories that hold it, as far as they are
+// missing. It fails when a file is in the way.
+func (d *Dir) MkdirAll(dir string, perm fs.FileMode) error {
+	for i := 0; i <= len(dir); i++ {
+		if i < len(dir) && dir[i] != '/' {
+			continue
+		}
+		part := dir[:i]
+		info, err := d.root.Stat(part)
+		switch {
+		case err == nil && info.IsDir():
+			continue
+		case err == nil:
+			return fmt.Errorf("make directory %s: a file is in the way", part)
+		case !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("make directory: %w", err)
+		}
+		if err := d.do(Mkdir, part, func() error { return d.root.Mkdir(part, perm) }); err != nil {
+			return fmt.Errorf("make directory: %w", err)
+		}
+		if err := d.syncDir(path.Dir(part)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Dir) syncDir(dir string) error {
+	if err := d.do(SyncDir, dir, func() error { return d.syncNames(dir) }); err != nil {
+		return fmt.Errorf("sync directory %s: %w", dir, err)
+	}
+	return nil
+}
+
+// tempName returns a name in dir that nobody else has.
+func tempName(dir string) string {
+	return path.Join(dir, manifest.TempPrefix+strings.ToLower(rand.Text()))
+}
