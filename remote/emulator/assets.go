@@ -44,11 +44,10 @@ func createAsset(st *state, c *call) (any, error) {
 	if err := st.checkQuota(t, a); err != nil {
 		return nil, err
 	}
-	c.asset = a.ID
 	if err := st.save(c, a, v); err != nil {
 		return nil, err
 	}
-	a.Latest = v.Version
+	c.created = a.ID
 	shape, err := st.assetShape(a, v)
 	return &remote.CreateAssetOutput{Asset: shape}, err
 }

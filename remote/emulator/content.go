@@ -1,8 +1,11 @@
 package emulator
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"assetsync/manifest"
@@ -47,7 +50,10 @@ func (st *state) readZip(archive []byte) (upload, error) {
 	if err := st.limits.CheckZip(len(archive)); err != nil {
 		return upload{}, refuse(remote.KindContentSizeExceeded, "%v", err)
 	}
-	bundle, err := unzip(archive)
+	bundle, err := manifest.ReadZip(archive, manifest.DefaultZipLimits)
+	if err == nil {
+		err = refuseDirectories(archive)
+	}
 	if err != nil {
 		return upload{}, invalid("/content/zip/zipFile", "Zip validation failed: %v", err)
 	}
@@ -60,6 +66,21 @@ func (st *state) readZip(archive []byte) (upload, error) {
 		up.files = append(up.files, incoming{path: e.Path, content: content, text: isText(content, st.limits)})
 	}
 	return up, nil
+}
+
+// refuseDirectories looks for entries of directories: they have no extension,
+// and fail the service's check of extensions.
+func refuseDirectories(archive []byte) error {
+	r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		return err
+	}
+	for _, f := range r.File {
+		if strings.HasSuffix(f.Name, "/") {
+			return fmt.Errorf("entry %q is a directory", f.Name)
+		}
+	}
+	return nil
 }
 
 // readFile reads a file that is the member at pointer of a request.
@@ -95,12 +116,9 @@ func (st *state) apply(v *versionRecord, up upload) error {
 		if existed && in.metadata == nil && (up.zip == nil || st.quirks.ZipFileMetadata == ZipMetadataKeep) {
 			in.metadata = old.Metadata
 		}
-		f, err := st.newFile(v, in)
+		f, err := st.newFile(v.Version, old, in)
 		if err != nil {
 			return err
-		}
-		if existed {
-			f.Created = old.Created
 		}
 		v.set(f)
 	}
@@ -171,5 +189,5 @@ func (st *state) archive(v versionRecord) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return zipOf(bundle)
+	return manifest.ZipBytes(bundle)
 }

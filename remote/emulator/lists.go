@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,17 +96,10 @@ func (st *state) order(at *pageToken) listOrder {
 
 // filter is what a page token is bound to: everything but the paging.
 func (c *call) filter() string {
-	query := c.query.Encode()
-	if len(c.query) > 0 {
-		rest := make(map[string][]string, len(c.query))
-		for k, v := range c.query {
-			if k != "nextToken" && k != "maxResults" {
-				rest[k] = v
-			}
-		}
-		query = encodeQuery(rest)
-	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{c.op.name, c.space, c.asset, query}, "\x00")))
+	filters := maps.Clone(c.query)
+	delete(filters, "nextToken")
+	delete(filters, "maxResults")
+	sum := sha256.Sum256([]byte(strings.Join([]string{c.op.name, c.space, c.asset, filters.Encode()}, "\x00")))
 	return hex.EncodeToString(sum[:8])
 }
 

@@ -81,6 +81,8 @@ type call struct {
 	body      []byte
 	who       string // access key id, or user agent
 	requestID string
+	token     *claim // of the client token; nil without one
+	created   string // id of the asset that was made
 }
 
 // route finds the operation by method and path, never by host.

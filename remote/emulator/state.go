@@ -236,20 +236,21 @@ func (st *state) rewrite(a assetRecord, v *versionRecord, since int32) (changed 
 	if bytes.Equal(content, after) {
 		return false, nil
 	}
-	f, err = st.newFile(v, incoming{path: f.Path, content: after, text: f.Text, metadata: f.Metadata})
+	f, err = st.newFile(v.Version, f, incoming{path: f.Path, content: after, text: f.Text, metadata: f.Metadata})
 	v.set(f)
 	return true, err
 }
 
-// newFile stores content as a file of v, which is then its last change.
-func (st *state) newFile(v *versionRecord, in incoming) (fileRecord, error) {
+// newFile stores content as a file that version changes last. old is the
+// file that it replaces, or zero.
+func (st *state) newFile(version int32, old fileRecord, in incoming) (fileRecord, error) {
 	id, err := st.putBlob(in.content)
 	f := fileRecord{
 		Path: in.path, Blob: id, Size: int64(len(in.content)), Text: in.text, Metadata: in.metadata,
-		Version: v.Version, Created: st.now, Updated: st.now,
+		Version: version, Created: st.now, Updated: st.now,
 	}
-	if before, ok := v.file(string(in.path)); ok {
-		f.Created = before.Created
+	if !old.Created.IsZero() {
+		f.Created = old.Created
 	}
 	return f, err
 }
