@@ -1,0 +1,257 @@
+//go:build unix
+
+package manifest
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestScanIrregular(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"a": "a", "d/b": "b"})
+	if err := syscall.Mkfifo(filepath.Join(dir, "d", "pipe"), 0o644); err != nil {
+		t.Skip(err)
+	}
+	if err := os.Symlink("d/pipe", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir) // the names of sockets are short
+	socket, err := net.Listen("unix", "socket")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer socket.Close()
+	got, _ := scan(t, openRoot(t, dir), ScanOptions{})
+	want := found{
+		Files: map[Path]string{"a": "a", "d/b": "b"},
+		Problems: []string{
+			"irregular d/pipe: is a named pipe, not a regular file",
+			"irregular link: is a named pipe, not a regular file",
+			"irregular socket: is a socket, not a regular file",
+		},
+		Unknown: []string{"d/pipe", "link", "socket"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Scan (-want +got):\n%s", diff)
+	}
+}
+
+// TestScanPipeAsIgnoreFile must not wait for a writer.
+func TestScanPipeAsIgnoreFile(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"a": "a"})
+	if err := syscall.Mkfifo(filepath.Join(dir, ".gitignore"), 0o644); err != nil {
+		t.Skip(err)
+	}
+	got, snap := scan(t, openRoot(t, dir), ScanOptions{})
+	want := found{
+		Files:    map[Path]string{},
+		Problems: []string{"irregular .gitignore: not a regular file"},
+		Unknown:  []string{"/", ".gitignore"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Scan (-want +got):\n%s", diff)
+	}
+	if !snap.Unknown.Has("a") {
+		t.Error("a is not unknown, though nobody knows whether it is ignored")
+	}
+	if _, err := EnclosingIgnore(filepath.Join(dir, "sub"), dir); err == nil {
+		t.Error("EnclosingIgnore reads a pipe")
+	}
+}
+
+func TestScanUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"a": "a", "secret": "s", "closed/x": "x", "rules/.gitignore": "", "rules/y": "", "ignored/z": ""})
+	for _, name := range []string{"secret", "closed", "rules/.gitignore", "ignored"} {
+		if err := os.Chmod(filepath.Join(dir, name), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { os.Chmod(filepath.Join(dir, "closed"), 0o755); os.Chmod(filepath.Join(dir, "ignored"), 0o755) })
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // lets nobody in
+		t.Fatal(err)
+	}
+	asNobody(t)
+	got, snap := scan(t, openRoot(t, dir), ScanOptions{Ignore: []string{"ignored"}})
+	want := found{
+		Files: map[Path]string{"a": "a"},
+		Problems: []string{
+			"unreadable closed: permission denied",
+			"unreadable rules/.gitignore: permission denied",
+			"unreadable secret: permission denied",
+		},
+		Unknown: []string{"closed/", "rules/", "rules/.gitignore", "secret"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Scan (-want +got):\n%s", diff)
+	}
+	if !snap.Unknown.Has("closed/x") || !snap.Unknown.Has("rules/y") {
+		t.Error("what lies below an unreadable directory is not unknown")
+	}
+}
+
+// TestReadStable changes a file while it is read, in the ways that saves do.
+func TestReadStable(t *testing.T) {
+	changes := map[string]func(name string) error{
+		"appended": func(name string) error {
+			f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = f.WriteString("more")
+			return err
+		},
+		"rewritten in place": func(name string) error { return os.WriteFile(name, []byte("BBBB"), 0o644) },
+		"truncated":          func(name string) error { return os.Truncate(name, 1) },
+		"replaced": func(name string) error {
+			if err := os.WriteFile(name+".new", []byte("cccc"), 0o644); err != nil {
+				return err
+			}
+			return os.Rename(name+".new", name)
+		},
+	}
+	for name, change := range changes {
+		for _, times := range []int{1, stableTries} {
+			t.Run(name, func(t *testing.T) {
+				dir := t.TempDir()
+				writeFiles(t, dir, map[string]string{"f": "aaaa"})
+				file := filepath.Join(dir, "f")
+				tries := 0
+				var got []byte
+				err := readStable(t.Context(), openRoot(t, dir), "f", 0, func(r io.Reader, size int64) (int64, error) {
+					data, err := io.ReadAll(r)
+					got = data
+					if tries++; tries <= times {
+						if err := change(file); err != nil {
+							t.Fatal(err)
+						}
+					}
+					return int64(len(data)), err
+				})
+				if times == stableTries {
+					if err != errUnstable || tries != stableTries {
+						t.Errorf("after %d tries: error %v, want errUnstable after %d", tries, err, stableTries)
+					}
+					return
+				}
+				want, _ := os.ReadFile(file)
+				if err != nil || string(got) != string(want) {
+					t.Errorf("read %q, %v, want %q", got, err, want)
+				}
+			})
+		}
+	}
+}
+
+// TestScanSeesMoves moves a file between directories after both were listed,
+// and touches what is ignored.
+func TestScanSeesMoves(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"a/1": "1", "b/2": "2", "c/3": "3", "d/4": "4"})
+	s, err := newScanner(openRoot(t, dir), ScanOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.walk(t.Context(), scanDir{name: "."}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "b", "2"), filepath.Join(dir, "a", "2")); err != nil {
+		t.Fatal(err)
+	}
+	writeFiles(t, dir, map[string]string{"c/.3.swp": ""})
+	if err := os.RemoveAll(filepath.Join(dir, "d")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.hashAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.checkDirs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	snap, err := s.snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if snap.Tree.Len() != 0 || !snap.Unknown.Has("b/2") || !snap.Unknown.Has("a/2") || !snap.Unknown.Has("d/4") {
+		t.Errorf("after a top directory vanished: %+v", snap)
+	}
+	s, _ = newScanner(openRoot(t, dir), ScanOptions{})
+	if err := s.walk(t.Context(), scanDir{name: "."}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "a", "2"), filepath.Join(dir, "b", "2")); err != nil {
+		t.Fatal(err)
+	}
+	writeFiles(t, dir, map[string]string{"c/.4.swp": ""})
+	if err := s.hashAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.checkDirs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	snap, err = s.snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := openRoot(t, dir)
+	want := found{
+		Files: map[Path]string{"c/3": "3"},
+		Problems: []string{
+			"unstable a: changed while it was read",
+			"unstable a/2: changed while it was read",
+			"unstable b: changed while it was read",
+		},
+		Unknown: []string{"a/", "a/2", "b/"},
+	}
+	if diff := cmp.Diff(want, look(t, root, snap)); diff != "" {
+		t.Errorf("after a move (-want +got):\n%s", diff)
+	}
+}
+
+// TestScanBesideWriter scans while another goroutine saves files: what is
+// in the tree has one of the contents that were saved, and nothing that was
+// there all the time is absent.
+func TestScanBesideWriter(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"steady": "steady", "d/saved": "AAAA", "d/other": "x"})
+	root := openRoot(t, dir)
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	wg.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			content := []string{"AAAA", "BBBB"}[i%2]
+			temp := filepath.Join(dir, "d", TempPrefix+"saved")
+			if os.WriteFile(temp, []byte(content), 0o644) == nil {
+				os.Rename(temp, filepath.Join(dir, "d", "saved"))
+			}
+		}
+	})
+	for range 200 {
+		snap, err := Scan(ctx, root, ScanOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []Path{"steady", "d/saved", "d/other"} {
+			e, present := snap.Tree.Lookup(p)
+			switch {
+			case present == snap.Unknown.Has(p):
+				t.Fatalf("%s: present %v, unknown %v", p, present, !present)
+			case p == "d/saved" && present && e.ID != BlobID([]byte("AAAA")) && e.ID != BlobID([]byte("BBBB")):
+				t.Fatalf("%s has content that nobody wrote", p)
+			}
+		}
+	}
+}
