@@ -13,9 +13,13 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// maxFrontmatterBytes bounds what is given to the YAML parser. Real ones are
-// a few hundred bytes; a description may have 1,024 characters.
-const maxFrontmatterBytes = 64 << 10
+// What is given to the YAML parser, whose time grows with the square of the
+// depth. Real frontmatter has some hundred bytes; a description may have
+// 1,024 characters.
+const (
+	maxFrontmatterBytes = 32 << 10
+	maxBrackets         = 256
+)
 
 // ErrNoFrontmatter says that a file does not begin with a line "---".
 var ErrNoFrontmatter = errors.New("no frontmatter")
@@ -84,6 +88,9 @@ func isFence(line []byte) bool {
 func parseYAML(head []byte) (map[string]any, error) {
 	if !utf8.Valid(head) {
 		return nil, errors.New("not UTF-8")
+	}
+	if bytes.Count(head, []byte{'['})+bytes.Count(head, []byte{'{'}) > maxBrackets {
+		return nil, fmt.Errorf("more than %d brackets", maxBrackets)
 	}
 	file, err := parser.ParseBytes(head, 0)
 	if err != nil {
