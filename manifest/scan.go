@@ -36,10 +36,10 @@ type Snapshot struct {
 // maxScanNames is how many names one scan looks at. The service takes 100
 // files in a skill, so this many mean a wrong directory or symbolic links
 // that multiply; the cap bounds memory and time.
-const maxScanNames = 250_000
+const maxScanNames = 100_000
 
-// maxPathLen is the length in bytes of the longest path that is scanned:
-// Linux's PATH_MAX. The service takes 512 characters.
+// maxPathLen is the length in bytes of the longest path that is scanned or
+// unzipped: Linux's PATH_MAX. The service takes 512 characters.
 const maxPathLen = 4096
 
 // Scan reads the tree below root in published form. Whatever cannot be
@@ -154,6 +154,9 @@ func (s *scanner) report(p Path, below bool, err error) {
 
 // isLost reports whether p or a directory that holds it is unknown.
 func (s *scanner) isLost(p Path) bool {
+	if len(s.lost) == 0 {
+		return false
+	}
 	lost := func(q Path) bool { _, ok := s.lost[q]; return ok }
 	if lost("") || lost(p) {
 		return true

@@ -383,7 +383,7 @@ func TestTwins(t *testing.T) {
 // than anything could hold.
 func TestScanBoundsMultiplyingLinks(t *testing.T) {
 	if testing.Short() {
-		t.Skip("looks at 250,000 names")
+		t.Skip("looks at 100,000 names")
 	}
 	dir := t.TempDir()
 	for i := range 20 {
@@ -401,7 +401,7 @@ func TestScanBoundsMultiplyingLinks(t *testing.T) {
 	got, _ := scan(t, openRoot(t, dir), ScanOptions{})
 	want := found{
 		Files:    map[Path]string{},
-		Problems: []string{"too-large : holds more than 250000 names, links followed"},
+		Problems: []string{"too-large : holds more than 100000 names, links followed"},
 		Unknown:  []string{"/"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

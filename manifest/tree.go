@@ -25,7 +25,6 @@ type Tree struct{ entries []Entry }
 func NewTree(entries ...Entry) (Tree, error) {
 	sorted := slices.Clone(entries)
 	slices.SortFunc(sorted, func(a, b Entry) int { return strings.Compare(string(a.Path), string(b.Path)) })
-	files := make(map[Path]struct{}, len(sorted))
 	for i, e := range sorted {
 		if _, err := ParsePath(string(e.Path)); err != nil {
 			return Tree{}, err
@@ -33,16 +32,15 @@ func NewTree(entries ...Entry) (Tree, error) {
 		if i > 0 && sorted[i-1].Path == e.Path {
 			return Tree{}, fmt.Errorf("path %q occurs twice", e.Path)
 		}
-		files[e.Path] = struct{}{}
 	}
+	t := Tree{sorted}
 	for _, e := range sorted {
-		for dir := range e.Path.Dirs {
-			if _, ok := files[dir]; ok {
-				return Tree{}, fmt.Errorf("path %q is both a file and a directory", dir)
-			}
+		// Whatever lies below e is the first thing after "e/".
+		if i, _ := t.search(e.Path + "/"); i < len(sorted) && sorted[i].Path.Under(e.Path) {
+			return Tree{}, fmt.Errorf("path %q is both a file and a directory", e.Path)
 		}
 	}
-	return Tree{sorted}, nil
+	return t, nil
 }
 
 // Len returns the number of files.

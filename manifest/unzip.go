@@ -70,7 +70,6 @@ func ReadZip(data []byte, limits ZipLimits) (Bundle, error) {
 		entries: cmp.Or(max(limits.Entries, 0), DefaultZipLimits.Entries),
 		limit:   min(cmp.Or(max(limits.Unpacked, 0), DefaultZipLimits.Unpacked), math.MaxInt64-1),
 		files:   make(map[Path][]byte),
-		dirs:    make(map[Path]string),
 	}
 	r.left = r.limit
 	if err := r.read(); err != nil {
@@ -89,7 +88,6 @@ type zipReader struct {
 	limit   int64 // unpacked bytes that may come
 	left    int64 // of these, not yet seen
 	files   map[Path][]byte
-	dirs    map[Path]string // every directory, with the entry that needs it
 	inflate io.ReadCloser
 }
 
@@ -113,8 +111,15 @@ func (r *zipReader) read() error {
 	if err := checkOverlap(archive.File); err != nil {
 		return err
 	}
-	for _, f := range archive.File {
-		if err := r.entry(f); err != nil {
+	entries, err := checkNames(archive.File)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.isDir {
+			continue
+		}
+		if r.files[e.path], err = r.unpack(e.file); err != nil {
 			return err
 		}
 	}
@@ -144,49 +149,54 @@ func checkOverlap(files []*zip.File) error {
 	return nil
 }
 
-func (r *zipReader) entry(f *zip.File) error {
-	refuse := func(reason string, err error) error { return &ZipError{f.Name, reason, err} }
-	isDir := strings.HasSuffix(f.Name, "/")
-	p, reason := zipPath(f.Name)
-	switch {
-	case reason != "":
-		return refuse(reason, nil)
-	case f.Flags&zipEncrypted != 0:
-		return refuse("is encrypted", nil)
-	case f.Mode().IsDir() != isDir || !isDir && !f.Mode().IsRegular():
-		return refuse(fmt.Sprintf("has mode %v and is no regular file", f.Mode()), nil)
-	case isDir && f.UncompressedSize64 > 0:
-		return refuse("is a directory with content", nil)
-	}
-	if err := r.claim(f.Name, p, isDir); err != nil || isDir {
-		return err
-	}
-	content, err := r.unpack(f)
-	if err != nil {
-		return err
-	}
-	r.files[p] = content
-	return nil
+// zipEntry is an entry with the path that its name stands for, "" for the
+// root.
+type zipEntry struct {
+	path  Path
+	isDir bool
+	file  *zip.File
 }
 
-// claim refuses a path that another entry has, as whatever.
-func (r *zipReader) claim(name string, p Path, isDir bool) error {
-	if _, ok := r.files[p]; ok && p != "" {
-		return &ZipError{Entry: name, Reason: "occurs twice"}
-	}
-	if other, ok := r.dirs[p]; ok && !isDir {
-		return &ZipError{Entry: name, Reason: fmt.Sprintf("is a file, and a directory because of %q", other)}
-	}
-	for dir := range p.Dirs {
-		if _, ok := r.files[dir]; ok {
-			return &ZipError{Entry: name, Reason: fmt.Sprintf("lies below %q, which is a file", dir)}
+// checkNames refuses entries that are not plain files or directories, and
+// any two that cannot be side by side in a tree. It returns them in path
+// order.
+func checkNames(files []*zip.File) ([]zipEntry, error) {
+	entries := make([]zipEntry, 0, len(files))
+	for _, f := range files {
+		e, reason := newZipEntry(f)
+		if reason != "" {
+			return nil, &ZipError{Entry: f.Name, Reason: reason}
 		}
-		r.dirs[dir] = name
+		entries = append(entries, e)
 	}
-	if isDir {
-		r.dirs[p] = name
+	byPath := func(e zipEntry, p Path) int { return strings.Compare(string(e.path), string(p)) }
+	slices.SortStableFunc(entries, func(a, b zipEntry) int { return byPath(a, b.path) })
+	for i, e := range entries {
+		if i > 0 && e.path == entries[i-1].path && !(e.isDir && entries[i-1].isDir) {
+			return nil, &ZipError{Entry: e.file.Name, Reason: "occurs twice"}
+		}
+		below, _ := slices.BinarySearchFunc(entries, e.path+"/", byPath)
+		if !e.isDir && below < len(entries) && entries[below].path.Under(e.path) {
+			return nil, &ZipError{Entry: e.file.Name, Reason: fmt.Sprintf("is a file, and a directory because of %q", entries[below].file.Name)}
+		}
 	}
-	return nil
+	return entries, nil
+}
+
+func newZipEntry(f *zip.File) (e zipEntry, reason string) {
+	e = zipEntry{isDir: strings.HasSuffix(f.Name, "/"), file: f}
+	e.path, reason = zipPath(f.Name)
+	switch {
+	case reason != "":
+		return e, reason
+	case f.Flags&zipEncrypted != 0:
+		return e, "is encrypted"
+	case f.Mode().IsDir() != e.isDir || !e.isDir && !f.Mode().IsRegular():
+		return e, fmt.Sprintf("has mode %v and is no regular file", f.Mode())
+	case e.isDir && f.UncompressedSize64 > 0:
+		return e, "is a directory with content"
+	}
+	return e, ""
 }
 
 // zipPath returns the path that the name of an entry stands for, "" for the
@@ -195,6 +205,8 @@ func zipPath(name string) (p Path, reason string) {
 	switch {
 	case name == "":
 		return "", "has an empty name"
+	case len(name) > maxPathLen:
+		return "", fmt.Sprintf("has a name longer than %d bytes", maxPathLen)
 	case !utf8.ValidString(name):
 		return "", "has a name that is not valid UTF-8"
 	case slices.Contains(strings.Split(name, "/"), ".."):

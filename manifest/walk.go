@@ -17,6 +17,9 @@ import (
 // to be looked at again. chain are the link-free names of the directories
 // that lead to dir. It fails where [Scan] does.
 func (s *scanner) walk(ctx context.Context, dir scanDir, chain []string) error {
+	if s.isLost("") {
+		return nil
+	}
 	entries, info, err := s.list(ctx, dir.name)
 	switch {
 	case ctx.Err() != nil:
@@ -28,9 +31,7 @@ func (s *scanner) walk(ctx context.Context, dir scanDir, chain []string) error {
 		return nil
 	}
 	if s.names += len(entries); s.names > maxScanNames {
-		if _, ok := s.lost[""]; !ok {
-			s.report("", true, tooManyNames())
-		}
+		s.report("", true, tooManyNames())
 		return nil
 	}
 	if err := s.readIgnoreFiles(ctx, dir, entries); err != nil {
@@ -166,6 +167,9 @@ func (s *scanner) checkDirs(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if s.isLost(dir.path) {
+			continue
+		}
 		info, err := s.root.Lstat(dir.name)
 		if err == nil && sameState(dir.info, info) {
 			continue
@@ -178,9 +182,7 @@ func (s *scanner) checkDirs(ctx context.Context) error {
 		if err == nil && slices.Equal(s.held(dir.path, entries), dir.held) {
 			continue
 		}
-		if !s.isLost(dir.path) {
-			s.report(dir.path, true, errUnstable)
-		}
+		s.report(dir.path, true, errUnstable)
 	}
 	return nil
 }

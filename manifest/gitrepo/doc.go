@@ -1,0 +1,35 @@
+// Package gitrepo keeps trees in git repositories.
+//
+// # History
+//
+// [History] is a bare repository that any git can read. For each target it
+// holds two chains of commits, the newest at the ref:
+//
+//	refs/assetsync/<env>/<target>/versions  every version that was read
+//	refs/assetsync/<env>/<target>/kept      bytes that were about to be overwritten
+//
+// A commit of versions holds the published form of the version. Its parent
+// is what arrived before it, which need not be the version before it: order
+// of arrival is all that a chain can promise when versions are read in any
+// order. The number stands in a trailer:
+//
+//	<message>
+//
+//	Assetsync-Version: 12
+//	Assetsync-Foreign: true
+//
+// A commit of kept holds one file, at its path. Nothing here removes or
+// rewrites either ref, so git never prunes what they reach.
+//
+// In the refs, each of env and target is one segment: a byte other than an
+// ASCII letter, a digit, "-", "_" or an inner "." is written as % with two
+// hexadecimal digits, and no name at all as "-".
+//
+// # Durability
+//
+// Objects are on disk before the ref that names them, directories included,
+// and both before a method returns. A ref is replaced by a rename. Writers of
+// several processes take turns by a lock on the file assetsync.lock, which
+// ends with its process; "git gc" takes no part in that, so it is to be run
+// while no assetsync runs.
+package gitrepo

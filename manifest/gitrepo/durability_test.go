@@ -1,0 +1,235 @@
+package gitrepo
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-git/go-billy/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"assetsync/manifest"
+)
+
+// recorder is a disk that notes what reaches it, and fails one step.
+type recorder struct {
+	disk
+	steps  []string
+	failAt int // the step to fail, from 1; 0: none
+	effect bool
+}
+
+var errFault = errors.New("fault")
+
+// do notes a step and makes it, unless it is the one to fail: that one
+// happens or not, and fails.
+func (r *recorder) do(step, name string, f func() error) error {
+	if rel, err := filepath.Rel(r.Root(), name); err == nil && filepath.IsAbs(name) {
+		name = filepath.ToSlash(rel)
+	}
+	r.steps = append(r.steps, step+" "+path.Clean(name))
+	if len(r.steps) != r.failAt {
+		return f()
+	}
+	if r.effect {
+		return errors.Join(errFault, f())
+	}
+	return errFault
+}
+
+type recordedFile struct {
+	billy.File
+	r *recorder
+}
+
+func (f recordedFile) Write(p []byte) (n int, err error) {
+	err = f.r.do("write", f.Name(), func() error { n, err = f.File.Write(p); return err })
+	return n, err
+}
+
+func (f recordedFile) Sync() error {
+	return f.r.do("sync", f.Name(), f.File.(interface{ Sync() error }).Sync)
+}
+
+func (r *recorder) opened(f billy.File, err error) (billy.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return recordedFile{f, r}, nil
+}
+
+func (r *recorder) Create(name string) (billy.File, error) { return r.opened(r.disk.Create(name)) }
+
+func (r *recorder) OpenFile(name string, flag int, perm fs.FileMode) (billy.File, error) {
+	if flag&os.O_CREATE == 0 {
+		return r.disk.OpenFile(name, flag, perm)
+	}
+	return r.opened(r.disk.OpenFile(name, flag, perm))
+}
+
+func (r *recorder) TempFile(dir, prefix string) (billy.File, error) {
+	return r.opened(r.disk.TempFile(dir, prefix))
+}
+
+func (r *recorder) Rename(from, to string) error {
+	from, to = filepath.ToSlash(from), filepath.ToSlash(to)
+	if rel, err := filepath.Rel(r.Root(), from); err == nil && filepath.IsAbs(from) {
+		from = filepath.ToSlash(rel)
+	}
+	return r.do("rename "+from, to, func() error { return r.disk.Rename(from, to) })
+}
+
+func (r *recorder) SyncDir(name string) error {
+	return r.do("syncdir", name, func() error { return r.disk.SyncDir(name) })
+}
+
+func recorded(t testing.TB, dir string) (*History, *recorder) {
+	t.Helper()
+	open(t, dir)
+	r := &recorder{disk: newDisk(dir)}
+	h := newHistory(r)
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h, r
+}
+
+// checkDurable holds the steps of one write against the order that a crash
+// at any point forgives.
+func checkDurable(t *testing.T, steps []string) {
+	t.Helper()
+	unsynced := map[string]bool{} // files written since their sync
+	names := map[string]bool{}    // directories with names that are not on disk
+	refs := 0
+	for _, s := range steps {
+		f := strings.Fields(s)
+		switch f[0] {
+		case "write":
+			unsynced[f[1]] = true
+		case "sync":
+			delete(unsynced, f[1])
+		case "syncdir":
+			delete(names, f[1])
+		case "rename":
+			from, to := f[1], f[2]
+			if unsynced[from] {
+				t.Errorf("%s gets its name before its content is on disk", to)
+			}
+			if strings.HasPrefix(to, "refs/") {
+				refs++
+				if len(names) > 0 {
+					t.Errorf("%s moves before these directories are on disk: %v", to, names)
+				}
+			}
+			for dir := path.Dir(to); ; dir = path.Dir(dir) {
+				names[dir] = true
+				if dir == "." {
+					break
+				}
+			}
+		}
+	}
+	if len(unsynced) > 0 || len(names) > 0 || refs != 1 {
+		t.Errorf("at the end: files not on disk %v, directories not on disk %v, %d refs moved", unsynced, names, refs)
+	}
+}
+
+func TestPutIsDurable(t *testing.T) {
+	h, r := recorded(t, newDir(t))
+	for i, files := range []string{"SKILL.md:a d/e/f:b", "SKILL.md:c d/e/f:b"} {
+		r.steps = nil
+		put(t, h, version(t, i+1, files))
+		checkDurable(t, r.steps)
+	}
+	r.steps = nil
+	if err := h.Keep(t.Context(), someKey, Kept{Path: "a", Content: []byte("x"), At: someDay}); err != nil {
+		t.Fatal(err)
+	}
+	checkDurable(t, r.steps)
+}
+
+// The blob is there already, put a moment ago by another process that has
+// not synced its directory yet.
+func TestOthersObjectsAreSynced(t *testing.T) {
+	dir := newDir(t)
+	h, r := recorded(t, dir)
+	other := open(t, dir)
+	if _, err := other.Put(t.Context(), Key{Target: "other"}, version(t, 1, "a:x")); err != nil {
+		t.Fatal(err)
+	}
+	put(t, h, version(t, 1, "a:x"))
+	want := "syncdir objects/" + manifest.BlobID([]byte("x")).String()[:2]
+	for _, s := range r.steps {
+		if s == want {
+			return
+		}
+	}
+	t.Errorf("no step %q in %q", want, r.steps)
+}
+
+// Whatever step fails, with or without its effect: the error comes back, the
+// repository holds the old or the new chain, and a second try succeeds.
+func TestFaults(t *testing.T) {
+	dir := newDir(t)
+	h, r := recorded(t, dir)
+	put(t, h, version(t, 1, "a:x d/b:y"))
+	r.steps = nil
+	put(t, h, version(t, 2, "a:x d/b:0"))
+	count := len(r.steps)
+	for _, effect := range []bool{false, true} {
+		for n := 1; n <= count; n++ {
+			t.Run(fmt.Sprintf("step %d, effect %v", n, effect), func(t *testing.T) {
+				dir := newDir(t)
+				h, r := recorded(t, dir)
+				put(t, h, version(t, 1, "a:x d/b:y"))
+				r.steps, r.failAt, r.effect = nil, n, effect
+				_, err := h.Put(t.Context(), someKey, version(t, 2, "a:x d/b:0"))
+				if !errors.Is(err, errFault) {
+					t.Fatalf("step %q: error %v", r.steps[n-1], err)
+				}
+				after := open(t, dir)
+				wantVersion(t, after, 1, "a:x d/b:y")
+				moved := effect && strings.HasPrefix(r.steps[n-1], "rename refs/") || len(versions(t, after)) == 2
+				if moved {
+					wantVersion(t, after, 2, "a:x d/b:0")
+				}
+				r.failAt = 0
+				put(t, h, version(t, 2, "a:x d/b:0"))
+				wantVersion(t, h, 2, "a:x d/b:0")
+				if n := len(versions(t, open(t, dir))); n != 2 {
+					t.Errorf("%d versions after the second try, want 2", n)
+				}
+				fsck(t, dir)
+			})
+		}
+	}
+}
+
+func TestCreateIsDurable(t *testing.T) {
+	dir := t.TempDir()
+	r := &recorder{disk: newDisk(dir)}
+	h := newHistory(r)
+	if err := errors.Join(h.init(), h.Close()); err != nil {
+		t.Fatal(err)
+	}
+	synced := map[string]bool{}
+	for _, s := range r.steps {
+		f := strings.Fields(s)
+		synced[f[1]] = f[0] == "sync" || f[0] == "syncdir"
+	}
+	got := map[string]bool{}
+	for _, name := range []string{"HEAD", "config", ".", "objects", "objects/pack", "refs"} {
+		got[name] = synced[name]
+	}
+	want := map[string]bool{"HEAD": true, "config": true, ".": true, "objects": true, "objects/pack": true, "refs": true}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("on disk (-want +got):\n%s\nsteps %q", d, r.steps)
+	}
+}
