@@ -1,0 +1,193 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ConfigName is the file that [FindConfig] looks for.
+const ConfigName = "assetsync.yaml"
+
+// Defaults of keys that have one. The tags below repeat them for people; a
+// test holds the two together.
+const (
+	defaultRequestsPerSecond = 10 // the service publishes no rate limit; these are modest
+	defaultBurst             = 20
+	defaultMaxFileCalls      = 3
+	defaultMaxDeletes        = 10
+	defaultMaxDeletePercent  = 25
+)
+
+// Config is assetsync.yaml as it was written: nothing in it is a default and
+// nothing is interpolated. [Config.Environment] and [Config.Expand] make of
+// it what a run needs. It is not changed after [LoadConfig].
+//
+// The tags of its structs are the manual: yaml is the key, doc says what it
+// does, default what holds without it, example a value as YAML.
+type Config struct {
+	File string // as messages show it; "" when there is no file
+	Dir  string // absolute directory that paths are relative to
+
+	Environments map[string]EnvironmentConfig `yaml:"environments" doc:"Named environments. With several, choose one with --env or ASSETSYNC_ENV." example:"{staging: {region: eu-west-1, agent_space: sp-stage}, prod: {region: eu-west-1, agent_space: sp-prod}}"`
+	Single       EnvironmentConfig            `yaml:",inline"`
+	Rate         RateConfig                   `yaml:"rate" doc:"How fast requests are sent, shared by all targets of a process."`
+	Targets      []TargetConfig               `yaml:"targets" doc:"What is kept equal to which asset. Later entries override earlier ones key by key where they match the same path."`
+}
+
+// EnvironmentConfig says where assets live. Its text may hold ${env:NAME}.
+type EnvironmentConfig struct {
+	origin
+	Region     value[string] `yaml:"region" doc:"AWS region of the agent space." default:"the profile's region" example:"eu-west-1"`
+	AgentSpace value[string] `yaml:"agent_space" doc:"Id of the agent space. Only an embedded endpoint needs none." example:"sp-1a2b3c4d"`
+	Endpoint   value[string] `yaml:"endpoint" doc:"Where the service is: \"embedded\" for a local remote in .assetsync/, or a URL." default:"the service in the region" example:"embedded"`
+	Account    value[string] `yaml:"account" doc:"AWS account, 12 digits in quotes. Checked before the first write." example:"\"123456789012\""`
+	Profile    value[string] `yaml:"profile" doc:"Profile of the AWS configuration." default:"the SDK's choice" example:"ops"`
+	RoleARN    value[string] `yaml:"role_arn" doc:"Role to assume before the first request." example:"arn:aws:iam::123456789012:role/assetsync"`
+	Protected  value[bool]   `yaml:"protected" doc:"Writes need --allow-protected." default:"false" example:"true"`
+	Create     value[bool]   `yaml:"create" doc:"true: always make an asset that is missing; false: never." default:"made, except where protected" example:"false"`
+}
+
+// RateConfig limits requests to an account and region.
+type RateConfig struct {
+	RequestsPerSecond value[float64] `yaml:"requests_per_second" doc:"Requests a second over time." default:"10" example:"10"`
+	Burst             value[int]     `yaml:"burst" doc:"Requests that may go out at once." default:"20" example:"20"`
+}
+
+// TargetConfig is one entry of targets.
+type TargetConfig struct {
+	origin
+	Path        value[string]     `yaml:"path" doc:"Directory, file or glob (**, *, ?, [a-z], {a,b}) below the directory of this file." example:"skills/**"`
+	Type        value[string]     `yaml:"type" doc:"Asset type: skill, agents_md, attachment or custom_agent; feedback and test_profile can be pulled." default:"told by SKILL.md, AGENTS.md or AGENT.md" example:"skill"`
+	Asset       value[assetIDs]   `yaml:"asset" doc:"Id of the asset, or one id for each environment." default:"found by its name" example:"ki-5b1c9f3a"`
+	Metadata    value[metadata]   `yaml:"metadata" doc:"Metadata to keep on the asset: texts, numbers, true or false, lists of those. Other keys are left alone." default:"agent_types: [GENERIC] for a skill" example:"{agent_types: [INCIDENT_TRIAGE]}"`
+	AgentType   value[oneOrMore]  `yaml:"agent_type" doc:"For agents_md: the agent type, or a list of them. Each makes an asset of its own." example:"CHAT"`
+	Ignore      value[stringList] `yaml:"ignore" doc:"Files to leave out, as in .gitignore. Stronger than the ignore files." example:"[README.md, evals/]"`
+	Publish     PublishConfig     `yaml:"publish" doc:"How changes are published."`
+	Deletes     DeletesConfig     `yaml:"deletes" doc:"How many files may go without --allow-deletes."`
+	Protected   value[bool]       `yaml:"protected" doc:"Writes need --allow-protected, also when the environment is not protected." default:"the environment's" example:"true"`
+	Create      value[bool]       `yaml:"create" doc:"true: always make an asset that is missing; false: never." default:"the environment's" example:"false"`
+	RenamedFrom value[string]     `yaml:"renamed_from" doc:"Name that the asset had before its frontmatter was changed." example:"old-name"`
+
+	direct bool // named on the command line: path is no glob, agent_type goes with any type
+}
+
+// PublishConfig is the publish key of a target.
+type PublishConfig struct {
+	Atomic       value[bool] `yaml:"atomic" doc:"Publish all changes in one write, or none." default:"false" example:"true"`
+	MaxFileCalls value[int]  `yaml:"max_file_calls" doc:"Up to so many changed files are sent one by one, more as one zip." default:"3" example:"3"`
+}
+
+// DeletesConfig is the deletes key of a target.
+type DeletesConfig struct {
+	MaxFiles   value[int] `yaml:"max_files" doc:"Files that may be deleted without consent." default:"10" example:"10"`
+	MaxPercent value[int] `yaml:"max_percent" doc:"Share of the files that may be deleted without consent; counts from the fourth file on." default:"25" example:"25"`
+}
+
+// over returns t with every key that later sets; the metadata of the two is
+// merged key by key.
+func (t TargetConfig) over(later TargetConfig) TargetConfig {
+	t.Type = t.Type.over(later.Type)
+	t.Asset = t.Asset.over(later.Asset)
+	t.Metadata = value[metadata]{t.Metadata.V.over(later.Metadata.V), t.Metadata.over(later.Metadata).At}
+	t.AgentType = t.AgentType.over(later.AgentType)
+	t.Ignore = t.Ignore.over(later.Ignore)
+	t.Publish.Atomic = t.Publish.Atomic.over(later.Publish.Atomic)
+	t.Publish.MaxFileCalls = t.Publish.MaxFileCalls.over(later.Publish.MaxFileCalls)
+	t.Deletes.MaxFiles = t.Deletes.MaxFiles.over(later.Deletes.MaxFiles)
+	t.Deletes.MaxPercent = t.Deletes.MaxPercent.over(later.Deletes.MaxPercent)
+	t.Protected = t.Protected.over(later.Protected)
+	t.Create = t.Create.over(later.Create)
+	t.RenamedFrom = t.RenamedFrom.over(later.RenamedFrom)
+	return t
+}
+
+// maxConfigBytes bounds what is read: a config is written by hand.
+const maxConfigBytes = 1 << 20
+
+// FindConfig looks for assetsync.yaml in dir, an absolute path, and upward.
+// Its error is a usage error that matches [fs.ErrNotExist] when there is
+// none.
+func FindConfig(dir string) (string, error) {
+	for at := dir; ; at = filepath.Dir(at) {
+		name := filepath.Join(at, ConfigName)
+		_, err := os.Stat(name)
+		if err == nil {
+			return name, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", usageError(err, "", "find %s: %s", ConfigName, plainCause(err))
+		}
+		if at == filepath.Dir(at) {
+			return "", usageError(fs.ErrNotExist, "assetsync init writes one, --config FILE names one elsewhere",
+				"find %s: not in %s and not in any directory above", ConfigName, dir)
+		}
+	}
+}
+
+// LoadConfig reads and checks the config at path; cwd is the absolute
+// working directory, which path and messages are relative to. All errors
+// found are reported at once, as a usage error with a line "FILE:LINE:COLUMN:
+// KEY: what is wrong" for each.
+func LoadConfig(path, cwd string) (*Config, error) {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(cwd, path)
+	}
+	shown := shortPath(path, cwd)
+	data, err := readConfig(path)
+	if err != nil {
+		return nil, usageError(err, "", "read %s: %s", shown, plainCause(err))
+	}
+	c, err := ParseConfig(data, shown)
+	if err != nil {
+		return nil, err
+	}
+	c.Dir = filepath.Dir(path)
+	return c, nil
+}
+
+func readConfig(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, errors.New("it is a directory, want a file")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is not a regular file") // opening a pipe would wait for ever
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))
+	if err == nil && len(data) > maxConfigBytes {
+		err = fmt.Errorf("it is larger than %d bytes, which no config needs", maxConfigBytes)
+	}
+	return data, err
+}
+
+// shortPath returns path relative to cwd where that is the shorter way to
+// say it.
+func shortPath(path, cwd string) string {
+	rel, err := filepath.Rel(cwd, path)
+	if err != nil || strings.Count(rel, "..") > 2 {
+		return path
+	}
+	return rel
+}
+
+// plainCause returns the cause of a system error without its operation and
+// path, which the caller says in its own words.
+func plainCause(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write what the tests compare with")
+
+const (
+	examplePath = "../../config.example.yaml"
+	manualPath  = "../../docs/configuration.md"
+)
+
+// docKey is a key of the config as the manual lists it.
+type docKey struct {
+	path string // targets[].publish.atomic
+	configField
+}
+
+// docKeys lists every key that the structs of Config have.
+func docKeys(v reflect.Value, prefix string) (out []docKey) {
+	for _, f := range fieldsOf(v) {
+		out = append(out, docKey{prefix + f.Name, f})
+		if _, setting := f.Value.Addr().Interface().(selfDecoding); setting {
+			continue
+		}
+		switch f.Value.Kind() {
+		case reflect.Struct:
+			out = append(out, docKeys(f.Value, prefix+f.Name+".")...)
+		case reflect.Slice:
+			out = append(out, docKeys(reflect.New(f.Value.Type().Elem()).Elem(), prefix+f.Name+"[].")...)
+		}
+	}
+	return out
+}
+
+func allKeys() []docKey { return docKeys(reflect.ValueOf(&Config{}).Elem(), "") }
+
+func TestKeysAreDocumented(t *testing.T) {
+	for _, k := range allKeys() {
+		if k.Doc == "" || !strings.HasSuffix(k.Doc, ".") {
+			t.Errorf("%s: doc %q is not a sentence", k.path, k.Doc)
+		}
+		if strings.Contains(k.Doc, "|") {
+			t.Errorf("%s: doc %q breaks the table", k.path, k.Doc)
+		}
+	}
+}
+
+func TestExampleHoldsEveryKey(t *testing.T) {
+	data, err := os.ReadFile(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	for _, k := range allKeys() {
+		key := regexp.MustCompile(`(?m)^ *(- )?` + regexp.QuoteMeta(k.Name) + `:`)
+		if !key.MatchString(text) {
+			t.Errorf("%s: not set in the example", k.path)
+		}
+		if !strings.Contains(text, "# "+k.Doc+"\n") {
+			t.Errorf("%s: the example lacks the line\n# %s", k.path, k.Doc)
+		}
+	}
+}
+
+func TestExampleLoads(t *testing.T) {
+	abs, err := filepath.Abs(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := LoadConfig(abs, filepath.Dir(abs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	getenv := func(string) (string, bool) { return "eu-central-1", true }
+	for _, name := range c.EnvironmentNames() {
+		if _, err := c.Environment(name, getenv); err != nil {
+			t.Errorf("environment %s: %v", name, err)
+		}
+	}
+}
+
+// TestKeyTable holds the manual's table and the structs together; -update
+// writes it.
+func TestKeyTable(t *testing.T) {
+	data, err := os.ReadFile(manualPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := regexp.MustCompile(`(?s)(<!-- keys:[^\n]*-->\n).*(<!-- end of keys -->)`)
+	if !between.Match(data) {
+		t.Fatalf("%s has no place for the keys", manualPath)
+	}
+	var table strings.Builder
+	table.WriteString("| key | meaning | default |\n|---|---|---|\n")
+	for _, k := range allKeys() {
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", k.path, strings.ReplaceAll(k.Doc, "*", `\*`), k.Default)
+	}
+	want := between.ReplaceAllStringFunc(string(data), func(old string) string {
+		parts := between.FindStringSubmatch(old)
+		return parts[1] + table.String() + parts[2]
+	})
+	if want == string(data) {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s is behind the structs: go test ./cmd/assetsync -run TestKeyTable -update", manualPath)
+	}
+	if err := os.WriteFile(manualPath, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDefaultsAreDocumented holds the default tags and the constants
+// together.
+func TestDefaultsAreDocumented(t *testing.T) {
+	want := map[string]string{
+		"rate.requests_per_second":         fmt.Sprint(defaultRequestsPerSecond),
+		"rate.burst":                       fmt.Sprint(defaultBurst),
+		"targets[].publish.max_file_calls": fmt.Sprint(defaultMaxFileCalls),
+		"targets[].deletes.max_files":      fmt.Sprint(defaultMaxDeletes),
+		"targets[].deletes.max_percent":    fmt.Sprint(defaultMaxDeletePercent),
+	}
+	number := regexp.MustCompile(`^[0-9]+$`)
+	for _, k := range allKeys() {
+		if number.MatchString(k.Default) && k.Default != want[k.path] {
+			t.Errorf("%s: documented default %s, want %q", k.path, k.Default, want[k.path])
+		}
+		delete(want, k.path)
+	}
+	for path := range want {
+		t.Errorf("%s: no such key", path)
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	assetsync "assetsync/sync"
+)
+
+// Select returns the targets that args choose, in their order in targets;
+// all of them without args. An argument is, the first that holds:
+//
+//   - the name of a target;
+//   - a path, relative to cwd: of a target, of something in one, or of a
+//     directory that holds some;
+//   - a glob of names.
+//
+// cwd is absolute. An argument that chooses nothing is a usage error that
+// suggests names.
+func Select(targets []Target, args []string, cwd string) ([]Target, error) {
+	if len(args) == 0 {
+		return targets, nil
+	}
+	chosen := make([]bool, len(targets))
+	var unknown []error
+	for _, arg := range args {
+		hits := selectOne(targets, arg, cwd)
+		if len(hits) == 0 {
+			unknown = append(unknown, noTarget(targets, arg))
+		}
+		for _, i := range hits {
+			chosen[i] = true
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, &assetsync.Error{
+			Kind:    assetsync.KindUsage,
+			Message: errors.Join(unknown...).Error(),
+			Hint:    "assetsync status lists the targets",
+		}
+	}
+	var out []Target
+	for i, t := range targets {
+		if chosen[i] {
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+// selectOne returns the indexes of the targets that arg chooses.
+func selectOne(targets []Target, arg, cwd string) []int {
+	name := strings.TrimSuffix(filepath.ToSlash(filepath.Clean(arg)), "/")
+	byName := func(t Target) bool { return t.Name == arg || t.Name == name }
+	if hits := indexes(targets, byName); len(hits) > 0 {
+		return hits
+	}
+	at := filepath.Clean(arg)
+	if !filepath.IsAbs(at) {
+		at = filepath.Join(cwd, at)
+	}
+	byPath := func(t Target) bool { return holdsPath(t.Path, at) || holdsPath(at, t.Path) }
+	if hits := indexes(targets, byPath); len(hits) > 0 {
+		return hits
+	}
+	if !doublestar.ValidatePattern(name) || len(name) > maxPatternBytes {
+		return nil
+	}
+	return indexes(targets, func(t Target) bool { return doublestar.MatchUnvalidated(name, t.Name) })
+}
+
+func indexes(targets []Target, keep func(Target) bool) (out []int) {
+	for i, t := range targets {
+		if keep(t) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// holdsPath reports whether the path at is dir or below it.
+func holdsPath(dir, at string) bool {
+	rel, err := filepath.Rel(dir, at)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+func noTarget(targets []Target, arg string) error {
+	var names, lastParts []string
+	for _, t := range targets {
+		names = append(names, t.Name)
+		lastParts = append(lastParts, t.Name[strings.LastIndexByte(t.Name, '/')+1:])
+	}
+	// People leave the directory out: "eks-triage" for "skills/eks-triage".
+	var close []string
+	for _, part := range closest(arg, lastParts) {
+		for i := range names {
+			if lastParts[i] == part && !slices.Contains(close, names[i]) {
+				close = append(close, names[i])
+			}
+		}
+	}
+	for _, name := range closest(arg, names) {
+		if !slices.Contains(close, name) {
+			close = append(close, name)
+		}
+	}
+	switch {
+	case len(close) > 0:
+		return usageError(nil, "", "no target %s; did you mean %s?", quoted(arg), wordList(close, "or"))
+	case len(names) == 0:
+		return usageError(nil, "", "no target %s: there are none", quoted(arg))
+	}
+	return usageError(nil, "", "no target %s: there are %s", quoted(arg), wordList(names, "and"))
+}

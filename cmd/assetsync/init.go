@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"assetsync/remote/assettype"
+)
+
+// InitOptions are what the command line says about the environment. Without
+// any of region, agent space and endpoint the config begins with a local
+// remote.
+type InitOptions struct{ Region, AgentSpace, Endpoint, Account, Profile string }
+
+// InitSummary says what a generated config holds.
+type InitSummary struct {
+	Targets []Target // as Expand yields them; Path is relative
+	Notes   []string // what people should look at
+}
+
+// GenerateConfig writes a config for the assets that it finds in root, with
+// every key that may be added as a comment. What it returns has been read
+// and expanded again. It fails when root has a config.
+func GenerateConfig(root fs.FS, opts InitOptions) ([]byte, InitSummary, error) {
+	if _, err := fs.Stat(root, ConfigName); err == nil {
+		return nil, InitSummary{}, configExists(ConfigName)
+	}
+	assets, notes, err := findAssets(root)
+	if err != nil {
+		return nil, InitSummary{}, err
+	}
+	found, err := expandGenerated(root, renderConfig(opts, groupEntries(assets)))
+	if err == nil && !sameAssets(found.Targets, assets) {
+		// The glob catches something that init would not propose.
+		found, err = expandGenerated(root, renderConfig(opts, singleEntries(assets)))
+	}
+	if err != nil {
+		return nil, InitSummary{}, err
+	}
+	for _, n := range found.Notes {
+		notes = append(notes, strings.TrimPrefix(n.Target+": "+n.Text, ": "))
+	}
+	return found.text, InitSummary{found.Targets, notes}, nil
+}
+
+type generated struct {
+	Expansion
+	text []byte
+}
+
+// expandGenerated reads a config back as a run would.
+func expandGenerated(root fs.FS, text []byte) (generated, error) {
+	c, err := ParseConfig(text, ConfigName)
+	if err != nil {
+		return generated{}, err
+	}
+	env, err := c.Environment("", func(string) (string, bool) { return "", false })
+	if err != nil {
+		return generated{}, err
+	}
+	x, err := c.Expand(root, env, ExpandOptions{})
+	return generated{x, text}, err
+}
+
+func sameAssets(targets []Target, assets []foundAsset) bool {
+	var want, got []string
+	for _, a := range assets {
+		want = append(want, a.path)
+	}
+	for _, t := range targets {
+		got = append(got, t.Name)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	return slices.Equal(want, got)
+}
+
+// WriteNewConfig writes a config where there is none; a file that exists is
+// left as it is, with a usage error.
+func WriteNewConfig(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return configExists(path)
+	}
+	if err != nil {
+		return fmt.Errorf("write config: %w", err)
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err != nil {
+		// Half a config would be taken for one, and it would not be
+		// overwritten by the next init.
+		return errors.Join(fmt.Errorf("write config: %w", err), os.Remove(path))
+	}
+	return nil
+}
+
+func configExists(name string) error {
+	return usageError(fs.ErrExist, "edit it, or remove it first", "write %s: it exists already", name)
+}
+
+// initEntry is an entry of targets as it is generated.
+type initEntry struct {
+	path string
+	keys []initKey // besides the path, in order
+}
+
+// initKey is a key with its value as YAML.
+type initKey struct{ name, value string }
+
+// groupEntries makes the entries of assets: skills that share a directory
+// become one glob.
+func groupEntries(assets []foundAsset) []initEntry {
+	skills := map[string][]foundAsset{} // by their first directory
+	for _, a := range assets {
+		if top, _, nested := strings.Cut(a.path, "/"); nested && a.typ == assettype.Skill {
+			skills[top] = append(skills[top], a)
+		}
+	}
+	var out []initEntry
+	for _, a := range assets {
+		top, _, _ := strings.Cut(a.path, "/")
+		group := skills[top]
+		if a.typ != assettype.Skill || len(group) < 2 {
+			out = append(out, a.entry())
+			continue
+		}
+		if a.path == group[0].path {
+			all := foundAsset{path: commonDir(group), typ: a.typ}.entry()
+			all.path = quoteGlob(all.path) + "/**"
+			out = append(out, all)
+		}
+	}
+	return out
+}
+
+func singleEntries(assets []foundAsset) []initEntry {
+	var out []initEntry
+	for _, a := range assets {
+		out = append(out, a.entry())
+	}
+	return out
+}
+
+// commonDir returns the deepest directory that holds all assets, of which
+// there are two or more in one top directory.
+func commonDir(assets []foundAsset) string {
+	dir := path.Dir(assets[0].path)
+	for _, a := range assets[1:] {
+		for !isUnder(a.path, dir) {
+			dir = path.Dir(dir)
+		}
+	}
+	return dir
+}
+
+// quoteGlob returns a path as a glob that matches it alone.
+func quoteGlob(s string) string {
+	if !strings.ContainsAny(s, `*?[{\`) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if strings.ContainsRune(`*?[]{}\`, r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// yamlText returns s as a YAML text on one line, in quotes where it needs
+// them.
+func yamlText(s string) string {
+	out, err := yaml.MarshalWithOptions(s, yaml.JSON())
+	if plain, plainErr := yaml.Marshal(s); plainErr == nil && !bytes.ContainsAny(plain, "\"'|>") {
+		out, err = plain, nil
+	}
+	if err != nil {
+		return fmt.Sprintf("%q", s)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// renderConfig writes the config of entries.
+func renderConfig(opts InitOptions, entries []initEntry) []byte {
+	var b bytes.Buffer
+	b.WriteString("# The configuration of assetsync: which directories are kept equal to which\n" +
+		"# assets. A key behind \"#\" is not set; the line below it says what it does.\n\n")
+	renderEnvironment(&b, opts)
+	b.WriteString("\n")
+	renderComment(&b, "", reflect.ValueOf(&RateConfig{}).Elem(), "rate")
+	b.WriteString("\n# What is kept equal to which asset.\n")
+	if len(entries) == 0 {
+		b.WriteString("# No SKILL.md, AGENTS.md or AGENT.md was found here: write one, then an entry.\ntargets: []\n#  - path: skills/**\n#    type: skill\n")
+		return b.Bytes()
+	}
+	b.WriteString("targets:\n")
+	for i, e := range entries {
+		fmt.Fprintf(&b, "  - path: %s\n", yamlText(e.path))
+		for _, k := range e.keys {
+			fmt.Fprintf(&b, "    %s: %s\n", k.name, k.value)
+		}
+		if i == 0 {
+			renderOptional(&b, e)
+		}
+	}
+	return b.Bytes()
+}
+
+// renderEnvironment writes the keys of the single environment: those that
+// are given, the others as comments.
+func renderEnvironment(b *bytes.Buffer, opts InitOptions) {
+	set := map[string]string{
+		"region": opts.Region, "agent_space": opts.AgentSpace, "endpoint": opts.Endpoint,
+		"account": opts.Account, "profile": opts.Profile,
+	}
+	if opts.Region == "" && opts.AgentSpace == "" && opts.Endpoint == "" {
+		set["endpoint"] = EmbeddedEndpoint
+		b.WriteString("# The assets are kept in .assetsync/ on this machine until endpoint is replaced\n" +
+			"# by region and agent_space.\n")
+	}
+	for _, f := range fieldsOf(reflect.ValueOf(&EnvironmentConfig{}).Elem()) {
+		if v := set[f.Name]; v != "" {
+			text := yamlText(v)
+			if f.Name == "account" {
+				text = fmt.Sprintf("%q", v) // YAML would read digits as a number
+			}
+			fmt.Fprintf(b, "%s: %s\n", f.Name, text)
+			continue
+		}
+		fmt.Fprintf(b, "# %s: %s\n#   %s\n", f.Name, f.Example, f.Doc)
+	}
+	b.WriteString("# Instead of these keys, for more than one place:\n")
+	for _, f := range fieldsOf(reflect.ValueOf(&Config{}).Elem()) {
+		if f.Name == "environments" {
+			fmt.Fprintf(b, "# %s: %s\n#   %s\n", f.Name, f.Example, f.Doc)
+		}
+	}
+}
+
+// renderOptional writes the keys that the entry does not set, as comments.
+func renderOptional(b *bytes.Buffer, e initEntry) {
+	b.WriteString("    # These may be added to any entry:\n")
+	for _, f := range fieldsOf(reflect.ValueOf(&TargetConfig{}).Elem()) {
+		isSet := f.Name == "path" || slices.ContainsFunc(e.keys, func(k initKey) bool { return k.name == f.Name })
+		switch {
+		case isSet:
+		case f.Value.Kind() == reflect.Struct && f.Example == "":
+			renderComment(b, "    ", f.Value, f.Name)
+		default:
+			fmt.Fprintf(b, "    # %s: %s\n    #   %s\n", f.Name, f.Example, f.Doc)
+		}
+	}
+}
+
+// renderComment writes a key that holds keys, as a comment.
+func renderComment(b *bytes.Buffer, indent string, v reflect.Value, name string) {
+	fmt.Fprintf(b, "%s# %s:\n", indent, name)
+	for _, f := range fieldsOf(v) {
+		fmt.Fprintf(b, "%s#   %s: %s  # %s\n", indent, f.Name, f.Example, f.Doc)
+	}
+}
