@@ -53,6 +53,7 @@ func (c *Config) Expand(fsys fs.FS, env Environment, opts ExpandOptions) (Expans
 		found:   make([][]match, len(c.Targets)),
 		sources: map[string]*source{},
 		part:    map[string]string{},
+		rules:   map[int]*manifest.Ignore{},
 	}
 	x.findAll()
 	x.resolveAll()
@@ -79,6 +80,7 @@ type expander struct {
 	found   [][]match          // by entry
 	sources map[string]*source // by path
 	part    map[string]string  // path of a match -> reason why it is no target, "" when it is
+	rules   map[int]*manifest.Ignore
 	out     Expansion
 }
 
@@ -104,7 +106,7 @@ func (x *expander) findAll() {
 			x.found[i] = found
 		case !errors.Is(err, fs.ErrNotExist):
 			x.add(t.Path.At, entryKey(i), "cannot look at %s: %s", quoted(t.Path.V), plainCause(err))
-		case byName && x.opts.AllowMissing && t.Type.Set():
+		case byName && x.opts.AllowMissing && (t.Type.Set() || x.sources[name] != nil):
 			x.source(name, t.Type.V, i).byName = true
 		default:
 			x.add(t.Path.At, entryKey(i), "%s does not exist%s", quoted(t.Path.V), x.sibling(name))
@@ -155,7 +157,7 @@ func (x *expander) resolveAll() {
 
 func (x *expander) resolveOne(i int, one match, typ string, byName bool) {
 	t := x.config.Targets[i]
-	if reason := x.leftOut(t, one, typ); reason != "" && !byName {
+	if reason := x.leftOut(i, one, typ); reason != "" && !byName {
 		x.part[one.path] = reason
 		return
 	}
@@ -165,7 +167,7 @@ func (x *expander) resolveOne(i int, one match, typ string, byName bool) {
 		s := x.source(target, found, i)
 		s.byName = s.byName || byName
 		x.part[one.path] = ""
-	case byName && x.opts.AllowMissing && t.Type.Set() && one.dir:
+	case byName && x.opts.AllowMissing && one.dir && isDirType(typ):
 		x.source(one.path, typ, i).byName = true
 		x.part[one.path] = ""
 	case byName:
@@ -179,22 +181,39 @@ func (x *expander) resolveOne(i int, one match, typ string, byName bool) {
 	}
 }
 
+// isDirType reports whether an asset of a type is a directory.
+func isDirType(typ string) bool {
+	t, known := assettype.Lookup(typ)
+	return known && !t.SingleFile
+}
+
 // leftOut says why a glob of single files does not mean this one, or
 // nothing: for them ignore: chooses among the files, relative to where the
 // glob begins.
-func (x *expander) leftOut(t TargetConfig, one match, typ string) string {
+func (x *expander) leftOut(i int, one match, typ string) string {
 	kind, _ := assettype.Lookup(typ)
 	if !kind.SingleFile || one.dir {
 		return ""
 	}
-	if isLitter(one.path) {
-		return "is hidden, or a leftover of an editor"
+	if strings.HasPrefix(path.Base(one.path), ".") {
+		return "is hidden"
 	}
-	rules, err := manifest.NewIgnore(t.Ignore.V)
-	if err == nil && rules.Ignored(manifest.Path(below(one.path, globBase(t)))) {
-		return "is left out by ignore"
+	p := manifest.Path(below(one.path, globBase(x.config.Targets[i])))
+	if rules := x.rulesOf(i); rules != nil && rules.Ignored(p) {
+		return "is ignored: " + rules.Why(p)
 	}
 	return ""
+}
+
+// rulesOf returns the ignore rules of an entry, nil when they are malformed,
+// which was reported when the config was read.
+func (x *expander) rulesOf(i int) *manifest.Ignore {
+	rules, ok := x.rules[i]
+	if !ok {
+		rules, _ = manifest.NewIgnore(x.config.Targets[i].Ignore.V)
+		x.rules[i] = rules
+	}
+	return rules
 }
 
 // source returns the source at a path, and adds the entry i to it.

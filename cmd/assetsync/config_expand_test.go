@@ -74,11 +74,11 @@ func TestExpandNames(t *testing.T) {
 			[]string{"ops/AGENTS.md#CHAT agents_md", "ops/AGENTS.md#INCIDENT_RCA agents_md"}, nil, nil},
 		{"attachments", "targets: [{path: 'files/**', type: attachment, ignore: [map.png, /sub/]}]",
 			[]string{"files/topology.csv attachment"},
-			[]string{"files/.hidden is hidden, or a leftover of an editor", "files/map.png is left out by ignore",
-				"files/old~ is hidden, or a leftover of an editor", "files/sub is a directory, but an attachment is one file"}, nil},
+			[]string{"files/.hidden is hidden", `files/map.png is ignored: pattern "map.png" of the target's ignore list`,
+				`files/old~ is ignored: pattern "*~" of the built-in list`, "files/sub is a directory, but an attachment is one file"}, nil},
 		{"type from an earlier entry", "targets: [{path: 'files/*', type: attachment}, {path: files/map.png, create: false}]",
 			[]string{"files/map.png attachment", "files/topology.csv attachment"},
-			[]string{"files/.hidden is hidden, or a leftover of an editor", "files/old~ is hidden, or a leftover of an editor",
+			[]string{"files/.hidden is hidden", `files/old~ is ignored: pattern "*~" of the built-in list`,
 				"files/sub is a directory, but an attachment is one file"}, nil},
 		{"matches nothing", "targets: [{path: 'nowhere/**', type: skill}]", nil, nil, []string{`targets[0].path: "nowhere/**" matches nothing`}},
 		{"glob without type", "targets: [{path: '{agents,empty}/**'}]", []string{"agents/helper custom_agent"},
@@ -234,6 +234,12 @@ func TestExpandAllowMissing(t *testing.T) {
 	if len(x.Targets) != 2 || x.Targets[0].Name != "new/one" || x.Targets[1].Name != "skills/drafts" {
 		t.Errorf("got targets %+v", x.Targets)
 	}
+	x, err = expanded(t, demoView, "targets: [{path: new/f.csv, type: attachment}, {path: new/f.csv, create: false}]", ExpandOptions{AllowMissing: true})
+	if err != nil || len(x.Targets) != 1 || x.Targets[0].Create != CreateNever {
+		t.Errorf("got targets %+v, error %v", x.Targets, err)
+	}
+	_, err = expanded(t, demoView, "targets: [{path: files, type: attachment}]", ExpandOptions{AllowMissing: true})
+	wantUsage(t, err, `assetsync.yaml:2:18: targets[0].path: "files" is a directory, but an attachment is one file`)
 	_, err = expanded(t, demoView, "targets: [{path: new/one}]", ExpandOptions{AllowMissing: true})
 	wantUsage(t, err, `assetsync.yaml:2:18: targets[0].path: "new/one" does not exist`)
 }

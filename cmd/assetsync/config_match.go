@@ -10,7 +10,6 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
-	"assetsync/manifest"
 	"assetsync/remote/assettype"
 )
 
@@ -187,15 +186,4 @@ func detectable() []assettype.Type {
 func (m *matcher) holds(dir, file string) bool {
 	info, err := fs.Stat(m.fsys, path.Join(dir, file))
 	return err == nil && !info.IsDir()
-}
-
-// isLitter reports whether a glob never means the file: hidden ones, and what
-// editors and systems leave behind.
-func isLitter(name string) bool {
-	base := path.Base(name)
-	if strings.HasPrefix(base, ".") && base != "." {
-		return true
-	}
-	rules, err := manifest.NewIgnore(nil)
-	return err == nil && rules.Ignored(manifest.Path(base))
 }
