@@ -78,13 +78,18 @@ func (d *Dir) WriteFile(name string, data []byte, perm fs.FileMode) error {
 }
 
 // Stage writes data to a new temporary file in dir and syncs it. The name of
-// the file is not synced: it is about to change. On an error there is no such
-// file, unless removing it failed too.
+// the file is not synced: it is about to change. Its mode is perm, or for 0
+// what the umask leaves of 0666. On an error there is no such file, unless
+// removing it failed too.
 func (d *Dir) Stage(dir string, data []byte, perm fs.FileMode) (temp string, err error) {
 	temp = tempName(dir)
 	var f *os.File
 	err = d.do(Create, temp, func() (err error) {
-		f, err = d.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		create := perm
+		if create == 0 {
+			create = 0o666
+		}
+		f, err = d.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, create)
 		return err
 	})
 	if f == nil {
@@ -102,9 +107,11 @@ func (d *Dir) Stage(dir string, data []byte, perm fs.FileMode) (temp string, err
 func (d *Dir) fill(f *os.File, temp string, data []byte, perm fs.FileMode) error {
 	if err := d.do(Write, temp, func() error {
 		_, err := f.Write(data)
-		// Not by OpenFile, because the umask must not take bits that the
-		// replaced file had.
-		return errors.Join(err, f.Chmod(perm))
+		if perm != 0 {
+			// The umask took bits that a replaced file may have had.
+			err = errors.Join(err, f.Chmod(perm))
+		}
+		return err
 	}); err != nil {
 		return err
 	}
@@ -130,11 +137,12 @@ func (d *Dir) Exchange(a, b string) error {
 	return d.syncDir(path.Dir(b))
 }
 
-// Aside renames name, whatever it is, to a temporary name beside it.
+// Aside renames name, whatever it is, to a temporary name beside it. The
+// temporary name is returned with an error too, for who wants to look.
 func (d *Dir) Aside(name string) (temp string, err error) {
 	temp = tempName(path.Dir(name))
 	if err := d.do(Aside, name, func() error { return d.renameNoReplace(name, temp) }); err != nil {
-		return "", fmt.Errorf("move aside %s: %w", name, err)
+		return temp, fmt.Errorf("move aside %s: %w", name, err)
 	}
 	return temp, d.syncDir(path.Dir(name))
 }
