@@ -11,6 +11,19 @@
 // inside the root is replaced by what it names, and ignored paths are left
 // out. [Scan] makes it from a directory.
 //
+// A link is replaced wherever it stands, so a pattern for directories matches
+// a link to one, and an ignore file behind a link counts, both unlike git. A
+// link that leaves the root, even to come back, or that leads into what is
+// never published, is a [Problem].
+//
+// # Ignore rules
+//
+// Which paths are left out is said by an [Ignore], in git's syntax, from the
+// weakest to the strongest: a built-in list, the .gitignore files, the
+// .assetsyncignore files, the target's own list; below all, what nothing can
+// open. An ignore file that cannot be read makes everything in its directory
+// unknown.
+//
 // # Text form
 //
 // [Tree.AppendText] writes one line for each entry in path order:
@@ -20,4 +33,12 @@
 // This is the output of "git ls-tree -r --long" without the padding before
 // the size. A path is written as it is; [ParsePath] refuses the bytes that
 // would make a line ambiguous.
+//
+// # Zip form
+//
+// [WriteZip] writes the entries in path order and nothing else: regular files
+// of mode 100644 made on Unix, dated 1980-01-01 00:00, deflated or, where that
+// does not help, stored, sizes and checksum in the local header, the UTF-8
+// flag where a name is not ASCII. [ReadZip] takes any zip whose entries are
+// plain files and directories and refuses all else.
 package manifest

@@ -265,18 +265,27 @@ func (l *ruleList) lastMatch(rel, base string, isDir bool) *pattern {
 }
 
 // onFloor reports whether no rule can publish or pull something of this
-// name. It compares as the most permissive file systems do (case folded,
-// without trailing dots and spaces, streams and NTFS short names), so that
-// nothing pulled can become a .git directory anywhere.
+// name. It compares as the most lenient file systems do, so that nothing
+// pulled can become a .git directory: without case, trailing dots and spaces,
+// NTFS streams and short names, and characters that HFS+ passes over.
 func onFloor(name string) bool {
 	if name == "CVS" {
 		return true
 	}
 	name, _, _ = strings.Cut(name, ":")
-	name = strings.ToLower(strings.TrimRight(name, ". "))
+	name = strings.ToLower(strings.TrimRight(strings.Map(dropInvisible, name), ". "))
 	switch name {
 	case ".git", "git~1", ".hg", ".svn", ".jj", ".bzr", ".assetsync", ".gitignore", ".assetsyncignore":
 		return true
 	}
 	return strings.HasPrefix(name, TempPrefix)
+}
+
+// dropInvisible drops what HFS+ ignores in names, as git lists it in utf8.c.
+func dropInvisible(r rune) rune {
+	switch {
+	case 0x200c <= r && r <= 0x200f, 0x202a <= r && r <= 0x202e, 0x206a <= r && r <= 0x206f, r == 0xfeff:
+		return -1
+	}
+	return r
 }

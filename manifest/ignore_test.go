@@ -119,6 +119,8 @@ func TestIgnoreOrder(t *testing.T) {
 		{"floor in any case", []string{"!.GIT"}, nil, ".GIT/config", `".GIT" is never published`},
 		{"floor, short name", nil, nil, "GIT~1/config", `"GIT~1" is never published`},
 		{"floor, trailing dot", nil, nil, ".git./config", `".git." is never published`},
+		{"floor, stream", nil, nil, ".git::$INDEX_ALLOCATION/config", `".git::$INDEX_ALLOCATION" is never published`},
+		{"floor, invisible", nil, nil, ".g\u200cit/config", "\".g\\u200cit\" is never published"},
 		{"floor, file", nil, nil, ".git", `".git" is never published`},
 		{"floor, state", nil, nil, ".assetsync/state.db", `".assetsync" is never published`},
 		{"floor, CVS", nil, nil, "CVS/Root", `"CVS" is never published`},
