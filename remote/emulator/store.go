@@ -50,8 +50,9 @@ type store struct {
 }
 
 // openStore makes the file if need be and checks its format.
-func openStore(path string, keep bool, secret []byte) (*store, error) {
+func openStore(path string, keep bool, secret []byte) (_ *store, err error) {
 	s := &store{path: path}
+	defer s.catchDamage(&err)
 	db, err := s.open(false)
 	if err != nil {
 		return nil, err
@@ -101,14 +102,8 @@ func prepare(db *bbolt.DB, secret []byte) error {
 	})
 }
 
-func (s *store) open(readOnly bool) (db *bbolt.DB, err error) {
-	// bbolt panics on pages that it cannot make sense of.
-	defer func() {
-		if r := recover(); r != nil {
-			db, err = nil, fmt.Errorf("open store %s: damaged: %v", s.path, r)
-		}
-	}()
-	db, err = bbolt.Open(s.path, 0o600, &bbolt.Options{Timeout: lockTimeout, ReadOnly: readOnly})
+func (s *store) open(readOnly bool) (*bbolt.DB, error) {
+	db, err := bbolt.Open(s.path, 0o600, &bbolt.Options{Timeout: lockTimeout, ReadOnly: readOnly})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("open store %s: %w", s.path, errBusy)
@@ -135,6 +130,7 @@ func (s *store) update(do func(*bbolt.Tx) error) error {
 }
 
 func (s *store) with(readOnly bool, do func(*bbolt.DB) error) (err error) {
+	defer s.catchDamage(&err)
 	db := s.kept
 	if db == nil {
 		if db, err = s.open(readOnly); err != nil {
@@ -143,6 +139,14 @@ func (s *store) with(readOnly bool, do func(*bbolt.DB) error) (err error) {
 		defer func() { err = errors.Join(err, db.Close()) }()
 	}
 	return do(db)
+}
+
+// catchDamage turns a panic into an error: bbolt panics on pages that it
+// cannot make sense of, after it has rolled back.
+func (s *store) catchDamage(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("read store %s: it is damaged: %v", s.path, r)
+	}
 }
 
 func (s *store) close() error {

@@ -15,25 +15,19 @@ type Space struct {
 	AgentSpace string
 }
 
-// Blob names the content of a file.
-type Blob struct {
-	ID   manifest.ID `json:"id"`
-	Size int64       `json:"size"` // bytes
-}
-
 // Pair is the base of a path: both sides as of the last time they were
 // settled. Either side may be absent; the two ids differ where the service
 // rewrites what it is sent.
 type Pair struct {
-	Local  *Blob `json:"local,omitempty"`
-	Remote *Blob `json:"remote,omitempty"`
+	Local  *manifest.Entry `json:"local,omitempty"`
+	Remote *manifest.Entry `json:"remote,omitempty"`
 }
 
 // Seen is the content that the remote was found to hold at a path, with what
 // the listing said of the file then. An equal listing may stand in for
 // reading the file again.
 type Seen struct {
-	Blob
+	manifest.Entry
 	Version   int32     `json:"version"`
 	UpdatedAt time.Time `json:"updated_at"`
 	ReadAt    time.Time `json:"read_at"` // by the local clock
@@ -81,9 +75,9 @@ type Intent struct {
 
 // PlannedChange is one path of an intent. A nil New is a deletion.
 type PlannedChange struct {
-	Path manifest.Path `json:"path"`
-	Old  *Blob         `json:"old,omitempty"` // on the remote, as observed
-	New  *Blob         `json:"new,omitempty"` // as sent
+	Path manifest.Path   `json:"path"`
+	Old  *manifest.Entry `json:"old,omitempty"` // on the remote, as observed
+	New  *manifest.Entry `json:"new,omitempty"` // as sent
 }
 
 // Tri is an answer that may not be known yet.

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	assetsync "assetsync/sync"
+)
+
+// defaultTimeout bounds a run: no verb hangs for ever.
+const defaultTimeout = 10 * time.Minute
+
+// app is one invocation: what it reads and writes, and its global flags.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) (string, bool)
+	now            func() time.Time
+	cwd            string // absolute; -C moves it
+
+	dir        string
+	configPath string
+	envName    string
+	stateDir   string
+	jsonOut    bool
+	verbose    bool
+	logFormat  string
+	timeout    time.Duration
+
+	log     *zap.Logger
+	command string // the verb that runs, for messages and the envelope
+	code    int    // exit code that a verb has set
+	printed bool   // the envelope was written
+}
+
+// run executes the command line and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		return a.fail(err)
+	}
+	return a.code
+}
+
+// fail tells people, and programs with --json, why there is no result.
+func (a *app) fail(err error) int {
+	e := assetsync.AsError(err)
+	a.code = exitCode(e.Kind)
+	a.sayError("", e)
+	if a.jsonOut && !a.printed {
+		if err := a.writeEnvelope(envelope{Error: e}); err != nil {
+			a.say("assetsync: %v", err)
+		}
+	}
+	return a.code
+}
+
+// say writes a line for people.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintf(a.stderr, format+"\n", args...)
+}
+
+// sayError writes an error and its hint for people; about names what it is
+// about, when the message does not.
+func (a *app) sayError(about string, e *assetsync.Error) {
+	message := e.Message
+	if about != "" && !strings.Contains(message, about) {
+		message = about + ": " + message
+	}
+	a.say("assetsync: %s", message)
+	if e.RequestID != "" && !strings.Contains(message, e.RequestID) {
+		a.say("  request id %s", e.RequestID)
+	}
+	if e.Hint != "" {
+		a.say("hint: %s", e.Hint)
+	}
+}
+
+const (
+	groupCommon = "common"
+	groupMore   = "more"
+)
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "assetsync",
+		Short: "Keep AWS DevOps Agent assets equal to directories, as git keeps a remote equal to a branch",
+		Long: `assetsync keeps AWS DevOps Agent assets (skills, AGENTS.md files, attachments)
+equal to directories, the way git keeps a remote equal to a branch.
+
+Exit codes: 0 done or nothing to do; 1 failed; 2 usage or config; 3 conflicts;
+4 a guard stopped it; 5 not authorised or credentials expired; 7 remote
+unavailable or throttled; 8 something differs (only with --exit-code).`,
+		Example: `  assetsync init              write an assetsync.yaml for what is here
+  assetsync push --dry-run    show what would be published
+  assetsync push              publish it
+  assetsync log               the versions of each asset`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return a.unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
+		Args: cobra.ArbitraryArgs,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError(err, "see "+cmd.CommandPath()+" --help", "%s: %v", cmd.CommandPath(), err)
+	})
+	f := root.PersistentFlags()
+	f.StringVarP(&a.dir, "directory", "C", "", "run as if started in `DIR`")
+	f.StringVar(&a.configPath, "config", "", "use the config `FILE` instead of looking upward for "+ConfigName)
+	f.StringVar(&a.envName, "env", "", "the environment `NAME` of the config (or ASSETSYNC_ENV)")
+	f.StringVar(&a.stateDir, "state", "", "keep state in `DIR` (default: .assetsync beside the config)")
+	f.BoolVar(&a.jsonOut, "json", false, "print one JSON object on standard output")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to standard error")
+	f.StringVar(&a.logFormat, "log-format", "console", "`FORMAT` of the log: console or json")
+	f.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after `DURATION`")
+
+	root.AddGroup(&cobra.Group{ID: groupCommon, Title: "Common commands:"}, &cobra.Group{ID: groupMore, Title: "More commands:"})
+	common := []*cobra.Command{a.initCommand(), a.statusCommand(), a.diffCommand(), a.pushCommand(), a.pullCommand()}
+	more := []*cobra.Command{a.logCommand(), a.assetCommand(), a.emulatorCommand(), a.versionCommand()}
+	for _, c := range common {
+		c.GroupID = groupCommon
+		root.AddCommand(c)
+	}
+	for _, c := range more {
+		c.GroupID = groupMore
+		root.AddCommand(c)
+	}
+	cobra.EnableCommandSorting = false
+	root.SetHelpCommandGroupID(groupMore)
+	return root
+}
+
+func (a *app) unknownCommand(cmd *cobra.Command, name string) error {
+	hint := "assetsync --help lists the commands"
+	if close := cmd.SuggestionsFor(name); len(close) > 0 {
+		hint = "did you mean " + wordList(close, "or") + "?"
+	}
+	return usageError(nil, hint, "%s is no command of assetsync", quoted(name))
+}
+
+// prepare runs before every verb.
+func (a *app) prepare(cmd *cobra.Command) error {
+	a.command = strings.TrimPrefix(cmd.CommandPath(), "assetsync ")
+	if a.dir != "" {
+		if !filepath.IsAbs(a.dir) {
+			a.dir = filepath.Join(a.cwd, a.dir)
+		}
+		a.cwd = filepath.Clean(a.dir)
+	}
+	if a.envName == "" {
+		a.envName, _ = a.getenv("ASSETSYNC_ENV")
+	}
+	if a.timeout <= 0 {
+		return usageError(nil, "for example --timeout 5m", "--timeout %s is not above zero", a.timeout)
+	}
+	var err error
+	a.log, err = newLogger(a.stderr, a.verbose, a.logFormat)
+	return err
+}
+
+// abs resolves a path of the command line against the working directory.
+func (a *app) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(a.cwd, path)
+}
+
+// exitCode is the documented code of a class of errors.
+func exitCode(k assetsync.Kind) int {
+	switch k {
+	case assetsync.KindUsage:
+		return 2
+	case assetsync.KindConflict:
+		return 3
+	case assetsync.KindGuard:
+		return 4
+	case assetsync.KindAuth:
+		return 5
+	case assetsync.KindUnusable:
+		return 6
+	case assetsync.KindUnavailable:
+		return 7
+	}
+	return 1
+}
+
+// differsCode is the exit code of --exit-code when something differs.
+const differsCode = 8
+
+// worstCode returns the code of a run over several targets: the first of a
+// fixed order that occurred.
+func worstCode(codes []int) int {
+	for _, code := range []int{5, 2, 1, 7, 4, 3, 6, differsCode} {
+		for _, c := range codes {
+			if c == code {
+				return code
+			}
+		}
+	}
+	return 0
+}
+
+// resultCode is the exit code of one target.
+func resultCode(r assetsync.Result) int {
+	switch {
+	case r.Error != nil:
+		return exitCode(r.Error.Kind)
+	case r.Outcome == assetsync.Blocked:
+		return exitCode(assetsync.KindGuard)
+	case r.Outcome == assetsync.Conflict:
+		return exitCode(assetsync.KindConflict)
+	case r.Outcome == assetsync.Failed:
+		return 1
+	}
+	return 0
+}
+
+// within gives a run its deadline.
+func (a *app) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, a.timeout, errors.New("the time given by --timeout is over"))
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	assetsync "assetsync/sync"
+)
+
+const defaultLogLimit = 20
+
+// logTarget is a target of the envelope of log.
+type logTarget struct {
+	assetsync.Result
+	Log []assetsync.VersionReport `json:"log"`
+}
+
+func (a *app) logCommand() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use:     "log [TARGET...]",
+		Short:   "Show the versions of each asset",
+		Long:    `Show the versions of each asset, the newest first: when, by whom, and what changed.`,
+		Example: "  assetsync log skills/eks-triage -n 5",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 1 {
+				return usageError(nil, "for example -n 5", "-n %d is below 1", limit)
+			}
+			ctx, cancel := a.within(cmd.Context())
+			defer cancel()
+			s, err := a.open(ctx, sessionOptions{args: args})
+			if err != nil {
+				return err
+			}
+			var mu sync.Mutex
+			logs := map[string][]assetsync.VersionReport{}
+			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
+				log, res := e.Log(ctx, limit)
+				mu.Lock()
+				defer mu.Unlock()
+				logs[e.Target.Name] = log
+				return res
+			})
+			return s.finishLog(results, logs)
+		},
+	}
+	cmd.Flags().IntVarP(&limit, "max-count", "n", defaultLogLimit, "show at most `N` versions of each asset")
+	return cmd
+}
+
+func (s *session) finishLog(results []assetsync.Result, logs map[string][]assetsync.VersionReport) error {
+	if err := s.close(); err != nil {
+		return err
+	}
+	targets := make([]logTarget, len(results))
+	for i, r := range results {
+		targets[i] = logTarget{r, logs[r.Target]}
+	}
+	s.setCode(results, false)
+	defer s.explain(results)
+	if s.jsonOut {
+		return s.writeEnvelope(envelope{Env: s.env.Name, Targets: targets})
+	}
+	var b strings.Builder
+	for i, t := range targets {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "%s  %s\n", t.Target, t.AssetID)
+		for _, v := range t.Log {
+			fmt.Fprintf(&b, "  v%-4d %s  %-13s  %s\n", v.Version, v.CreatedAt.Local().Format("2006-01-02 15:04:05"), v.By, summary(v))
+		}
+	}
+	_, err := fmt.Fprint(s.stdout, b.String())
+	return err
+}
+
+// summary says what a version changed, files by name while they are few.
+func summary(v assetsync.VersionReport) string {
+	const most = 3
+	switch {
+	case !v.Known:
+		return "the version before it cannot be read"
+	case len(v.Changes) == 0:
+		return "no file changed"
+	case len(v.Changes) > most:
+		counts := map[string]int{}
+		for _, c := range v.Changes {
+			counts[letter(c.Action)]++
+		}
+		var parts []string
+		for _, l := range []string{"A", "M", "D"} {
+			if counts[l] > 0 {
+				parts = append(parts, fmt.Sprintf("%d %s", counts[l], l))
+			}
+		}
+		return strings.Join(parts, ", ")
+	}
+	parts := make([]string, len(v.Changes))
+	for i, c := range v.Changes {
+		parts[i] = letter(c.Action) + " " + string(c.Path)
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"assetsync/diff"
+	assetsync "assetsync/sync"
+)
+
+func (a *app) pushCommand() *cobra.Command {
+	var (
+		o      assetsync.PushOptions
+		direct DirectOptions
+		prefer string
+		allow  consentFlags
+	)
+	cmd := &cobra.Command{
+		Use:   "push [TARGET...] | push DIR --type TYPE [flags]",
+		Short: "Publish what changed here",
+		Long: `Publish what changed here and was not changed there.
+
+A TARGET is a name, a glob of names or a path in the config. Nothing is
+written when nothing changed. Changed files go by one call each, more of them
+as one zip, which makes one version. What others changed meanwhile is never
+overwritten: other paths are left alone, the same path is a conflict, of which
+their side is put under .assetsync/conflicts/.
+
+Without a config, DIR (or a file) is published to the asset that its
+frontmatter names, or to --asset. No state is kept then, so a file that
+differs on both sides is a conflict unless --base or --prefer says more.`,
+		Example: `  assetsync push --dry-run
+  assetsync push skills/eks-triage
+  assetsync push ./my-skill --endpoint embedded --agent-type INCIDENT_RCA`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if o.Prefer, err = parsePrefer(prefer); err != nil {
+				return err
+			}
+			if o.Consent, err = allow.consent(); err != nil {
+				return err
+			}
+			ctx, cancel := a.within(cmd.Context())
+			defer cancel()
+			s, err := a.openPush(ctx, cmd, args, direct, !o.DryRun)
+			if err != nil {
+				return err
+			}
+			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
+			return s.finish(results, false)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.DryRun, "dry-run", false, "show what would be done; make no write call")
+	f.BoolVar(&o.Atomic, "atomic", false, "publish in one write, or not at all")
+	f.StringVar(&prefer, "prefer", "abort", "who wins where both sides changed a path: `SIDE` is local, remote or abort")
+	f.Int32Var(&o.Base, "base", 0, "compare both sides with version `N` instead of the recorded base")
+	allow.register(f, true)
+	f.StringVar(&direct.Endpoint, "endpoint", "", "without a config: the `URL` of the service, or embedded")
+	f.StringVar(&direct.Region, "region", "", "without a config: the AWS `REGION`")
+	f.StringVar(&direct.AgentSpace, "agent-space", "", "without a config: the agent space `ID`")
+	f.StringVar(&direct.AgentSpace, "agent-space-id", "", "the same as --agent-space")
+	f.StringVar(&direct.Type, "type", "", "without a config: the asset `TYPE` (default: told by the files)")
+	f.StringVar(&direct.AssetID, "asset", "", "without a config: the `ID` of the asset (default: found by its name)")
+	f.StringArrayVar(&direct.AgentTypes, "agent-type", nil, "without a config: an agent `TYPE`, repeatable (default GENERIC)")
+	f.StringVar(&direct.Profile, "profile", "", "without a config: the AWS `PROFILE`")
+	cmd.MarkFlagsMutuallyExclusive("agent-space", "agent-space-id")
+	return cmd
+}
+
+// directFlags are those that belong to a push without a config.
+var directFlags = []string{"endpoint", "region", "agent-space", "agent-space-id", "type", "asset", "agent-type", "profile"}
+
+// openPush opens the config, or makes one of the command line when its flags
+// describe a target or when there is no config to be found.
+func (a *app) openPush(ctx context.Context, cmd *cobra.Command, args []string, direct DirectOptions, writes bool) (*session, error) {
+	named := ""
+	for _, name := range directFlags {
+		if cmd.Flags().Changed(name) {
+			named = name
+		}
+	}
+	if named == "" {
+		config, err := a.loadConfig()
+		if !errors.Is(err, fs.ErrNotExist) || a.configPath != "" || len(args) != 1 {
+			if err != nil {
+				return nil, err
+			}
+			return a.openWith(ctx, config, sessionOptions{args: args, writes: writes})
+		}
+	}
+	switch {
+	case a.configPath != "":
+		return nil, usageError(nil, "leave out --config, or the flags that describe a target", "--%s and --config exclude each other", named)
+	case len(args) != 1:
+		return nil, usageError(nil, "for example: assetsync push ./my-skill --"+named+" ...", "a push that is described by --%s takes one directory or file, not %d", named, len(args))
+	}
+	config, err := DirectConfig(a.abs(args[0]), direct)
+	if err != nil {
+		return nil, err
+	}
+	return a.openWith(ctx, config, sessionOptions{writes: writes, stateless: true})
+}
+
+func parsePrefer(s string) (diff.Prefer, error) {
+	switch s {
+	case "abort":
+		return diff.Neither, nil
+	case "local":
+		return diff.Local, nil
+	case "remote":
+		return diff.Remote, nil
+	}
+	return 0, usageError(nil, "use --prefer local, remote or abort", "--prefer %s is not known", quoted(s))
+}
+
+// consentFlags are the --allow-… flags, one for each guard.
+type consentFlags struct {
+	assetsync.Consent
+	deletes []string
+}
+
+type flagSet interface {
+	BoolVar(p *bool, name string, value bool, usage string)
+	StringArrayVar(p *[]string, name string, value []string, usage string)
+}
+
+func (c *consentFlags) register(f flagSet, writes bool) {
+	f.BoolVar(&c.Empty, "allow-empty", false, "go on although a side has turned up empty, gone or older")
+	f.StringArrayVar(&c.deletes, "allow-deletes", nil, "allow `N` deletions, or the deletion of the main file by its path; repeatable")
+	if writes {
+		f.BoolVar(&c.Protected, "allow-protected", false, "write to a protected target")
+		f.BoolVar(&c.Adopt, "adopt", false, "write to an asset that was imported or learned")
+		f.BoolVar(&c.Create, "create", false, "make the asset of a protected target")
+	}
+}
+
+func (c *consentFlags) consent() (assetsync.Consent, error) {
+	out := c.Consent
+	for _, v := range c.deletes {
+		n, err := strconv.Atoi(v)
+		switch {
+		case err != nil:
+			out.DeletePaths = append(out.DeletePaths, v)
+		case n < 0:
+			return out, usageError(nil, "for example --allow-deletes 12", "--allow-deletes %d is below zero", n)
+		default:
+			out.Deletes = n
+		}
+	}
+	return out, nil
+}

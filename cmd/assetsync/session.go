@@ -1,0 +1,331 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"assetsync/manifest/gitrepo"
+	"assetsync/remote"
+	"assetsync/remote/aws"
+	"assetsync/remote/emulator"
+	assetsync "assetsync/sync"
+	"assetsync/sync/state"
+)
+
+// parallelTargets is how many targets are worked on at once; all share one
+// rate limit.
+const parallelTargets = 4
+
+// embeddedRate is in effect no limit: the remote is in this process.
+const embeddedRate = 1_000_000
+
+// sessionOptions say what a verb needs.
+type sessionOptions struct {
+	args         []string // which targets; none: all
+	allowMissing bool     // a target's directory need not exist
+	writes       bool     // the remote is about to be written
+	stateless    bool     // state ends with the run
+}
+
+// session is everything that the engines of one run share.
+type session struct {
+	*app
+	env       Environment
+	targets   []Target
+	dir       string // of the state
+	throw     string // a temporary directory to remove at the end
+	space     state.Space
+	transport *aws.Transport
+	assets    *assetsync.Directory
+	db        *state.DB
+	history   *gitrepo.History
+	embedded  *emulator.Server
+}
+
+// loadConfig finds and reads the config of the invocation.
+func (a *app) loadConfig() (*Config, error) {
+	path := a.configPath
+	if path == "" {
+		found, err := FindConfig(a.cwd)
+		if err != nil {
+			return nil, err
+		}
+		path = found
+	}
+	return LoadConfig(path, a.cwd)
+}
+
+// open makes the session of a verb that needs a config.
+func (a *app) open(ctx context.Context, o sessionOptions) (*session, error) {
+	config, err := a.loadConfig()
+	if err != nil {
+		return nil, err
+	}
+	return a.openWith(ctx, config, o)
+}
+
+// openWith makes a session from a config. The session must be closed, which
+// finish does.
+func (a *app) openWith(ctx context.Context, config *Config, o sessionOptions) (*session, error) {
+	s := &session{app: a}
+	err := s.prepare(ctx, config, o)
+	if err != nil {
+		return nil, s.abort(err)
+	}
+	return s, nil
+}
+
+func (s *session) prepare(ctx context.Context, config *Config, o sessionOptions) error {
+	if err := s.connect(ctx, config, o); err != nil {
+		return err
+	}
+	if err := s.choose(config, o); err != nil {
+		return err
+	}
+	if o.writes {
+		if err := s.checkAccount(ctx); err != nil {
+			return err
+		}
+	}
+	var err error
+	owner := state.Owner{PID: os.Getpid(), Command: s.command, Since: s.now()}
+	if s.db, err = state.Open(filepath.Join(s.dir, "state.db"), owner); err != nil {
+		return stateError(err)
+	}
+	s.history, err = gitrepo.OpenHistory(filepath.Join(s.dir, "history.git"))
+	return err
+}
+
+func stateError(err error) error {
+	if errors.Is(err, state.ErrLocked) {
+		return &assetsync.Error{Kind: assetsync.KindUnavailable, Message: err.Error(), Hint: "wait until it is done, or use another --state", Err: err}
+	}
+	return err
+}
+
+// choose finds the targets that the command line names.
+func (s *session) choose(config *Config, o sessionOptions) error {
+	expansion, err := config.Expand(config.View(), s.env, ExpandOptions{AllowMissing: o.allowMissing})
+	if err != nil {
+		return err
+	}
+	if s.targets, err = Select(expansion.Targets, o.args, s.cwd); err != nil {
+		return err
+	}
+	chosen := map[string]bool{}
+	for _, t := range s.targets {
+		chosen[t.Name] = true
+	}
+	for _, n := range expansion.Notes {
+		if n.Target == "" || chosen[n.Target] {
+			s.sayNote(n)
+		}
+	}
+	for _, skipped := range expansion.Skipped {
+		if s.verbose {
+			s.say("skipped: %s %s (line %d of the config)", skipped.Path, skipped.Reason, skipped.Line)
+		}
+	}
+	if len(s.targets) == 0 {
+		return usageError(nil, "add an entry under targets:, or use -v to see what was skipped", "%s has no target here", config.shown())
+	}
+	return nil
+}
+
+func (s *session) sayNote(n Note) {
+	if n.Target == "" {
+		s.say("note: %s", n.Text)
+		return
+	}
+	s.say("note: %s: %s", n.Target, n.Text)
+}
+
+// connect prepares the way to the remote: state directory, credentials, rate.
+func (s *session) connect(ctx context.Context, config *Config, o sessionOptions) (err error) {
+	if s.env, err = config.Environment(s.envName, s.getenv); err != nil {
+		return err
+	}
+	home := filepath.Join(config.Dir, ".assetsync")
+	switch {
+	case s.stateDir != "":
+		s.dir = s.abs(s.stateDir)
+	case o.stateless:
+		home = filepath.Join(s.cwd, ".assetsync")
+		if s.dir, err = os.MkdirTemp("", "assetsync-"); err != nil {
+			return fmt.Errorf("make temporary state: %w", err)
+		}
+		s.throw = s.dir
+	default:
+		s.dir = home
+	}
+	if s.throw == "" || s.env.Embedded() {
+		if s.throw == "" {
+			home = s.dir
+		}
+		if err := makeStateDir(home); err != nil {
+			return err
+		}
+	}
+	return s.dial(ctx, home)
+}
+
+// dial makes the transport: in the process for an embedded remote, to the
+// service or another endpoint else.
+func (s *session) dial(ctx context.Context, home string) error {
+	opts := aws.Options{
+		Region: s.env.Region, Profile: s.env.Profile, RoleARN: s.env.RoleARN, Endpoint: s.env.Endpoint,
+		Limiter: aws.NewLimiter(s.env.Rate.RequestsPerSecond, s.env.Rate.Burst), Timeout: s.timeout,
+		UserAgent: "assetsync/" + buildVersion(), Clock: s.now, Logger: s.log,
+	}
+	if s.env.Embedded() {
+		server, err := emulator.New(emulator.Options{
+			Path: filepath.Join(home, "emulator.db"), Clock: s.now, NewID: newID,
+		})
+		if err != nil {
+			return fmt.Errorf("open embedded remote: %w", err)
+		}
+		s.embedded = server
+		opts.Anonymous, opts.Base, opts.Endpoint = true, emulator.RoundTripper(server), "http://embedded"
+		opts.Limiter = aws.NewLimiter(embeddedRate, embeddedRate)
+	}
+	transport, err := aws.New(ctx, opts)
+	if errors.Is(err, aws.ErrNoRegion) {
+		return usageError(err, "", "%v", aws.ErrNoRegion)
+	}
+	if err != nil {
+		return err
+	}
+	s.transport = transport
+	s.space = state.Space{Endpoint: transport.Endpoint(), Region: transport.Region(), AgentSpace: s.env.AgentSpace}
+	if s.env.Embedded() {
+		s.space.Endpoint, s.space.Region = EmbeddedEndpoint, s.env.Region
+	}
+	s.assets = assetsync.NewDirectory(s.space.AgentSpace)
+	return nil
+}
+
+// newID returns a random UUID.
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// checkAccount compares the account of the credentials with the config's,
+// before the first write.
+func (s *session) checkAccount(ctx context.Context) error {
+	if s.env.Account == "" || s.env.Embedded() {
+		return nil
+	}
+	who, err := s.transport.Identity(ctx)
+	if err != nil {
+		return fmt.Errorf("check account: %w", err)
+	}
+	if who.Account != s.env.Account {
+		return usageError(nil, "use other credentials, or correct account: in the config",
+			"the credentials belong to account %s, and the config allows only %s", who.Account, s.env.Account)
+	}
+	return nil
+}
+
+// client returns a client with its own count of calls.
+func (s *session) client() (*remote.Client, func() map[string]int, error) {
+	var mu sync.Mutex
+	calls := map[string]int{}
+	client, err := remote.NewClient(remote.Options{
+		Endpoint: s.transport.Endpoint(), HTTPClient: s.transport,
+		OnCall: func(operation string, _ error) {
+			mu.Lock()
+			defer mu.Unlock()
+			calls[operation]++
+		},
+	})
+	count := func() map[string]int {
+		mu.Lock()
+		defer mu.Unlock()
+		return calls
+	}
+	return client, count, err
+}
+
+func (s *session) engine(t Target) (*assetsync.Engine, error) {
+	client, calls, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	return assetsync.New(assetsync.Options{
+		Target: t, Space: s.space, EnvName: s.env.Name, Client: client, Calls: calls, Assets: s.assets,
+		State: s.db, History: s.history, Conflicts: filepath.Join(s.dir, "conflicts"),
+		Now: s.now, Sleep: sleep, Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
+	})
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// each runs a verb on every target, a few at once, and returns the results in
+// the order of the targets. One target's failure never stops another.
+func (s *session) each(ctx context.Context, verb func(context.Context, *assetsync.Engine) assetsync.Result) []assetsync.Result {
+	results := make([]assetsync.Result, len(s.targets))
+	var group errgroup.Group
+	group.SetLimit(parallelTargets)
+	for i, t := range s.targets {
+		group.Go(func() error {
+			engine, err := s.engine(t)
+			if err != nil {
+				results[i] = assetsync.Result{Target: t.Name, Outcome: assetsync.Failed, Published: assetsync.ByNothing, Error: assetsync.AsError(err)}
+				return nil
+			}
+			results[i] = verb(ctx, engine)
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions return no errors: each is in its result
+	return results
+}
+
+// finish closes the session and prints the results. With exitCode, anything
+// that differs is an exit code of its own.
+func (s *session) finish(results []assetsync.Result, exitCode bool) error {
+	if err := s.close(); err != nil {
+		return err
+	}
+	return s.app.finish(s.env.Name, results, exitCode)
+}
+
+// abort closes a session that ends early because of err.
+func (s *session) abort(err error) error { return errors.Join(err, s.close()) }
+
+func (s *session) close() error {
+	var errs []error
+	if s.history != nil {
+		errs = append(errs, s.history.Close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	if s.embedded != nil {
+		errs = append(errs, s.embedded.Close())
+	}
+	if s.throw != "" {
+		errs = append(errs, os.RemoveAll(s.throw))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// makeStateDir makes the state directory, readable by its owner only, and
+// keeps it out of the git repository that it lies in.
+func makeStateDir(dir string) error {
+	_, err := os.Stat(dir)
+	if err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make state directory: %w", err)
+	}
+	if err := excludeFromGit(dir); err != nil {
+		return fmt.Errorf("keep %s out of git: %w", dir, err)
+	}
+	return nil
+}
+
+// excludeFromGit adds the directory to info/exclude of the repository around
+// it, which git reads and never commits.
+func excludeFromGit(dir string) error {
+	gitDir, top, err := findGitDir(filepath.Dir(dir))
+	if err != nil || gitDir == "" {
+		return err
+	}
+	rel, err := filepath.Rel(top, dir)
+	if err != nil {
+		return nil // another volume: git does not see it
+	}
+	line := "/" + filepath.ToSlash(rel) + "/"
+	name := filepath.Join(gitDir, "info", "exclude")
+	old, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for scan := bufio.NewScanner(strings.NewReader(string(old))); scan.Scan(); {
+		if t := strings.TrimSpace(scan.Text()); t == line || t == filepath.Base(dir)+"/" {
+			return nil
+		}
+	}
+	if len(old) > 0 && old[len(old)-1] != '\n' {
+		line = "\n" + line
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line + "\n")
+	return errors.Join(err, f.Close())
+}
+
+// findGitDir looks upward for a repository and returns its common directory
+// and the top of its worktree; "" when there is none.
+func findGitDir(from string) (gitDir, top string, err error) {
+	for dir := from; ; dir = filepath.Dir(dir) {
+		name := filepath.Join(dir, ".git")
+		info, err := os.Stat(name)
+		switch {
+		case err == nil && info.IsDir():
+			return name, dir, nil
+		case err == nil:
+			gitDir, err := linkedGitDir(name)
+			return gitDir, dir, err
+		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
+			return "", "", err
+		}
+		if dir == filepath.Dir(dir) {
+			return "", "", nil
+		}
+	}
+}
+
+// linkedGitDir follows the .git file of a linked worktree or a submodule.
+func linkedGitDir(name string) (string, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	dir, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir:")
+	if !ok {
+		return "", nil
+	}
+	dir = resolve(filepath.Dir(name), strings.TrimSpace(dir))
+	common, err := os.ReadFile(filepath.Join(dir, "commondir"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return dir, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return resolve(dir, strings.TrimSpace(string(common))), nil
+}
+
+func resolve(base, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(base, path)
+}

@@ -1,0 +1,265 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/remote"
+	"assetsync/remote/assettype"
+	"assetsync/sync/state"
+)
+
+const (
+	// maxEpochs is how many assets under one identity may turn out to be
+	// gone before the making of another is given up.
+	maxEpochs = 5
+
+	// listTries is how often the listing is looked at for an asset that must
+	// be there: ListAssets may lag.
+	listTries = 4
+)
+
+// create makes the asset from the local tree and returns its id. When another
+// creator was first, theirs is adopted: the id comes with errReplan.
+func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions) (string, error) {
+	r.res.Changes = reportChanges(diff.Two(manifest.Tree{}, snap.Tree))
+	if len(snap.Problems) > 0 {
+		r.res.Outcome, r.res.Changes = Blocked, nil
+		return "", errStopped
+	}
+	if err := r.mayCreate(snap, o.DryRun); err != nil {
+		return "", err
+	}
+	bundle, err := r.source.bundle(ctx, snap.Tree)
+	if err != nil {
+		return "", err
+	}
+	if len(r.lintBundle(bundle)) > 0 {
+		r.res.Outcome, r.res.Changes = Blocked, nil
+		return "", errStopped
+	}
+	in, means, err := r.createInput(bundle)
+	if err != nil {
+		return "", err
+	}
+	if o.DryRun {
+		r.res.Outcome = Planned
+		r.note("no asset yet: a push creates it")
+		return "", nil
+	}
+	identity, _ := assettype.Identity(r.kind, r.Target.Metadata, bundle)
+	nonce, err := r.beginCreate(snap.Tree)
+	if err != nil {
+		return "", err
+	}
+	id, err := r.makeAsset(ctx, in, identity)
+	if err != nil {
+		return "", err
+	}
+	if err := r.adopt(id); err != nil {
+		return "", err
+	}
+	r.target.AssetID, r.target.Identity = id, identity
+	return id, r.proveCreated(ctx, id, nonce, snap, means)
+}
+
+// mayCreate applies the guards to the making of an asset.
+func (r *run) mayCreate(snap manifest.Snapshot, dryRun bool) error {
+	var stops []guardStop
+	if snap.Tree.Len() == 0 {
+		return usage("add files to it, or take the target out of assetsync.yaml", "target %s: %s holds nothing to publish", r.Target.Name, r.Target.Path)
+	}
+	if r.Target.Create == CreateNever {
+		return usage("set asset: to an existing one, or remove create: false", "target %s has no asset, and create: false forbids to make one", r.Target.Name)
+	}
+	if r.Target.Protected && r.Target.Create != CreateAlways && !r.consent.Create {
+		stops = append(stops, guardStop{"protected", "the target is protected and has no asset yet", "if it is to be made, allow it with --create"})
+	}
+	if r.Target.Protected && !r.consent.Protected {
+		stops = append(stops, guardStop{"protected", "the target is protected", "look at it with --dry-run, then allow it with --allow-protected"})
+	}
+	return r.stop(stops, dryRun)
+}
+
+// createInput makes the request without its token: a zip where the type takes
+// one, else the single file.
+func (r *run) createInput(bundle manifest.Bundle) (*remote.CreateAssetInput, Means, error) {
+	metadata := map[string]any{}
+	if r.kind.SingleFile {
+		maps.Copy(metadata, assettype.DerivedMetadata(r.kind, bundle))
+	}
+	maps.Copy(metadata, r.Target.Metadata)
+	doc, err := document(metadata)
+	if err != nil {
+		return nil, "", err
+	}
+	in := &remote.CreateAssetInput{AgentSpaceId: &r.Space.AgentSpace, AssetType: &r.kind.Name, Metadata: doc}
+	if r.kind.Zip && assettype.ZipFits(r.kind, bundle) {
+		zipped, why, err := r.pack(bundle)
+		if err != nil {
+			return nil, "", err
+		}
+		if why != "" {
+			return nil, "", r.tooLarge(why)
+		}
+		in.Content = zipContent(zipped)
+		return in, ByZip, nil
+	}
+	if bundle.Tree().Len() != 1 {
+		return nil, "", r.tooLarge("a new asset of several files needs a zip, which this one cannot go into")
+	}
+	for e := range bundle.Tree().All() {
+		data, _ := bundle.Blob(e.ID)
+		in.Content = r.fileContent(e.Path, data)
+	}
+	return in, ByFiles, nil
+}
+
+func (r *run) tooLarge(why string) error {
+	return &Error{
+		Kind:    KindGuard,
+		Message: fmt.Sprintf("%s cannot be created: %s", r.Target.Name, why),
+		Hint:    "nothing was sent; leave files out with ignore:, or make them smaller",
+	}
+}
+
+// beginCreate makes durable what is about to be created.
+func (r *run) beginCreate(tree manifest.Tree) (string, error) {
+	nonce, err := newNonce(r.Rand)
+	if err != nil {
+		return "", err
+	}
+	in := state.Intent{Nonce: nonce, Started: r.Now().UTC(), Until: r.Now().Add(doubtWindow).UTC()}
+	for e := range tree.All() {
+		in.Changes = append(in.Changes, state.PlannedChange{Path: e.Path, New: &e})
+	}
+	if in.Metadata, err = documentJSON(r.Target.Metadata); err != nil {
+		return "", err
+	}
+	return nonce, r.begin(in)
+}
+
+// makeAsset sends CreateAsset until an asset stands: its token names space,
+// type, identity and epoch, so a repeated call gives the same asset, and a
+// second creator meets a Conflict and takes the first one's.
+func (r *run) makeAsset(ctx context.Context, in *remote.CreateAssetInput, identity string) (string, error) {
+	for range maxEpochs {
+		token := createToken(r.Space.AgentSpace, r.kind.Name, identity, r.target.Epoch)
+		in.ClientToken = &token
+		out, err := r.createOnce(ctx, in)
+		r.Assets.forget(r.kind)
+		if remote.IsKind(err, remote.KindConflict) {
+			id, err := r.awaitListed(ctx, identity)
+			if err != nil || id != "" {
+				return id, err
+			}
+			r.target.Epoch++
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("create asset: %w", err)
+		}
+		id := *out.Asset.AssetId
+		asset, err := r.getAsset(ctx, id, nil)
+		if err != nil && !remote.IsKind(err, remote.KindNotFound) {
+			return "", err
+		}
+		if err == nil {
+			metadata, err := asset.Metadata.Map()
+			if err != nil || ownership(metadata) == "" {
+				return id, err
+			}
+		}
+		r.target.Epoch++ // the token gave back an asset that is gone, or another's, by now
+	}
+	return "", fmt.Errorf("create asset %s %q: %d earlier ones under this name are gone", r.kind.Name, identity, maxEpochs)
+}
+
+// createOnce repeats a creation that was not answered under the same token,
+// which gives the same asset whether or not the first call had its effect.
+func (r *run) createOnce(ctx context.Context, in *remote.CreateAssetInput) (*remote.CreateAssetOutput, error) {
+	const tries = 3
+	for i := 1; ; i++ {
+		out, err := r.Client.CreateAsset(ctx, in)
+		if !errors.Is(err, remote.ErrAmbiguous) || i == tries {
+			return out, err
+		}
+		r.log.Info("the creation was not answered; repeating it under the same token")
+		if err := r.Sleep(ctx, r.DoubtWait/tries); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// awaitListed looks for the asset that another creator has just made.
+func (r *run) awaitListed(ctx context.Context, identity string) (string, error) {
+	for i := range listTries {
+		r.Assets.forget(r.kind)
+		found, err := r.Assets.find(ctx, r.Client, r.kind, identity)
+		if err != nil {
+			return "", err
+		}
+		if id, err := r.only(found, identity); err != nil || id != "" {
+			return id, err
+		}
+		if err := r.Sleep(ctx, time.Second<<i); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// proveCreated reads the new asset back and records it. An asset that holds
+// something else belongs to another creator, who was first: the push goes on
+// as one to an existing asset.
+func (r *run) proveCreated(ctx context.Context, id, nonce string, snap manifest.Snapshot, means Means) error {
+	obs, err := r.observe(ctx, id)
+	if err != nil {
+		return fmt.Errorf("read back the new asset: %w", err)
+	}
+	mine := obs.version == 1 && r.sameContent(ctx, snap.Tree, obs)
+	if !mine {
+		r.end(nonce)
+		r.note("asset %s was made by somebody else meanwhile", id)
+		return errReplan
+	}
+	d := &done{metadata: r.Target.Metadata, read: map[manifest.Path]*manifest.Entry{}, versions: []int32{obs.version}}
+	for e := range snap.Tree.All() {
+		d.changes = append(d.changes, diff.Change{Path: e.Path, New: &e})
+		d.read[e.Path] = obs.side.Tree.Get(e.Path)
+	}
+	r.end(nonce)
+	r.res.Outcome, r.res.Published = Created, means
+	r.res.Version, r.res.Versions = obs.version, d.versions
+	if r.Target.AssetID == "" {
+		r.note("to pin the asset for every machine, add to the target: asset: %s", id)
+	}
+	return r.record(ctx, obs, proposal{}, d)
+}
+
+// sameContent reports whether the remote holds the local tree, also after the
+// service rewrote it.
+func (r *run) sameContent(ctx context.Context, tree manifest.Tree, obs observation) bool {
+	if tree.Len() != obs.side.Tree.Len() {
+		return false
+	}
+	for e := range tree.All() {
+		got := obs.side.Tree.Get(e.Path)
+		if got == nil {
+			return false
+		}
+		if got.ID == e.ID {
+			continue
+		}
+		sent, err := r.source.read(ctx, e)
+		if read, ok := obs.content[got.ID]; err != nil || !ok || !assettype.Same(r.kind, e.Path, sent, read) {
+			return false
+		}
+	}
+	return true
+}

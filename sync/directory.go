@@ -1,0 +1,107 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"assetsync/manifest"
+	"assetsync/remote"
+	"assetsync/remote/assettype"
+)
+
+// Directory remembers the assets of a space for the length of a run, so that
+// many targets share one listing. It is safe for concurrent use.
+type Directory struct {
+	space string
+
+	mu      sync.Mutex
+	lists   map[string][]remote.Asset // by asset type
+	claimed map[string]string         // asset id -> target
+}
+
+// NewDirectory returns the directory of an agent space.
+func NewDirectory(agentSpace string) *Directory {
+	return &Directory{space: agentSpace, lists: map[string][]remote.Asset{}, claimed: map[string]string{}}
+}
+
+// find returns the assets of a type whose identity is one of the given
+// values. Assets that were learned by agents or imported from a repository
+// never match: they are not ours to write.
+func (d *Directory) find(ctx context.Context, client *remote.Client, kind assettype.Type, identities ...string) ([]remote.Asset, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list, ok := d.lists[kind.Name]
+	if !ok {
+		var err error
+		if list, err = ListAssets(ctx, client, d.space, kind.Name); err != nil {
+			return nil, err
+		}
+		d.lists[kind.Name] = list
+	}
+	var found []remote.Asset
+	for _, a := range list {
+		metadata, err := a.Metadata.Map()
+		if err != nil || ownership(metadata) != "" {
+			continue // such an asset has no identity that could be ours
+		}
+		got, ok := assettype.Identity(kind, metadata, manifest.Bundle{})
+		for _, want := range identities {
+			if ok && want != "" && got == want {
+				found = append(found, a)
+				break
+			}
+		}
+	}
+	return found, nil
+}
+
+// forget drops the listing of a type, because an asset was made since.
+func (d *Directory) forget(kind assettype.Type) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.lists, kind.Name)
+}
+
+// claim records that target writes the asset. A second target on the same
+// asset is an error: each would undo the other.
+func (d *Directory) claim(asset, target string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if other, ok := d.claimed[asset]; ok && other != target {
+		return usage("give each target its own asset: change the name in the frontmatter, or set asset: for one of them",
+			"targets %s and %s are the same asset %s", other, target, asset)
+	}
+	d.claimed[asset] = target
+	return nil
+}
+
+// ListAssets reads the assets of a space, all pages. An empty kind lists all
+// types.
+func ListAssets(ctx context.Context, client *remote.Client, space, kind string) ([]remote.Asset, error) {
+	in := &remote.ListAssetsInput{AgentSpaceId: &space}
+	if kind != "" {
+		in.AssetType = &kind
+	}
+	var list []remote.Asset
+	pages := remote.NewListAssetsPaginator(client, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list assets of agent space %s: %w", space, err)
+		}
+		list = append(list, page.Items...)
+	}
+	return list, nil
+}
+
+// ownership says who else owns an asset with this metadata, "" for nobody.
+func ownership(metadata map[string]any) string {
+	if _, ok := metadata["source"]; ok {
+		return "it is imported from a repository (metadata.source), whose next import replaces what is published here"
+	}
+	if metadata["skill_type"] == "LEARNED" {
+		return "it was learned by an agent (skill_type LEARNED)"
+	}
+	return ""
+}

@@ -1,0 +1,166 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.uber.org/zap"
+
+	"assetsync/manifest"
+	"assetsync/manifest/gitrepo"
+	"assetsync/remote"
+	"assetsync/remote/assettype"
+	"assetsync/sync/state"
+)
+
+// Options is what an [Engine] is made of. All but Logger and DoubtWait are
+// required.
+type Options struct {
+	Target  Target
+	Space   state.Space
+	EnvName string         // names the environment in history; "" when it has no name
+	Client  *remote.Client // this target's own, so that OnCall counts its calls
+	Calls   func() map[string]int
+	Assets  *Directory // the space's assets, shared by the engines of a run
+	State   *state.DB
+	History *gitrepo.History
+
+	Conflicts string // directory for the other side's bytes of a conflict
+
+	Now   func() time.Time
+	Sleep func(context.Context, time.Duration) error
+	Rand  io.Reader // source of nonces
+
+	// DoubtWait is how long the effect of a write that was not answered is
+	// looked for: the transport's timeout of one request.
+	DoubtWait time.Duration
+	Logger    *zap.Logger
+}
+
+// Engine keeps one target in step. Its verbs may be called one after the
+// other; one engine at a time may serve an asset, which the lock of the state
+// ensures between processes.
+type Engine struct {
+	Options
+	kind   assettype.Type
+	limits remote.Limits
+	source source
+	log    *zap.Logger
+}
+
+// New checks the options.
+func New(o Options) (*Engine, error) {
+	kind, ok := assettype.Lookup(o.Target.Type)
+	if !ok {
+		return nil, usage("assetsync asset types lists what the service knows", "target %s: type %q is not known", o.Target.Name, o.Target.Type)
+	}
+	if o.Client == nil || o.Assets == nil || o.State == nil || o.History == nil || o.Calls == nil || o.Now == nil || o.Sleep == nil || o.Rand == nil {
+		return nil, fmt.Errorf("make engine of %s: an option is missing", o.Target.Name)
+	}
+	e := &Engine{Options: o, kind: kind, limits: remote.Edition20260608(), log: o.Logger}
+	if e.log == nil {
+		e.log = zap.NewNop()
+	}
+	e.log = e.log.With(zap.String("target", o.Target.Name))
+	e.source = newSource(o.Target, kind, e.limits)
+	return e, nil
+}
+
+// run is one pass of a verb over the target.
+type run struct {
+	*Engine
+	verb     string
+	consent  Consent
+	started  time.Time
+	res      Result
+	target   state.Target // as on record, advanced by settling
+	asset    state.Asset  // as on record, advanced by settling
+	endpoint state.Endpoint
+}
+
+// errStopped ends a run whose result already says why.
+var errStopped = errors.New("stopped")
+
+// do runs one verb and finishes its result.
+func (e *Engine) do(ctx context.Context, verb string, consent Consent, body func(context.Context, *run) error) Result {
+	r := &run{Engine: e, verb: verb, consent: consent, started: e.Now()}
+	r.res = Result{Target: e.Target.Name, Outcome: Unchanged, Published: ByNothing}
+	err := r.load()
+	if err == nil {
+		err = body(ctx, r)
+	}
+	if err != nil && !errors.Is(err, errStopped) {
+		r.res.Outcome, r.res.Error = Failed, AsError(err)
+		switch r.res.Error.Kind {
+		case KindConflict:
+			r.res.Outcome = Conflict
+		case KindGuard:
+			r.res.Outcome = Blocked
+		}
+		e.log.Debug("run failed", zap.String("verb", verb), zap.Error(err))
+	}
+	r.res.Calls = e.Calls()
+	r.res.DurationMS = e.Now().Sub(r.started).Milliseconds()
+	return r.res
+}
+
+// load reads what is on record for the target. The asset's record is read
+// once its id is known.
+func (r *run) load() (err error) {
+	if r.target, err = r.State.Target(r.Space, r.Target.Name); err != nil {
+		return err
+	}
+	r.endpoint, err = r.State.Endpoint(r.Space)
+	return err
+}
+
+func (r *run) note(format string, args ...any) {
+	r.res.Notes = append(r.res.Notes, fmt.Sprintf(format, args...))
+}
+
+func (r *run) historyKey() gitrepo.Key {
+	env := r.EnvName
+	if env == "" {
+		env = "default"
+	}
+	return gitrepo.Key{Env: env, Target: r.Target.Name}
+}
+
+// remember keeps a remote version in history. History is a cache of what the
+// remote holds, so it may lack a version of which not every byte was read.
+func (r *run) remember(ctx context.Context, obs observation, message string, foreign bool) error {
+	bundle, ok, err := r.bundleOf(obs)
+	if err != nil || !ok {
+		return err
+	}
+	_, err = r.History.Put(ctx, r.historyKey(), gitrepo.Version{
+		Number: int(obs.version), At: obs.updatedAt, Bundle: bundle, Message: message, Foreign: foreign,
+	})
+	return err
+}
+
+// bundleOf collects the bytes of what was observed: read in this run, or kept
+// by an earlier one under the same id.
+func (r *run) bundleOf(obs observation) (manifest.Bundle, bool, error) {
+	files := make(map[manifest.Path][]byte, obs.side.Tree.Len())
+	for e := range obs.side.Tree.All() {
+		data, ok, err := r.blob(obs, e.ID)
+		if err != nil || !ok {
+			return manifest.Bundle{}, false, err
+		}
+		files[e.Path] = data
+	}
+	bundle, err := manifest.NewBundle(files)
+	return bundle, err == nil, err
+}
+
+// blob returns the bytes of id as read in this run, or from history.
+func (r *run) blob(obs observation, id manifest.ID) ([]byte, bool, error) {
+	if data, ok := obs.content[id]; ok {
+		return data, true, nil
+	}
+	return r.History.Blob(id)
+}

@@ -1,0 +1,198 @@
+package sync
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/sync/state"
+)
+
+// Consent is what the user allowed for one run; there is no general force.
+type Consent struct {
+	Empty       bool     // --allow-empty
+	Deletes     int      // --allow-deletes N
+	DeletePaths []string // --allow-deletes PATH: main files
+	Protected   bool     // --allow-protected
+	Adopt       bool     // --adopt
+	Create      bool     // --create
+}
+
+// guardStop is one refusal.
+type guardStop struct {
+	guard   string // its stable name
+	message string
+	hint    string // the consent
+}
+
+const (
+	// deleteWindow is how far back earlier deletions count for the cap, so
+	// that many small runs do not pass what one large run may not.
+	deleteWindow = time.Hour
+
+	// smallBase is up to how many files the percentage is left out: one
+	// file of three is a third.
+	smallBase = 3
+
+	// strangerShare is the least share of the base's paths that a directory
+	// must still hold to be taken for the one that was published before.
+	strangerShare = 0.1
+)
+
+// guardInput is all that the guards look at.
+type guardInput struct {
+	target   Target
+	consent  Consent
+	main     manifest.Path
+	now      time.Time
+	record   state.Asset
+	local    diff.Side
+	remote   diff.Side
+	version  int32 // observed
+	metadata map[string]any
+	changes  []diff.Change // to publish, or to check out
+	writes   bool          // something is published, metadata included
+	side     string        // where the changes land: "remote" or "local"
+}
+
+// guards returns every refusal, the gravest first.
+func guards(in guardInput) []guardStop {
+	var stops []guardStop
+	for _, check := range []func(guardInput) *guardStop{guardRoot, guardOlder, guardMainFile, guardDeletes, guardProtected, guardOwnership} {
+		if s := check(in); s != nil {
+			stops = append(stops, *s)
+		}
+	}
+	return stops
+}
+
+// guardRoot stops when a side has turned up empty, or holds hardly anything
+// of what it held: an unmounted disk, a wrong directory, another asset.
+func guardRoot(in guardInput) *guardStop {
+	if in.consent.Empty {
+		return nil
+	}
+	source, name := in.local, in.target.Path
+	if in.side == "local" {
+		source, name = in.remote, "the asset"
+	}
+	held, kept := 0, 0
+	for p, pair := range in.record.Base {
+		then := pair.Local
+		if in.side == "local" {
+			then = pair.Remote
+		}
+		if then == nil {
+			continue
+		}
+		held++
+		if _, ok := source.Tree.Lookup(p); ok || source.Unknown.Has(p) {
+			kept++
+		}
+	}
+	switch {
+	case held == 0:
+		return nil
+	case source.Tree.Len() == 0 && kept == 0:
+		return &guardStop{"root", fmt.Sprintf("%s is empty, but held %s when it was last in step", name, countFiles(held)),
+			"if that is meant, allow it with --allow-empty"}
+	case held > smallBase && float64(kept) < strangerShare*float64(held):
+		return &guardStop{"root", fmt.Sprintf("%s holds %d of the %d files that it held when it was last in step: it looks like another one", name, kept, held),
+			"if that is meant, allow it with --allow-empty"}
+	}
+	return nil
+}
+
+// guardOlder stops when the remote went back: versions only ever rise.
+func guardOlder(in guardInput) *guardStop {
+	if in.consent.Empty || in.version >= in.record.Version {
+		return nil
+	}
+	return &guardStop{"root", fmt.Sprintf("the asset is at version %d, but was at version %d before: it is another one, or was restored from a backup", in.version, in.record.Version),
+		"if that is meant, allow it with --allow-empty"}
+}
+
+func deletions(changes []diff.Change) (paths []manifest.Path) {
+	for _, c := range changes {
+		if c.New == nil {
+			paths = append(paths, c.Path)
+		}
+	}
+	return paths
+}
+
+// guardMainFile stops the deletion of the file that the type needs.
+func guardMainFile(in guardInput) *guardStop {
+	if !slices.Contains(deletions(in.changes), in.main) || slices.Contains(in.consent.DeletePaths, string(in.main)) {
+		return nil
+	}
+	return &guardStop{"main file", fmt.Sprintf("%s would be deleted, which assets of type %s cannot be without", in.main, in.target.Type),
+		fmt.Sprintf("restore the file, or allow it with --allow-deletes %d --allow-deletes %s", len(deletions(in.changes)), in.main)}
+}
+
+// guardDeletes stops more deletions than the target allows, those of the last
+// hour included.
+func guardDeletes(in guardInput) *guardStop {
+	paths := deletions(in.changes)
+	if len(paths) == 0 || len(paths) <= in.consent.Deletes {
+		return nil
+	}
+	earlier := 0
+	for _, d := range in.record.Deletions {
+		if d.Side == in.side && in.now.Sub(d.At) < deleteWindow {
+			earlier += d.Files
+		}
+	}
+	total := len(paths) + earlier
+	base := len(in.record.Base) + earlier
+	overShare := base > smallBase && total*100 > in.target.MaxDeletePercent*base
+	if total <= in.target.MaxDeletes && !overShare {
+		return nil
+	}
+	var history string
+	if earlier > 0 {
+		history = fmt.Sprintf(", after %d in the last hour", earlier)
+	}
+	return &guardStop{"delete cap", fmt.Sprintf("%s of %d would be deleted%s (deletes.max_files %d, max_percent %d): %s",
+		countFiles(len(paths)), base, history, in.target.MaxDeletes, in.target.MaxDeletePercent, somePaths(paths)),
+		fmt.Sprintf("if that is meant, allow it with --allow-deletes %d", len(paths))}
+}
+
+func guardProtected(in guardInput) *guardStop {
+	if !in.target.Protected || !in.writes || in.side != "remote" || in.consent.Protected {
+		return nil
+	}
+	return &guardStop{"protected", "the target is protected", "look at it with --dry-run, then allow it with --allow-protected"}
+}
+
+func guardOwnership(in guardInput) *guardStop {
+	why := ownership(in.metadata)
+	if why == "" || !in.writes || in.side != "remote" || in.consent.Adopt {
+		return nil
+	}
+	return &guardStop{"ownership", "the asset is not this config's: " + why, "if you want to take it over, allow it with --adopt"}
+}
+
+func countFiles(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
+}
+
+// somePaths names the first few paths.
+func somePaths(paths []manifest.Path) string {
+	const most = 5
+	names := make([]string, 0, most+1)
+	for i, p := range paths {
+		if i == most {
+			names = append(names, fmt.Sprintf("and %d more", len(paths)-most))
+			break
+		}
+		names = append(names, string(p))
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,152 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/manifest/durable"
+	"assetsync/remote"
+)
+
+// Status plans in both directions and changes nothing, not even the state:
+// Changes is what a push would publish, Pending what a pull would check out.
+func (e *Engine) Status(ctx context.Context) Result {
+	return e.do(ctx, "status", Consent{}, func(ctx context.Context, r *run) error {
+		snap, err := r.scan(ctx)
+		if err != nil {
+			return err
+		}
+		id, err := r.resolve(ctx, snap)
+		if err != nil {
+			return err
+		}
+		if id == "" {
+			r.res.Changes = reportChanges(diff.Two(manifest.Tree{}, snap.Tree))
+			r.res.Outcome = Planned
+			r.note("no asset yet: a push creates it")
+			return nil
+		}
+		obs, err := r.observe(ctx, id)
+		if err != nil {
+			return err
+		}
+		r.settle(obs)
+		p, err := r.propose(ctx, snap, obs, diff.Policy{Direction: diff.Both})
+		if err != nil {
+			return err
+		}
+		r.report(p, obs)
+		r.res.Pending = reportChanges(p.files.Checkout)
+		if p.writes() || len(p.files.Checkout) > 0 {
+			r.res.Outcome = Planned
+		}
+		if len(r.target.Intents) > 0 {
+			r.note("a write is in doubt: it was sent and not answered; it is looked for until %s", r.target.Intents[0].Until.Local().Format("15:04:05"))
+		}
+		switch {
+		case len(snap.Problems) > 0:
+			r.res.Outcome = Blocked
+		case len(r.res.Conflicts) > 0 || p.meta.conflicts():
+			r.res.Outcome = Conflict
+		}
+		return nil
+	})
+}
+
+// conflicts reports the conflicts of a plan and puts the other side's bytes
+// where people find them.
+func (r *run) conflicts(ctx context.Context, id string, obs observation, p proposal, dryRun bool) error {
+	if len(r.res.Conflicts) == 0 && !p.meta.conflicts() {
+		return nil
+	}
+	if !dryRun {
+		for i, c := range p.files.Conflicts {
+			if c.Remote == nil {
+				continue
+			}
+			copied, err := r.conflictCopy(ctx, id, obs, *c.Remote)
+			if err != nil {
+				return err
+			}
+			r.res.Conflicts[i].Copy = copied
+		}
+	}
+	n := len(r.res.Conflicts)
+	what := fmt.Sprintf("%s changed on both sides", countFiles(n))
+	if n == 0 {
+		what = "metadata changed on both sides"
+	}
+	return &Error{
+		Kind:    KindConflict,
+		Message: what + "; your files are as they were",
+		Hint:    "take over what you want of theirs, then push with --prefer local, or drop yours with pull --prefer remote",
+	}
+}
+
+// conflictCopy writes the remote's bytes of a path beside the state, under
+// its version, and returns where.
+func (r *run) conflictCopy(ctx context.Context, id string, obs observation, e manifest.Entry) (string, error) {
+	data, err := r.remoteContent(ctx, id, obs, e)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(r.Conflicts, 0o700); err != nil {
+		return "", fmt.Errorf("write conflict copy: %w", err)
+	}
+	// Through a root: a name of the remote must not lead anywhere else.
+	root, err := os.OpenRoot(r.Conflicts)
+	if err != nil {
+		return "", fmt.Errorf("write conflict copy: %w", err)
+	}
+	defer root.Close()
+	name := path.Join(r.Target.Name, "v"+strconv.Itoa(int(obs.version)), string(e.Path))
+	full := filepath.Join(r.Conflicts, filepath.FromSlash(name))
+	if old, err := root.ReadFile(name); err == nil && manifest.BlobID(old) == e.ID {
+		return full, nil
+	}
+	dir := durable.New(root, nil)
+	if err := dir.MkdirAll(path.Dir(name), 0o700); err != nil {
+		return "", fmt.Errorf("write conflict copy: %w", err)
+	}
+	if err := dir.WriteFile(name, data, 0o600); err != nil {
+		return "", fmt.Errorf("write conflict copy: %w", err)
+	}
+	return full, nil
+}
+
+// remoteContent returns the bytes of an observed file.
+func (r *run) remoteContent(ctx context.Context, id string, obs observation, e manifest.Entry) ([]byte, error) {
+	data, ok, err := r.blob(obs, e.ID)
+	if err != nil || ok {
+		return data, err
+	}
+	if data, err = r.readFile(ctx, id, obs.version, e.Path); err != nil {
+		return nil, err
+	}
+	if manifest.BlobID(data) != e.ID {
+		return nil, fmt.Errorf("read %s of asset %s version %d: %w", e.Path, id, obs.version, errMoved)
+	}
+	return data, nil
+}
+
+// listVersions returns the versions that the service lists, ascending.
+func (r *run) listVersions(ctx context.Context, id string) ([]remote.AssetVersionMetadata, error) {
+	var list []remote.AssetVersionMetadata
+	pages := remote.NewListAssetVersionsPaginator(r.Client, &remote.ListAssetVersionsInput{AgentSpaceId: &r.Space.AgentSpace, AssetId: &id})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list versions of asset %s: %w", id, err)
+		}
+		list = append(list, page.Items...)
+	}
+	slices.SortFunc(list, func(a, b remote.AssetVersionMetadata) int { return int(*a.Version) - int(*b.Version) })
+	return list, nil
+}

@@ -1,0 +1,366 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/remote"
+	"assetsync/remote/assettype"
+	"assetsync/sync/state"
+)
+
+// proof is the remote as it was read back after a publishing.
+type proof struct {
+	observation
+	own  []int32                           // the versions that the publishing made
+	read map[manifest.Path]*manifest.Entry // what the remote holds of what was sent
+}
+
+// lostUpdates is what a publishing overwrote of somebody else's.
+type lostUpdates struct {
+	repairs   []diff.Change // to publish, so that their bytes are back
+	metadata  map[string]any
+	conflicts []ConflictReport
+	theirs    map[manifest.ID][]byte
+}
+
+func (l lostUpdates) any() bool { return len(l.repairs) > 0 || len(l.metadata) > 0 }
+
+func (l lostUpdates) paths() (paths []manifest.Path) {
+	for _, c := range l.repairs {
+		paths = append(paths, c.Path)
+	}
+	for _, k := range slices.Sorted(maps.Keys(l.metadata)) {
+		paths = append(paths, manifest.Path("metadata "+k))
+	}
+	return paths
+}
+
+// content returns the bytes that others wrote.
+func (l lostUpdates) content(_ context.Context, e manifest.Entry) ([]byte, error) {
+	data, ok := l.theirs[e.ID]
+	if !ok {
+		return nil, fmt.Errorf("put %s back: its bytes were not read", e.Path)
+	}
+	return data, nil
+}
+
+// unrepaired tells of overwritten changes that could not be put back, when
+// there are any; else it returns cause.
+func (l lostUpdates) unrepaired(cause error) error {
+	if !l.any() {
+		return cause
+	}
+	return &Error{
+		Kind: KindConflict, Err: cause,
+		Message: fmt.Sprintf("possible lost update on %s: somebody else's change was overwritten and could not be put back: %v", somePaths(l.paths()), cause),
+		Hint:    "assetsync log shows the versions; pull one with --version N --to DIR and take their change from there",
+	}
+}
+
+// foreign is what others did between the observed version and the newest.
+type foreign struct {
+	files    map[manifest.Path]*manifest.Entry // as they left it; nil: deleted
+	metadata map[string]any                    // keys of ours that they changed
+	content  map[manifest.ID][]byte
+	own      []int32 // versions without a known maker that turned out to be ours
+	versions []int32 // theirs
+}
+
+// prove reads the asset back after the writes of s and accounts for every
+// version since the observed one. The service has no compare-and-swap, so
+// this look is what finds a write that slipped in between.
+func (r *run) prove(ctx context.Context, id string, before observation, s script, out sent) (proof, lostUpdates, error) {
+	after, err := r.observe(ctx, id)
+	if err != nil {
+		return proof{}, lostUpdates{}, fmt.Errorf("read back what was published: %w", err)
+	}
+	f, err := r.account(ctx, id, before, s, out, after)
+	if err != nil {
+		return proof{}, lostUpdates{}, err
+	}
+	p := proof{observation: after, own: slices.Sorted(slices.Values(append(f.own, out.versions...))), read: map[manifest.Path]*manifest.Entry{}}
+	for _, c := range s.changes() {
+		p.read[c.Path] = c.New
+		if _, touched := f.files[c.Path]; !touched && c.New != nil {
+			if got := after.side.Tree.Get(c.Path); got != nil {
+				p.read[c.Path] = got // differs where the service rewrites
+			}
+		}
+	}
+	if len(f.versions) > 0 {
+		r.note("version %s was made by somebody else meanwhile", numbers(f.versions))
+	}
+	return p, f.lost(before, s, after), nil
+}
+
+// lost compares what others did with what is live now.
+func (f foreign) lost(before observation, s script, after observation) lostUpdates {
+	l := lostUpdates{theirs: f.content, metadata: map[string]any{}}
+	ours := map[manifest.Path]diff.Change{}
+	for _, c := range s.changes() {
+		ours[c.Path] = c
+	}
+	for _, p := range slices.Sorted(maps.Keys(f.files)) {
+		theirs, live := f.files[p], after.side.Tree.Get(p)
+		if sameEntry(theirs, live) {
+			continue
+		}
+		c, both := ours[p]
+		switch {
+		case both && sameEntry(live, c.New):
+			if theirs == nil {
+				continue // a delete loses to an edit
+			}
+			l.conflicts = append(l.conflicts, ConflictReport{Path: p, Why: "changed on both sides at the same time; theirs is live again, yours is in your directory"})
+		case !both && sameEntry(live, before.side.Tree.Get(p)):
+			// A zip carried the observed bytes over their change.
+		default:
+			continue // changed again since, and not by this run
+		}
+		l.repairs = append(l.repairs, diff.Change{Path: p, Old: live, New: theirs, Why: "overwritten by this run; put back"})
+	}
+	for key, theirs := range f.metadata {
+		if live, ok := after.metadata[key]; ok && !sameValue(live, theirs) {
+			l.metadata[key] = theirs
+			l.conflicts = append(l.conflicts, ConflictReport{Path: manifest.Path("metadata " + key), Why: "changed on both sides at the same time; theirs is live again"})
+		}
+	}
+	return l
+}
+
+// account reads what stands between the observed version and the newest one
+// and is not known for ours.
+func (r *run) account(ctx context.Context, id string, before observation, s script, out sent, after observation) (foreign, error) {
+	f := foreign{files: map[manifest.Path]*manifest.Entry{}, metadata: map[string]any{}, content: map[manifest.ID][]byte{}}
+	if err := r.accountInPlace(ctx, id, before, s, after, &f); err != nil {
+		return f, err
+	}
+	var unclaimed []int32
+	for v := before.version + 1; v <= after.version; v++ {
+		if !slices.Contains(out.versions, v) {
+			unclaimed = append(unclaimed, v)
+		}
+	}
+	silent := out.deletes // writes whose answer names no version
+	if out.doubt {
+		silent++
+	}
+	expected, err := diff.Apply(before.side.Tree, s.changes())
+	if err != nil {
+		return f, fmt.Errorf("account for versions: %w", err)
+	}
+	if len(unclaimed) <= silent && len(f.files) == 0 && expected.Equal(after.side.Tree) {
+		// Nothing of anybody's was overwritten: the live content is just
+		// what was planned, and no version is without a maker.
+		f.own = unclaimed
+		r.learnDeletes(before, out, after)
+		return f, nil
+	}
+	return f, r.accountVersions(ctx, id, before, s, after, unclaimed, &f)
+}
+
+// learnDeletes remembers whether DeleteAssetFile raises the version, once a
+// deletion was seen alone.
+func (r *run) learnDeletes(before observation, out sent, after observation) {
+	if out.deletes == 0 || out.doubt {
+		return
+	}
+	last := before.version
+	for _, v := range out.versions {
+		last = max(last, v)
+	}
+	switch int(after.version - last) {
+	case 0:
+		r.endpoint.DeleteRaisesVersion = state.No
+	case out.deletes:
+		r.endpoint.DeleteRaisesVersion = state.Yes
+	}
+}
+
+// accountInPlace finds changes that were made to the observed version itself,
+// which happens where creating or deleting a file raises no version.
+func (r *run) accountInPlace(ctx context.Context, id string, before observation, s script, after observation, f *foreign) error {
+	now := after
+	if after.version != before.version {
+		listing, err := r.list(ctx, id, before.version)
+		if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
+			r.note("version %d can no longer be read, so a change that somebody made to it in place could not be seen", before.version)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("account for version %d: %w", before.version, err)
+		}
+		if maps.EqualFunc(listing, before.listing, stamp.equal) {
+			return nil
+		}
+		asset, err := r.getAsset(ctx, id, &before.version)
+		if err != nil {
+			return err
+		}
+		if now, err = r.look(ctx, id, asset, nil); err != nil {
+			return fmt.Errorf("account for version %d: %w", before.version, err)
+		}
+	}
+	r.addForeign(f, before, now, s)
+	return nil
+}
+
+// accountVersions reads each version without a known maker and the one before
+// it.
+func (r *run) accountVersions(ctx context.Context, id string, before observation, s script, after observation, unclaimed []int32, f *foreign) error {
+	exist, err := r.versions(ctx, id)
+	if err != nil {
+		return err
+	}
+	known := map[int32]observation{before.version: before, after.version: after}
+	read := func(v int32) (observation, error) {
+		if obs, ok := known[v]; ok {
+			return obs, nil
+		}
+		asset, err := r.getAsset(ctx, id, &v)
+		if err != nil {
+			return observation{}, err
+		}
+		obs, err := r.look(ctx, id, asset, nil)
+		known[v] = obs
+		return obs, err
+	}
+	previous := before.version
+	for _, v := range exist {
+		if v <= before.version || v > after.version {
+			continue
+		}
+		if slices.Contains(unclaimed, v) {
+			then, err := read(previous)
+			if err != nil {
+				return r.unreadable(previous, err)
+			}
+			now, err := read(v)
+			if err != nil {
+				return r.unreadable(v, err)
+			}
+			if r.addForeign(f, then, now, s) {
+				f.versions = append(f.versions, v)
+			} else {
+				f.own = append(f.own, v)
+			}
+		}
+		previous = v
+	}
+	return r.missing(exist, before, unclaimed)
+}
+
+// missing stops when a version without a known maker is gone: it may have
+// held somebody's change. Numbers that were never given are no versions.
+func (r *run) missing(exist []int32, before observation, unclaimed []int32) error {
+	if len(exist) > 0 && exist[0] <= before.version {
+		return nil // what is older is still there, so nothing was pruned
+	}
+	for _, v := range unclaimed {
+		if !slices.Contains(exist, v) {
+			return r.unreadable(v, fmt.Errorf("it is not listed any more"))
+		}
+	}
+	return nil
+}
+
+func (r *run) unreadable(v int32, cause error) error {
+	return &Error{
+		Kind: KindConflict, Err: cause,
+		Message: fmt.Sprintf("possible lost update: version %d, which this run did not make, cannot be read: %v", v, cause),
+		Hint:    "what you published is live; look at it with assetsync diff and at who else writes to the asset",
+	}
+}
+
+// versions returns the numbers of the versions that exist, ascending.
+func (r *run) versions(ctx context.Context, id string) ([]int32, error) {
+	list, err := r.listVersions(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	numbers := make([]int32, len(list))
+	for i, v := range list {
+		numbers[i] = *v.Version
+	}
+	return numbers, nil
+}
+
+// addForeign adds what changed from then to now and is not what s sent, and
+// reports whether there was any such thing.
+func (r *run) addForeign(f *foreign, then, now observation, s script) bool {
+	found := false
+	for _, c := range diff.Two(then.side.Tree, now.side.Tree) {
+		if r.isOurs(c, s, now) {
+			continue
+		}
+		found = true
+		f.files[c.Path] = c.New
+		if c.New != nil {
+			if data, ok := now.content[c.New.ID]; ok {
+				f.content[c.New.ID] = data
+			}
+		}
+	}
+	for _, w := range s.writes {
+		for key, value := range w.metadata {
+			was, is := then.metadata[key], now.metadata[key]
+			if !sameValue(was, is) && !sameValue(is, value) && is != nil {
+				found = true
+				f.metadata[key] = is
+			}
+		}
+	}
+	return found
+}
+
+// isOurs reports whether a change of the remote is one that s sent, also
+// after the service rewrote it.
+func (r *run) isOurs(c diff.Change, s script, now observation) bool {
+	for _, w := range s.writes {
+		for _, own := range w.changes {
+			if own.Path != c.Path {
+				continue
+			}
+			if sameEntry(own.New, c.New) {
+				return true
+			}
+			if own.New == nil || c.New == nil {
+				continue
+			}
+			sent, ok, err := r.sentContent(w, own)
+			if read, has := now.content[c.New.ID]; err == nil && ok && has && assettype.Same(r.kind, c.Path, sent, read) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sentContent returns the bytes of a change as they were sent.
+func (r *run) sentContent(w write, c diff.Change) ([]byte, bool, error) {
+	if !w.zip {
+		return w.content, true, nil
+	}
+	bundle, err := manifest.ReadZip(w.content, manifest.DefaultZipLimits)
+	if err != nil {
+		return nil, false, err
+	}
+	data, ok := bundle.Content(c.Path)
+	return data, ok, nil
+}
+
+func numbers(versions []int32) string {
+	text := ""
+	for i, v := range versions {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprint(v)
+	}
+	return text
+}

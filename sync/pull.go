@@ -1,0 +1,265 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/manifest/gitrepo"
+	"assetsync/sync/state"
+	"assetsync/sync/worktree"
+)
+
+// PullOptions are the choices of one pull.
+type PullOptions struct {
+	Version int32 // 0: the newest
+	DryRun  bool
+	Prefer  diff.Prefer
+	Consent Consent
+}
+
+// Pull checks out what changed there and was not changed here. An older
+// version is checked out as a local change: the base stays, so that the next
+// push publishes it.
+func (e *Engine) Pull(ctx context.Context, o PullOptions) Result {
+	return e.do(ctx, "pull", o.Consent, func(ctx context.Context, r *run) error { return r.pull(ctx, o) })
+}
+
+func (r *run) pull(ctx context.Context, o PullOptions) error {
+	snap, err := r.source.scan(ctx)
+	missing := errors.Is(err, errSourceMissing)
+	if err != nil && !missing {
+		return err
+	}
+	r.res.Problems = snap.Problems
+	id, err := r.mustResolve(ctx, snap)
+	if err != nil {
+		return err
+	}
+	obs, err := r.observe(ctx, id)
+	if err != nil {
+		return err
+	}
+	r.settle(obs)
+	if missing {
+		r.asset.Base = nil // nothing here can have been changed knowingly
+	}
+	wanted, err := r.wanted(ctx, id, obs, o.Version)
+	if err != nil {
+		return err
+	}
+	p, err := r.propose(ctx, snap, wanted, diff.Policy{Direction: diff.Pull, Prefer: o.Prefer})
+	if err != nil {
+		return err
+	}
+	p.meta = metadataPlan{} // metadata has no place in a directory
+	p.changes = p.files.Checkout
+	r.report(p, wanted)
+	r.res.Version = wanted.version
+	if err := r.guardCheckout(ctx, id, snap, wanted, p, o); err != nil {
+		return err
+	}
+	if o.DryRun {
+		if len(p.changes) > 0 {
+			r.res.Outcome = Planned
+		}
+		return r.conflicts(ctx, id, wanted, p, true)
+	}
+	applied, err := r.checkOut(ctx, id, wanted, p.changes)
+	if err != nil {
+		return err
+	}
+	if wanted.version != obs.version {
+		p.files.Settled, applied = nil, nil // the base is of the newest version
+	}
+	if err := r.recordCheckout(ctx, obs, p, applied); err != nil {
+		return err
+	}
+	return r.conflicts(ctx, id, wanted, p, false)
+}
+
+// mustResolve is resolve for verbs that need an asset.
+func (r *run) mustResolve(ctx context.Context, snap manifest.Snapshot) (string, error) {
+	id, err := r.resolve(ctx, snap)
+	if err == nil && id == "" {
+		return "", usage("assetsync push creates it; assetsync asset list shows what is there", "target %s has no asset yet", r.Target.Name)
+	}
+	return id, err
+}
+
+// wanted returns the version to check out: the newest, or an older one.
+func (r *run) wanted(ctx context.Context, id string, newest observation, version int32) (observation, error) {
+	if version == 0 || version == newest.version {
+		return newest, nil
+	}
+	asset, err := r.getAsset(ctx, id, &version)
+	if err != nil {
+		return observation{}, err
+	}
+	return r.look(ctx, id, asset, nil)
+}
+
+// guardCheckout runs the guards on what is about to change here.
+func (r *run) guardCheckout(ctx context.Context, id string, snap manifest.Snapshot, obs observation, p proposal, o PullOptions) error {
+	record := r.asset
+	if o.Version != 0 {
+		record.Version = 0 // going back is what was asked for
+	}
+	stops := guards(guardInput{
+		target: r.Target, consent: r.consent, main: r.source.mainFile(), now: r.Now(), record: record,
+		local: diff.Side{Tree: snap.Tree, Unknown: snap.Unknown}, remote: obs.side,
+		version: obs.version, metadata: obs.metadata, changes: p.changes, writes: true, side: "local",
+	})
+	if err := r.stop(stops, o.DryRun); err != nil || o.DryRun || len(deletions(p.changes)) == 0 {
+		return err
+	}
+	// A removal is believed only when a second read agrees with it.
+	again, err := r.list(ctx, id, obs.version)
+	if err != nil {
+		return err
+	}
+	if !maps.EqualFunc(again, obs.listing, stamp.equal) {
+		return &Error{Kind: KindUnavailable, Message: "the asset changed while it was read twice", Hint: "nothing was checked out; repeat the command"}
+	}
+	return nil
+}
+
+// checkOut makes the changes in the directory and returns those that were
+// made. Each that was not is a conflict or a problem of the result.
+func (r *run) checkOut(ctx context.Context, id string, obs observation, changes []diff.Change) ([]diff.Change, error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	if err := os.MkdirAll(r.source.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("check out: %w", err)
+	}
+	wt, err := worktree.Open(r.source.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer wt.Close()
+	keep := func(p manifest.Path, data []byte) error {
+		return r.History.Keep(ctx, r.historyKey(), gitrepo.Kept{Path: p, Content: data, Why: "replaced by a pull", At: r.Now()})
+	}
+	if err := wt.Sweep(ctx, r.started, keep); err != nil {
+		return nil, err
+	}
+	content := func(e manifest.Entry) ([]byte, error) { return r.remoteContent(ctx, id, obs, e) }
+	var made []diff.Change
+	var failed []error
+	for i, res := range wt.Apply(ctx, r.source.local(changes), content, keep) {
+		switch res.Outcome {
+		case worktree.Done:
+			made = append(made, changes[i])
+		case worktree.Conflict:
+			r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: res.Path, Why: "was saved here while it was checked out; your save stays"})
+		case worktree.Refused:
+			r.res.Problems = append(r.res.Problems, manifest.Problem{Path: res.Path, Kind: manifest.BadName, Detail: res.Err.Error()})
+		default:
+			failed = append(failed, res.Err)
+		}
+	}
+	if len(made) > 0 {
+		r.res.Outcome = CheckedOut
+	}
+	if len(failed) > 0 {
+		return made, errors.Join(r.recordCheckout(ctx, obs, proposal{}, made), fmt.Errorf("check out: %w", errors.Join(failed...)))
+	}
+	return made, nil
+}
+
+// local names changes as the directory does: a single file has its own name
+// there.
+func (s source) local(changes []diff.Change) []diff.Change {
+	if s.file == "" {
+		return changes
+	}
+	renamed := make([]diff.Change, len(changes))
+	for i, c := range changes {
+		c.Path = manifest.Path(s.file)
+		renamed[i] = c
+	}
+	return renamed
+}
+
+// recordCheckout makes durable what was checked out.
+func (r *run) recordCheckout(ctx context.Context, obs observation, p proposal, made []diff.Change) error {
+	deleted := 0
+	for _, c := range made {
+		r.setPair(c.Path, state.Pair{Local: c.New, Remote: c.New})
+		if c.New == nil {
+			deleted++
+		}
+	}
+	r.countDeletions("local", deleted)
+	return r.record(ctx, obs, p, nil)
+}
+
+// Export writes a version of the asset into a directory that is empty or does
+// not exist. It changes neither the source nor the state.
+func (e *Engine) Export(ctx context.Context, version int32, dir string) Result {
+	return e.do(ctx, "pull", Consent{}, func(ctx context.Context, r *run) error {
+		snap, err := r.source.scan(ctx)
+		if err != nil && !errors.Is(err, errSourceMissing) {
+			return err
+		}
+		id, err := r.mustResolve(ctx, snap)
+		if err != nil {
+			return err
+		}
+		obs, err := r.version(ctx, id, version)
+		if err != nil {
+			return err
+		}
+		r.res.ObservedVersion, r.res.Version = obs.version, obs.version
+		if err := makeEmpty(dir); err != nil {
+			return err
+		}
+		wt, err := worktree.Open(dir)
+		if err != nil {
+			return err
+		}
+		defer wt.Close()
+		changes := diff.Two(manifest.Tree{}, obs.side.Tree)
+		r.res.Changes = reportChanges(changes)
+		content := func(e manifest.Entry) ([]byte, error) { return r.remoteContent(ctx, id, obs, e) }
+		var failed []error
+		for _, res := range wt.Apply(ctx, changes, content, func(manifest.Path, []byte) error { return nil }) {
+			failed = append(failed, res.Err)
+		}
+		for _, u := range obs.side.Unknown {
+			failed = append(failed, fmt.Errorf("%s cannot be written: %s", u.Path, u.Reason))
+		}
+		r.res.Outcome = CheckedOut
+		return errors.Join(failed...)
+	})
+}
+
+// version observes one version; 0 is the newest.
+func (r *run) version(ctx context.Context, id string, version int32) (observation, error) {
+	if version == 0 {
+		return r.observe(ctx, id)
+	}
+	return r.wanted(ctx, id, observation{}, version)
+}
+
+func makeEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("write version: %w", err)
+		}
+		return nil
+	case err != nil:
+		return fmt.Errorf("write version: %w", err)
+	case len(entries) > 0:
+		return usage("give --to a directory that is empty or does not exist", "%s is not empty", dir)
+	}
+	return nil
+}

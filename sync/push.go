@@ -1,0 +1,345 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/remote"
+	"assetsync/remote/assettype"
+)
+
+// PushOptions are the choices of one push.
+type PushOptions struct {
+	DryRun  bool
+	Atomic  bool        // one write or none, whatever the target says
+	Prefer  diff.Prefer // who wins where both sides changed a path
+	Base    int32       // a version to take as the base; 0: the recorded one
+	Consent Consent
+}
+
+const (
+	// maxRounds is how often a push plans again, because the remote moved
+	// or because it puts back what it overwrote.
+	maxRounds = 3
+
+	// maxJitter spreads the rounds of machines that met each other.
+	maxJitter = 500 * time.Millisecond
+)
+
+// errReplan asks for another round: what was planned on is no longer so.
+var errReplan = errors.New("the asset moved while it was published")
+
+// Push publishes what changed here and was not changed there.
+func (e *Engine) Push(ctx context.Context, o PushOptions) Result {
+	return e.do(ctx, "push", o.Consent, func(ctx context.Context, r *run) error { return r.push(ctx, o) })
+}
+
+func (r *run) push(ctx context.Context, o PushOptions) error {
+	snap, err := r.scan(ctx)
+	if err != nil {
+		return err
+	}
+	id, err := r.resolve(ctx, snap)
+	if err != nil {
+		return err
+	}
+	for round := 1; ; round++ {
+		if id == "" {
+			id, err = r.create(ctx, snap, o)
+		} else {
+			err = r.pushOnce(ctx, id, snap, o)
+		}
+		switch {
+		case errors.Is(err, errGone):
+			id, err = "", nil
+			continue
+		case !errors.Is(err, errReplan):
+			return err
+		case round == maxRounds:
+			return &Error{
+				Kind: KindUnavailable, Err: err,
+				Message: fmt.Sprintf("publish to asset %s: %v", id, err),
+				Hint:    "repeat the command; what has landed is found by its content and not sent again",
+			}
+		}
+		if err := r.jitter(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *run) jitter(ctx context.Context) error {
+	return r.Sleep(ctx, rand.N(maxJitter))
+}
+
+// scan reads the local side and adds what the service's names forbid to its
+// problems. A missing source is an empty one here: the guards know what it
+// held.
+func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
+	snap, err := r.source.scan(ctx)
+	if errors.Is(err, errSourceMissing) {
+		if r.target.AssetID == "" {
+			return snap, usage("correct path: in assetsync.yaml, or create it", "target %s: %v", r.Target.Name, err)
+		}
+		err = nil
+	}
+	if err != nil {
+		return snap, err
+	}
+	for e := range snap.Tree.All() {
+		if err := r.limits.CheckPath(string(e.Path)); err != nil {
+			snap.Problems = append(snap.Problems, manifest.Problem{
+				Path: e.Path, Kind: manifest.BadName, Detail: err.Error(), Hint: renameHint(r.limits.SuggestPath(string(e.Path))),
+			})
+		}
+	}
+	r.res.Problems = snap.Problems
+	return snap, nil
+}
+
+func renameHint(suggestion string) string {
+	if suggestion == "" {
+		return "rename the file, or add it to ignore:"
+	}
+	return fmt.Sprintf("rename the file, for example to %s, or add it to ignore:", suggestion)
+}
+
+// proposal is what one round found to do.
+type proposal struct {
+	files   diff.Plan
+	meta    metadataPlan
+	changes []diff.Change // to publish
+}
+
+func (p proposal) writes() bool { return len(p.changes) > 0 || len(p.meta.publish) > 0 }
+
+func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o PushOptions) error {
+	obs, err := r.observe(ctx, id)
+	if remote.IsKind(err, remote.KindNotFound) && r.Target.AssetID == "" {
+		return r.gone(id, err)
+	}
+	if err != nil {
+		return err
+	}
+	r.settle(obs)
+	if err := r.rebase(ctx, id, o.Base); err != nil {
+		return err
+	}
+	p, err := r.propose(ctx, snap, obs, diff.Policy{Direction: diff.Push, Prefer: o.Prefer})
+	if err != nil {
+		return err
+	}
+	r.report(p, obs)
+	if len(snap.Problems) > 0 {
+		r.res.Outcome, r.res.Changes = Blocked, nil
+		return errStopped
+	}
+	if err := r.guard(ctx, snap, obs, p, o.DryRun); err != nil {
+		return err
+	}
+	if p.writes() {
+		if err := r.lint(ctx, snap); err != nil {
+			return err
+		}
+	}
+	if o.DryRun {
+		if p.writes() {
+			r.res.Outcome = Planned
+		}
+		return r.conflicts(ctx, id, obs, p, true)
+	}
+	if !p.writes() {
+		r.res.Version = obs.version
+		if err := r.record(ctx, obs, p, nil); err != nil {
+			return err
+		}
+		return r.conflicts(ctx, id, obs, p, false)
+	}
+	if err := r.publish(ctx, id, obs, p, o.Atomic || r.Target.Atomic); err != nil {
+		return err
+	}
+	return r.conflicts(ctx, id, obs, p, false)
+}
+
+// propose plans the files and the owned keys.
+func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observation, policy diff.Policy) (proposal, error) {
+	ignored := func(p manifest.Path) bool { return snap.Ignore != nil && snap.Ignore.Ignored(p) }
+	plan := diff.Three(diff.Input{
+		Base:    r.base(),
+		Local:   diff.Side{Tree: snap.Tree, Unknown: snap.Unknown},
+		Remote:  obs.side,
+		Ignored: ignored,
+		Policy:  policy,
+	})
+	derived, err := r.derived(ctx, snap)
+	if err != nil {
+		return proposal{}, err
+	}
+	meta := planMetadata(r.asset.Metadata, r.Target.Metadata, derived, obs.metadata, policy.Prefer)
+	return proposal{plan, meta, plan.Publish}, nil
+}
+
+func (r *run) base() diff.Base {
+	base := make(diff.Base, len(r.asset.Base))
+	for p, pair := range r.asset.Base {
+		base[p] = diff.Pair(pair)
+	}
+	return base
+}
+
+// derived returns the metadata that follows from the content of a single
+// file and is sent together with it. What the service itself derives from a
+// frontmatter is not sent.
+func (r *run) derived(ctx context.Context, snap manifest.Snapshot) (map[string]any, error) {
+	if !r.kind.SingleFile || snap.Tree.Len() == 0 {
+		return nil, nil
+	}
+	bundle, err := r.source.bundle(ctx, snap.Tree)
+	if err != nil {
+		return nil, err
+	}
+	return assettype.DerivedMetadata(r.kind, bundle), nil
+}
+
+// report puts a proposal into the result.
+func (r *run) report(p proposal, obs observation) {
+	r.res.ObservedVersion = obs.version
+	r.res.Version = obs.version
+	r.res.Changes = reportChanges(p.changes)
+	r.res.Pending = reportChanges(p.files.Pending)
+	r.res.MetadataChanges = p.meta.changes
+	r.res.Conflicts = nil
+	for _, c := range p.files.Conflicts {
+		r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: c.Path, Why: string(c.Why)})
+	}
+}
+
+// guard runs the guards on what is about to be published. In a dry run they
+// only speak.
+func (r *run) guard(ctx context.Context, snap manifest.Snapshot, obs observation, p proposal, dryRun bool) error {
+	stops := guards(guardInput{
+		target: r.Target, consent: r.consent, main: r.source.mainFile(), now: r.Now(), record: r.asset,
+		local: diff.Side{Tree: snap.Tree, Unknown: snap.Unknown}, remote: obs.side,
+		version: obs.version, metadata: obs.metadata, changes: p.changes, writes: p.writes(), side: "remote",
+	})
+	if err := r.stop(stops, dryRun); err != nil {
+		return err
+	}
+	if len(deletions(p.changes)) == 0 || dryRun {
+		return nil
+	}
+	// A removal is believed only when a second look agrees with it.
+	again, err := r.source.scan(ctx)
+	if err != nil {
+		return fmt.Errorf("look a second time before deleting: %w", err)
+	}
+	for _, path := range deletions(p.changes) {
+		if _, ok := again.Tree.Lookup(path); ok || again.Unknown.Has(path) {
+			return &Error{
+				Kind:    KindUnavailable,
+				Message: fmt.Sprintf("%s was missing and is there again: the directory is changing", path),
+				Hint:    "nothing was published; repeat the command when it is quiet",
+			}
+		}
+	}
+	return nil
+}
+
+// stop turns refusals into the result, or into notes in a dry run.
+func (r *run) stop(stops []guardStop, dryRun bool) error {
+	if len(stops) == 0 {
+		return nil
+	}
+	if dryRun {
+		for _, s := range stops {
+			r.note("a push would stop here (%s): %s; %s", s.guard, s.message, s.hint)
+		}
+		return nil
+	}
+	r.res.Guard = stops[0].guard
+	for _, s := range stops[1:] {
+		r.note("%s; %s", s.message, s.hint)
+	}
+	return &Error{Kind: KindGuard, Message: stops[0].message, Hint: stops[0].hint}
+}
+
+// lint checks what is about to be published by the rules of its type: what
+// the service would refuse, or half accept, is not sent.
+func (r *run) lint(ctx context.Context, snap manifest.Snapshot) error {
+	bundle, err := r.source.bundle(ctx, snap.Tree)
+	if err != nil {
+		return err
+	}
+	if len(r.lintBundle(bundle)) > 0 {
+		r.res.Outcome, r.res.Changes = Blocked, nil
+		return errStopped
+	}
+	return nil
+}
+
+func (r *run) lintBundle(bundle manifest.Bundle) []manifest.Problem {
+	metadata := assettype.DerivedMetadata(r.kind, bundle)
+	if metadata == nil || !r.kind.SingleFile {
+		metadata = map[string]any{}
+	}
+	for k, v := range r.Target.Metadata {
+		metadata[k] = v
+	}
+	for _, f := range assettype.Check(r.kind, bundle, metadata) {
+		if f.Severity == assettype.Error {
+			r.res.Problems = append(r.res.Problems, problemOf(f))
+		}
+	}
+	return r.res.Problems
+}
+
+func problemOf(f assettype.Finding) manifest.Problem {
+	detail := f.Message
+	if f.Field != "" && f.Path == "" {
+		detail = "metadata " + f.Field + ": " + f.Message
+	}
+	return manifest.Problem{Path: f.Path, Kind: manifest.ProblemKind(f.Rule), Detail: detail, Hint: f.Fix}
+}
+
+// errGone is an asset that was pinned and is not there any more, and whose
+// making anew was consented to.
+var errGone = errors.New("the asset is gone")
+
+// gone decides about a pinned asset that does not exist any more.
+func (r *run) gone(id string, cause error) error {
+	if !r.consent.Empty {
+		r.res.Guard = "root"
+		return &Error{
+			Kind: KindGuard, Err: cause,
+			Message: fmt.Sprintf("asset %s, to which the target was published before, is gone", id),
+			Hint:    "if it was deleted on purpose and is to be made anew, allow it with --allow-empty",
+		}
+	}
+	r.target.AssetID = ""
+	r.target.Epoch++
+	r.res.AssetID = ""
+	return errGone
+}
+
+// rebase takes another version than the recorded one as the base.
+func (r *run) rebase(ctx context.Context, id string, version int32) error {
+	if version == 0 {
+		return nil
+	}
+	asset, err := r.getAsset(ctx, id, &version)
+	if err != nil {
+		return err
+	}
+	then, err := r.look(ctx, id, asset, nil)
+	if err != nil {
+		return err
+	}
+	r.setBase(then)
+	r.asset.Metadata, err = encodeBase(owned(then.metadata, r.Target.Metadata))
+	return err
+}

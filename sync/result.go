@@ -1,0 +1,86 @@
+package sync
+
+import (
+	"assetsync/diff"
+	"assetsync/manifest"
+)
+
+// Outcome is what became of a target in one run.
+type Outcome string
+
+// The outcomes. Planned is the outcome of a dry run, and of a look, that
+// found something to do.
+const (
+	Unchanged  Outcome = "unchanged"
+	Planned    Outcome = "planned"
+	Created    Outcome = "created"
+	Published  Outcome = "published"
+	CheckedOut Outcome = "checked_out"
+	Conflict   Outcome = "conflict"
+	Blocked    Outcome = "blocked"
+	Failed     Outcome = "failed"
+)
+
+// Means is how changes were published.
+type Means string
+
+// The means. Bodies of a single-file type count as files.
+const (
+	ByNothing  Means = "none"
+	ByFiles    Means = "files"
+	ByZip      Means = "zip"
+	ByMetadata Means = "metadata"
+)
+
+// Result is what one run did to one target. It is the element of targets in
+// the JSON envelope.
+type Result struct {
+	Target          string             `json:"target"`
+	AssetID         string             `json:"asset_id,omitempty"`
+	Outcome         Outcome            `json:"outcome"`
+	ObservedVersion int32              `json:"observed_version,omitempty"`
+	Version         int32              `json:"version,omitempty"` // live at the end of the run
+	Versions        []int32            `json:"versions,omitempty"`
+	Published       Means              `json:"published"`
+	Changes         []ChangeReport     `json:"changes,omitempty"`
+	MetadataChanges []MetadataChange   `json:"metadata_changes,omitempty"`
+	Pending         []ChangeReport     `json:"pending,omitempty"` // remote changes that the local side has not taken
+	Conflicts       []ConflictReport   `json:"conflicts,omitempty"`
+	Problems        []manifest.Problem `json:"problems,omitempty"`
+	Notes           []string           `json:"notes,omitempty"`
+	Guard           string             `json:"guard,omitempty"` // the first that stopped the run
+	Error           *Error             `json:"error,omitempty"`
+	Calls           map[string]int     `json:"calls,omitempty"` // of each operation
+	DurationMS      int64              `json:"duration_ms"`
+}
+
+// ChangeReport is a change of a file, for programs.
+type ChangeReport struct {
+	Path   manifest.Path `json:"path"`
+	Action string        `json:"action"` // "create", "update" or "delete"
+	Why    string        `json:"why"`
+}
+
+// MetadataChange is a change of one owned key.
+type MetadataChange struct {
+	Key    string `json:"key"`
+	Old    any    `json:"old,omitempty"`
+	New    any    `json:"new,omitempty"`
+	Action string `json:"action"` // "publish", "pending" or "conflict"
+	Why    string `json:"why"`
+}
+
+// ConflictReport is a path on which both sides changed.
+type ConflictReport struct {
+	Path manifest.Path `json:"path"`
+	Why  string        `json:"why"`
+	Copy string        `json:"copy,omitempty"` // where the other side's bytes lie, when they were written
+}
+
+func reportChanges(changes []diff.Change) []ChangeReport {
+	out := make([]ChangeReport, 0, len(changes))
+	for _, c := range changes {
+		out = append(out, ChangeReport{c.Path, string(c.Action()), string(c.Why)})
+	}
+	return out
+}

@@ -1,0 +1,100 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"assetsync/manifest"
+	"assetsync/remote"
+	"assetsync/remote/assettype"
+)
+
+// source is where the local content of a target comes from: a directory, or
+// one file that is published under a name of its own.
+type source struct {
+	dir  string        // absolute
+	top  string        // the config's directory, where ignore files begin to count outside of git
+	file string        // base name of the single file; "" for a directory
+	as   manifest.Path // what the single file is published as
+	main manifest.Path
+	opts manifest.ScanOptions
+}
+
+func newSource(t Target, kind assettype.Type, limits remote.Limits) source {
+	s := source{
+		dir:  t.Path,
+		top:  t.ConfigDir,
+		main: manifest.Path(kind.MainFile),
+		opts: manifest.ScanOptions{Ignore: t.Ignore, MaxFileSize: int64(limits.FileBytes)},
+	}
+	if kind.SingleFile {
+		s.dir, s.file = filepath.Split(t.Path)
+		s.as = s.main
+		if s.as == "" { // an attachment keeps its name
+			s.as = manifest.Path(s.file)
+			s.main = s.as
+		}
+	}
+	return s
+}
+
+// mainFile is the published path of the file that the type needs.
+func (s source) mainFile() manifest.Path { return s.main }
+
+// errSourceMissing is a root that is not there.
+var errSourceMissing = errors.New("the source is missing")
+
+// scan reads the local tree in its published form.
+func (s source) scan(ctx context.Context) (manifest.Snapshot, error) {
+	root, err := os.OpenRoot(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return manifest.Snapshot{}, fmt.Errorf("read %s: %w", s.dir, errSourceMissing)
+	}
+	if err != nil {
+		return manifest.Snapshot{}, fmt.Errorf("read %s: %w", s.dir, err)
+	}
+	defer root.Close()
+	if s.file == "" {
+		opts := s.opts
+		if opts.Enclosing, err = manifest.EnclosingIgnore(s.dir, manifest.IgnoreTop(s.dir, s.top)); err != nil {
+			return manifest.Snapshot{}, err
+		}
+		return manifest.Scan(ctx, root, opts)
+	}
+	if _, err := root.Lstat(s.file); errors.Is(err, fs.ErrNotExist) {
+		return manifest.Snapshot{}, fmt.Errorf("read %s: %w", filepath.Join(s.dir, s.file), errSourceMissing)
+	}
+	return manifest.ScanFile(ctx, root, s.file, s.as, s.opts)
+}
+
+// read returns the bytes of an entry of a scan; when they are no longer what
+// the scan saw, its error wraps [manifest.ErrChanged].
+func (s source) read(ctx context.Context, e manifest.Entry) ([]byte, error) {
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.dir, err)
+	}
+	defer root.Close()
+	name := string(e.Path)
+	if s.file != "" {
+		name = s.file
+	}
+	return manifest.ReadFile(ctx, root, name, e)
+}
+
+// bundle reads all files of a tree of this source.
+func (s source) bundle(ctx context.Context, tree manifest.Tree) (manifest.Bundle, error) {
+	files := make(map[manifest.Path][]byte, tree.Len())
+	for e := range tree.All() {
+		data, err := s.read(ctx, e)
+		if err != nil {
+			return manifest.Bundle{}, err
+		}
+		files[e.Path] = data
+	}
+	return manifest.NewBundle(files)
+}

@@ -1,0 +1,252 @@
+package worktree
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/manifest/durable"
+)
+
+// maxFile bounds what is read into memory, ten times what the service takes
+// for a file (6,291,456 bytes). A larger file is nothing that a plan knows.
+const maxFile = 10 * 6_291_456
+
+// maxPutBacks is how many saves in a row may slip in while one is put back.
+// Each takes a moment of microseconds; more than one is a program at fault.
+const maxPutBacks = 10
+
+var (
+	errMoved     = errors.New("it was saved, moved or removed since the plan was made")
+	errTaken     = errors.New("another file is there already")
+	errIrregular = errors.New("not a regular file")
+	errTooLarge  = fmt.Errorf("larger than %d bytes", maxFile)
+)
+
+// applier makes single changes. Its names are free of links, but for the
+// last segment.
+type applier struct {
+	root    *os.Root
+	disk    *durable.Dir
+	content Content
+	keep    Keep
+}
+
+// create makes a file that is not there. It replaces nothing.
+func (a applier) create(c diff.Change, name string) Result {
+	if _, err := a.root.Lstat(name); err == nil {
+		if id, err := a.look(name); err == nil && id == c.New.ID {
+			return done(c)
+		}
+		return conflict(c, errTaken)
+	}
+	data, err := a.fetch(*c.New)
+	if err != nil {
+		return fail(c, err)
+	}
+	if err := a.disk.MkdirAll(path.Dir(name), 0o777); err != nil {
+		return fail(c, err)
+	}
+	temp, err := a.disk.Stage(path.Dir(name), data, 0)
+	if err != nil {
+		return fail(c, err)
+	}
+	err = a.disk.NoReplace(temp, name)
+	switch {
+	case err == nil:
+		return done(c)
+	case errors.Is(err, fs.ErrExist):
+		return conflict(c, errors.Join(errTaken, a.drop(temp)))
+	}
+	return fail(c, errors.Join(err, a.drop(temp)))
+}
+
+// update replaces a file by an exchange. Known before it: the file was what
+// the plan assumes, and those bytes are kept.
+func (a applier) update(c diff.Change, name string) Result {
+	old, info, err := a.read(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errIrregular), errors.Is(err, errTooLarge):
+		return conflict(c, errMoved)
+	case err != nil:
+		return fail(c, err)
+	case manifest.BlobID(old) == c.New.ID:
+		return done(c)
+	case manifest.BlobID(old) != c.Old.ID:
+		return conflict(c, errMoved)
+	}
+	data, err := a.fetch(*c.New)
+	if err != nil {
+		return fail(c, err)
+	}
+	if err := a.keep(c.Path, old); err != nil {
+		return fail(c, err)
+	}
+	temp, err := a.disk.Stage(path.Dir(name), data, info.Mode().Perm())
+	if err != nil {
+		return fail(c, err)
+	}
+	exchanged := a.disk.Exchange(temp, name)
+	switch out, err := a.look(temp); {
+	case err == nil && out == c.New.ID: // nothing was exchanged
+		err := errors.Join(exchanged, a.drop(temp))
+		if errors.Is(exchanged, fs.ErrNotExist) || errors.Is(exchanged, fs.ErrExist) {
+			return conflict(c, errors.Join(errMoved, err))
+		}
+		return fail(c, err)
+	case err == nil && out == c.Old.ID: // as assumed; these bytes are kept
+		if err := errors.Join(exchanged, a.drop(temp)); err != nil {
+			return fail(c, err)
+		}
+		return done(c)
+	default:
+		return conflict(c, errors.Join(errMoved, exchanged, a.putBack(c, temp, name)))
+	}
+}
+
+// putBack undoes an exchange that brought out something else than the plan
+// assumed: a save slipped in, and lies at temp. What the undoing brings out
+// should be the new file; if it is not, there was one more save, which is
+// newer than the one just put back, and takes its place in turn.
+//
+// At each turn the names hold the two newest saves between them, and what is
+// dropped is the checked out file, or a save that is kept.
+func (a applier) putBack(c diff.Change, temp, name string) error {
+	expected, known := c.New.ID, true // what name holds, as far as we know
+	for range maxPutBacks {
+		in, inErr := a.look(temp)
+		if err := a.disk.Exchange(temp, name); err != nil {
+			return errors.Join(err, a.salvage(c.Path, temp))
+		}
+		out, err := a.look(temp)
+		if err == nil && known && out == expected {
+			if out == c.New.ID {
+				return a.drop(temp)
+			}
+			return a.salvage(c.Path, temp)
+		}
+		expected, known = in, inErr == nil
+	}
+	return errors.Join(fmt.Errorf("it is saved again and again; an earlier save may lie at %s", temp), a.salvage(c.Path, temp))
+}
+
+// delete removes a file, or the link that stands for it.
+func (a applier) delete(c diff.Change, name string) Result {
+	old, _, err := a.readThrough(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNotDir):
+		return done(c)
+	case errors.Is(err, errIrregular), errors.Is(err, errTooLarge):
+		return conflict(c, errMoved)
+	case err != nil:
+		return fail(c, err)
+	case manifest.BlobID(old) != c.Old.ID:
+		return conflict(c, errMoved)
+	}
+	if err := a.keep(c.Path, old); err != nil {
+		return fail(c, err)
+	}
+	temp, moved := a.disk.Aside(name)
+	out, _, err := a.readThrough(temp)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // nothing was moved
+		if errors.Is(moved, fs.ErrNotExist) {
+			return done(c) // somebody else was faster
+		}
+		return fail(c, errors.Join(moved, err))
+	case err == nil && manifest.BlobID(out) == c.Old.ID:
+		if err := errors.Join(moved, a.drop(temp)); err != nil {
+			return fail(c, err)
+		}
+		return done(c)
+	}
+	// A save slipped in between. It goes back, unless there is a newer one.
+	err = a.disk.NoReplace(temp, name)
+	if err != nil {
+		err = a.salvage(c.Path, temp)
+	}
+	return conflict(c, errors.Join(errMoved, moved, err))
+}
+
+// fetch returns the bytes of an entry.
+func (a applier) fetch(e manifest.Entry) ([]byte, error) {
+	data, err := a.content(e)
+	if err == nil && manifest.BlobID(data) != e.ID {
+		err = fmt.Errorf("the content at hand is %s, not %s", manifest.BlobID(data).Short(), e.ID.Short())
+	}
+	return data, err
+}
+
+// drop removes a temporary file whose bytes are known to be elsewhere, if it
+// is there.
+func (a applier) drop(temp string) error {
+	if err := a.disk.Remove(temp); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// salvage keeps what lies at a temporary name, then removes it. What cannot
+// be kept stays.
+func (a applier) salvage(p manifest.Path, temp string) error {
+	data, _, err := a.read(temp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = a.keep(p, data)
+	}
+	if err != nil {
+		return fmt.Errorf("what was saved lies at %s: %w", temp, err)
+	}
+	return a.drop(temp)
+}
+
+// look returns the blob id of a regular file.
+func (a applier) look(name string) (manifest.ID, error) {
+	data, _, err := a.read(name)
+	return manifest.BlobID(data), err
+}
+
+// read returns the bytes of a regular file with what is known of it.
+func (a applier) read(name string) ([]byte, fs.FileInfo, error) {
+	// Opening a pipe would wait for its other end, so look first.
+	info, err := a.root.Lstat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, errIrregular
+	}
+	return a.readFile(name, info)
+}
+
+// readThrough is read, but follows a link that stays inside.
+func (a applier) readThrough(name string) ([]byte, fs.FileInfo, error) {
+	if _, err := a.root.Lstat(name); err != nil {
+		return nil, nil, err
+	}
+	info, err := a.root.Stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, nil, errIrregular
+	}
+	return a.readFile(name, info)
+}
+
+func (a applier) readFile(name string, info fs.FileInfo) (data []byte, _ fs.FileInfo, err error) {
+	f, err := a.root.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	data, err = io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = errTooLarge
+	}
+	return data, info, err
+}

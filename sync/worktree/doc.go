@@ -1,0 +1,24 @@
+// Package worktree makes a plan's local changes in a directory.
+//
+// # What is guaranteed
+//
+// People save files while a plan is carried out. A file is therefore never
+// replaced or removed on the strength of what it was a moment ago: it is
+// taken away in one step, looked at, and put back when it is not what the
+// plan assumed. Bytes that go for good are first given to the caller's [Keep].
+// So after any error and any crash each byte that a user saved is at its
+// path, with Keep, or in a file beside its path whose name begins with
+// [manifest.TempPrefix]; [Worktree.Sweep] gives those to Keep, too.
+//
+// What cannot be seen: a program that has a file open since before it was
+// exchanged, and writes into it after it was looked at. Where the system
+// cannot exchange two names in one step, package durable says what is weaker.
+//
+// # Symbolic links
+//
+// What a plan names is the published file. Where its path is a link, or leads
+// through one, that stays inside the directory, an update replaces the file
+// that the link names, so that the link goes on to work; a delete removes the
+// link and leaves what it names. Nothing is ever written through a link that
+// leads out of the directory, nor into .git and .assetsync.
+package worktree
