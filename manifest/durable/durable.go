@@ -164,30 +164,39 @@ func (d *Dir) RemoveDir(name string) error {
 }
 
 // MkdirAll makes dir with the directories that hold it, as far as they are
-// missing. It fails when a file is in the way.
+// missing. Its error is fs.ErrExist when a file is in the way.
 func (d *Dir) MkdirAll(dir string, perm fs.FileMode) error {
 	for i := 0; i <= len(dir); i++ {
-		if i < len(dir) && dir[i] != '/' {
-			continue
-		}
-		part := dir[:i]
-		info, err := d.root.Stat(part)
-		switch {
-		case err == nil && info.IsDir():
-			continue
-		case err == nil:
-			return fmt.Errorf("make directory %s: a file is in the way", part)
-		case !errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("make directory: %w", err)
-		}
-		if err := d.do(Mkdir, part, func() error { return d.root.Mkdir(part, perm) }); err != nil {
-			return fmt.Errorf("make directory: %w", err)
-		}
-		if err := d.syncDir(path.Dir(part)); err != nil {
-			return err
+		if i == len(dir) || dir[i] == '/' {
+			if err := d.mkdir(dir[:i], perm); err != nil {
+				return fmt.Errorf("make directory %s: %w", dir[:i], err)
+			}
 		}
 	}
 	return nil
+}
+
+// mkdir makes one directory, which may be there, or come while we look.
+func (d *Dir) mkdir(dir string, perm fs.FileMode) error {
+	made := d.isDir(dir)
+	if errors.Is(made, fs.ErrNotExist) {
+		made = d.do(Mkdir, dir, func() error { return d.root.Mkdir(dir, perm) })
+		if made == nil {
+			return d.syncDir(path.Dir(dir))
+		}
+		if errors.Is(made, fs.ErrExist) {
+			made = d.isDir(dir)
+		}
+	}
+	return made
+}
+
+func (d *Dir) isDir(name string) error {
+	info, err := d.root.Stat(name)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("a file is in the way: %w", fs.ErrExist)
+	}
+	return err
 }
 
 func (d *Dir) syncDir(dir string) error {

@@ -150,7 +150,8 @@ func TestErrors(t *testing.T) {
 		{"remove of nothing", "", func(d *Dir) error { return d.Remove("a") }, fs.ErrNotExist},
 		{"remove a directory that is full", "a/b:x", func(d *Dir) error { return d.RemoveDir("a") }, nil},
 		{"remove a file as a directory", "a:x", func(d *Dir) error { return d.RemoveDir("a") }, nil},
-		{"make a directory through a file", "a:x", func(d *Dir) error { return d.MkdirAll("a/b", 0o755) }, nil},
+		{"make a directory through a file", "a:x", func(d *Dir) error { return d.MkdirAll("a/b", 0o755) }, fs.ErrExist},
+		{"make a directory of a file", "a/b:x", func(d *Dir) error { return d.MkdirAll("a/b", 0o755) }, fs.ErrExist},
 		{"out of the root", "", func(d *Dir) error { return d.WriteFile("../a", nil, 0o600) }, nil},
 		{"into no directory", "", func(d *Dir) error { return d.WriteFile("d/a", nil, 0o600) }, fs.ErrNotExist},
 	}

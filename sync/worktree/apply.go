@@ -50,6 +50,9 @@ func (a applier) create(c diff.Change, name string) Result {
 		return fail(c, err)
 	}
 	if err := a.disk.MkdirAll(path.Dir(name), 0o777); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return conflict(c, err)
+		}
 		return fail(c, err)
 	}
 	temp, err := a.disk.Stage(path.Dir(name), data, 0)
@@ -71,7 +74,7 @@ func (a applier) create(c diff.Change, name string) Result {
 func (a applier) update(c diff.Change, name string) Result {
 	old, info, err := a.read(name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errIrregular), errors.Is(err, errTooLarge):
+	case isGone(err), errors.Is(err, errIrregular), errors.Is(err, errTooLarge):
 		return conflict(c, errMoved)
 	case err != nil:
 		return fail(c, err)
@@ -132,14 +135,14 @@ func (a applier) putBack(c diff.Change, temp, name string) error {
 		}
 		expected, known = in, inErr == nil
 	}
-	return errors.Join(fmt.Errorf("it is saved again and again; an earlier save may lie at %s", temp), a.salvage(c.Path, temp))
+	return errors.Join(errors.New("it is saved all the time: one of the last two saves is in place, the other is kept"), a.salvage(c.Path, temp))
 }
 
 // delete removes a file, or the link that stands for it.
 func (a applier) delete(c diff.Change, name string) Result {
 	old, _, err := a.readThrough(name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNotDir):
+	case isGone(err):
 		return done(c)
 	case errors.Is(err, errIrregular), errors.Is(err, errTooLarge):
 		return conflict(c, errMoved)
@@ -206,6 +209,10 @@ func (a applier) salvage(p manifest.Path, temp string) error {
 	}
 	return a.drop(temp)
 }
+
+// isGone reports whether there is nothing: neither the file nor, where a part
+// of its name became a file, its directory.
+func isGone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDir) }
 
 // look returns the blob id of a regular file.
 func (a applier) look(name string) (manifest.ID, error) {

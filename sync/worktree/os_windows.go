@@ -5,4 +5,4 @@ import "syscall"
 const hostIsWindows = true
 
 // errNotDir is what Windows says of a name below a file.
-const errNotDir = syscall.Errno(3) // ERROR_PATH_NOT_FOUND
+const errNotDir = syscall.ERROR_PATH_NOT_FOUND

@@ -154,7 +154,7 @@ func (w *Worktree) locate(name string) (string, error) {
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
+		if !isGone(err) {
 			return "", err
 		}
 		dir, rest = path.Dir(dir), path.Join(path.Base(dir), rest)
@@ -166,16 +166,12 @@ func (w *Worktree) locate(name string) (string, error) {
 	return path.Join(at, rest), nil
 }
 
-// isNotDir reports whether a part of a name that was to be a directory is a
-// file; what is below it does not exist.
-func isNotDir(err error) bool { return errors.Is(err, errNotDir) }
-
 // resolve returns the name, free of links, of what name leads to. It is
 // where to look; that nothing outside is written, whatever moves meanwhile,
 // is os.Root's doing.
 func (w *Worktree) resolve(name string) (string, error) {
 	real, err := filepath.EvalSymlinks(filepath.Join(w.real, filepath.FromSlash(name)))
-	if errors.Is(err, fs.ErrNotExist) {
+	if isGone(err) {
 		if info, lerr := w.root.Lstat(name); lerr == nil && info.Mode().Type() == fs.ModeSymlink {
 			return "", errors.New("is a symbolic link to nothing")
 		}
