@@ -222,8 +222,7 @@ func (r *run) proveCreated(ctx context.Context, id, nonce string, snap manifest.
 	if err != nil {
 		return fmt.Errorf("read back the new asset: %w", err)
 	}
-	mine := obs.version == 1 && r.sameContent(ctx, snap.Tree, obs)
-	if !mine {
+	if !r.sameContent(ctx, snap.Tree, obs) {
 		r.end(nonce)
 		r.note("asset %s was made by somebody else meanwhile", id)
 		return errReplan
