@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"assetsync/remote"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
 // anonymous makes a client over a base, inside a bubble of fake time.
@@ -62,29 +64,45 @@ func TestRepeats(t *testing.T) {
 		{"no JSON", []answer{{status: 200, body: "<html>"}, ok}, 1, 1, remote.KindInvalidResponse, true},
 		{"answer too large", []answer{{status: 200, body: strings.Repeat(" ", 2000)}, ok}, 1, 1, remote.KindUnavailable, true},
 	}
-	for _, mode := range []string{"standard", "adaptive"} {
-		for _, tt := range tests {
-			t.Run(mode+"/"+tt.name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					base := &script{answers: tt.answers}
-					err := write(t.Context(), anonymous(t, base, Options{MaxBody: 1000, RetryMode: mode}))
-					if (err == nil) != (tt.kind == "") || err != nil && !remote.IsKind(err, tt.kind) || errors.Is(err, remote.ErrAmbiguous) != tt.ambiguous {
-						t.Errorf("write: %v, want %q, ambiguous %v", err, tt.kind, tt.ambiguous)
-					}
-					if len(base.requests) != tt.writes {
-						t.Errorf("write: %d attempts, want %d", len(base.requests), tt.writes)
-					}
-					base = &script{answers: tt.answers}
-					err = read(t.Context(), anonymous(t, base, Options{MaxBody: 1000, RetryMode: mode}))
-					if last := tt.answers[min(tt.reads, len(tt.answers))-1]; (err == nil) != (last.body == okBody) || errors.Is(err, remote.ErrAmbiguous) {
-						t.Errorf("read: %v", err)
-					}
-					if len(base.requests) != tt.reads {
-						t.Errorf("read: %d attempts, want %d", len(base.requests), tt.reads)
-					}
-				})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				base := &script{answers: tt.answers}
+				err := write(t.Context(), anonymous(t, base, Options{MaxBody: 1000}))
+				if (err == nil) != (tt.kind == "") || err != nil && !remote.IsKind(err, tt.kind) || errors.Is(err, remote.ErrAmbiguous) != tt.ambiguous {
+					t.Errorf("write: %v, want %q, ambiguous %v", err, tt.kind, tt.ambiguous)
+				}
+				if len(base.requests) != tt.writes {
+					t.Errorf("write: %d attempts, want %d", len(base.requests), tt.writes)
+				}
+				base = &script{answers: tt.answers}
+				err = read(t.Context(), anonymous(t, base, Options{MaxBody: 1000}))
+				if last := tt.answers[min(tt.reads, len(tt.answers))-1]; (err == nil) != (last.body == okBody) || errors.Is(err, remote.ErrAmbiguous) {
+					t.Errorf("read: %v", err)
+				}
+				if len(base.requests) != tt.reads {
+					t.Errorf("read: %d attempts, want %d", len(base.requests), tt.reads)
+				}
 			})
-		}
+		})
+	}
+}
+
+// TestAdaptive stays out of fake time: the SDK's adaptive limiter polls with
+// waits that round to nothing.
+func TestAdaptive(t *testing.T) {
+	isolate(t, nil)
+	base := &script{answers: []answer{{status: 503}, {status: 200, body: okBody}}}
+	transport := newTransport(t, Options{Anonymous: true, Endpoint: "http://x.test", Base: base, RetryMode: "adaptive"})
+	if _, ok := transport.retryer.(*retry.AdaptiveMode); !ok {
+		t.Errorf("policy is a %T", transport.retryer)
+	}
+	client := newClient(t, transport)
+	if err := write(t.Context(), client); !errors.Is(err, remote.ErrAmbiguous) || len(base.requests) != 1 {
+		t.Errorf("write: %d attempts: %v", len(base.requests), err)
+	}
+	if err := read(t.Context(), client); err != nil {
+		t.Error(err)
 	}
 }
 
