@@ -283,7 +283,7 @@ func (t *connectionTrace) hooks() *httptrace.ClientTrace {
 // unsent reports that not a byte of the request left: the connection, with
 // its name, dial, proxy and TLS, came to nothing. A round tripper that does
 // not trace proves nothing.
-func (t *connectionTrace) unsent() bool { return true }
+func (t *connectionTrace) unsent() bool { return t.asked.Load() && !t.got.Load() }
 
 // connectionError makes the policies see a connection error, as the SDK's own
 // clients do, except where another attempt would end the same way.
