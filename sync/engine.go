@@ -79,6 +79,7 @@ type run struct {
 	target   state.Target // as on record, advanced by settling
 	asset    state.Asset  // as on record, advanced by settling
 	endpoint state.Endpoint
+	learned  bool // endpoint is new knowledge of this run
 }
 
 // errStopped ends a run whose result already says why.

@@ -53,8 +53,12 @@ func AsError(err error) *Error {
 	}
 	out := &Error{Kind: KindFailed, Message: err.Error(), Err: err}
 	var r *remote.Error
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		out.Hint = hinted.Hint()
+	}
 	switch {
-	case errors.As(err, &r):
+	case errors.As(err, &r) && r.Kind != remote.KindCanceled:
 		out.RequestID = r.RequestID
 		out.Kind, out.Hint = classify(r)
 	case errors.Is(err, context.DeadlineExceeded):

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,33 +76,35 @@ func guardRoot(in guardInput) *guardStop {
 	if in.consent.Empty {
 		return nil
 	}
-	source, name := in.local, in.target.Path
+	local := guardSide(in, in.local, in.target.Path, in.side == "remote", func(p state.Pair) bool { return p.Local != nil })
+	remote := guardSide(in, in.remote, "the asset", in.side == "local", func(p state.Pair) bool { return p.Remote != nil })
 	if in.side == "local" {
-		source, name = in.remote, "the asset"
+		return cmp.Or(remote, local)
 	}
-	held, kept := 0, 0
+	return cmp.Or(local, remote)
+}
+
+// guardSide looks at one side. Only what the changes come from has to look
+// like itself; neither may turn up empty.
+func guardSide(in guardInput, side diff.Side, name string, origin bool, held func(state.Pair) bool) *guardStop {
+	had, kept := 0, 0
 	for p, pair := range in.record.Base {
-		then := pair.Local
-		if in.side == "local" {
-			then = pair.Remote
-		}
-		if then == nil {
+		if !held(pair) {
 			continue
 		}
-		held++
-		if _, ok := source.Tree.Lookup(p); ok || source.Unknown.Has(p) {
+		had++
+		if _, ok := side.Tree.Lookup(p); ok || side.Unknown.Has(p) {
 			kept++
 		}
 	}
+	const hint = "if that is meant, allow it with --allow-empty"
 	switch {
-	case held == 0:
+	case had == 0:
 		return nil
-	case source.Tree.Len() == 0 && kept == 0:
-		return &guardStop{"root", fmt.Sprintf("%s is empty, but held %s when it was last in step", name, countFiles(held)),
-			"if that is meant, allow it with --allow-empty"}
-	case held > smallBase && float64(kept) < strangerShare*float64(held):
-		return &guardStop{"root", fmt.Sprintf("%s holds %d of the %d files that it held when it was last in step: it looks like another one", name, kept, held),
-			"if that is meant, allow it with --allow-empty"}
+	case side.Tree.Len() == 0 && kept == 0:
+		return &guardStop{"root", fmt.Sprintf("%s is empty, but held %s when it was last in step", name, countFiles(had)), hint}
+	case origin && had > smallBase && float64(kept) < strangerShare*float64(had):
+		return &guardStop{"root", fmt.Sprintf("%s holds %d of the %d files that it held when it was last in step: it looks like another one", name, kept, had), hint}
 	}
 	return nil
 }

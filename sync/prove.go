@@ -174,12 +174,14 @@ func (r *run) learnDeletes(before observation, out sent, after observation) {
 	for _, v := range out.versions {
 		last = max(last, v)
 	}
+	was := r.endpoint
 	switch int(after.version - last) {
 	case 0:
 		r.endpoint.DeleteRaisesVersion = state.No
 	case out.deletes:
 		r.endpoint.DeleteRaisesVersion = state.Yes
 	}
+	r.learned = r.learned || r.endpoint != was
 }
 
 // accountInPlace finds changes that were made to the observed version itself,

@@ -225,7 +225,11 @@ func (e *Engine) Export(ctx context.Context, version int32, dir string) Result {
 			return err
 		}
 		defer wt.Close()
-		changes := diff.Two(manifest.Tree{}, obs.side.Tree)
+		held, err := r.holdable(obs.side.Tree)
+		if err != nil {
+			return err
+		}
+		changes := diff.Two(manifest.Tree{}, held)
 		r.res.Changes = reportChanges(changes)
 		content := func(e manifest.Entry) ([]byte, error) { return r.remoteContent(ctx, id, obs, e) }
 		var failed []error
@@ -238,6 +242,22 @@ func (e *Engine) Export(ctx context.Context, version int32, dir string) Result {
 		r.res.Outcome = CheckedOut
 		return errors.Join(failed...)
 	})
+}
+
+// holdable leaves out of a version what may be in no directory of ours: a
+// hostile .git/config, for one, would run programs.
+func (r *run) holdable(tree manifest.Tree) (manifest.Tree, error) {
+	floor, err := manifest.NewIgnore([]string{"!*"}) // opens all rules but the floor
+	if err != nil {
+		return tree, err
+	}
+	return tree.Filter(func(e manifest.Entry) bool {
+		if floor.Ignored(e.Path) {
+			r.note("%s is left out: %s", e.Path, floor.Why(e.Path))
+			return false
+		}
+		return true
+	}), nil
 }
 
 // version observes one version; 0 is the newest.

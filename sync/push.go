@@ -56,15 +56,20 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 		}
 		switch {
 		case errors.Is(err, errGone):
-			id, err = "", nil
+			id = ""
 			continue
-		case !errors.Is(err, errReplan):
+		case !errors.Is(err, errReplan) && !errors.Is(err, manifest.ErrChanged):
 			return err
 		case round == maxRounds:
 			return &Error{
 				Kind: KindUnavailable, Err: err,
-				Message: fmt.Sprintf("publish to asset %s: %v", id, err),
+				Message: fmt.Sprintf("publish %s: %v", r.Target.Name, err),
 				Hint:    "repeat the command; what has landed is found by its content and not sent again",
+			}
+		}
+		if errors.Is(err, manifest.ErrChanged) {
+			if snap, err = r.scan(ctx); err != nil {
+				return err
 			}
 		}
 		if err := r.jitter(ctx); err != nil {

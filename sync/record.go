@@ -209,19 +209,17 @@ func (r *run) commit() error {
 	if err != nil {
 		return err
 	}
-	endpoint, err := r.State.Endpoint(r.Space)
-	if err != nil {
-		return err
-	}
-	if reflect.DeepEqual(asset, r.asset) && reflect.DeepEqual(target, r.target) && endpoint == r.endpoint {
+	if reflect.DeepEqual(asset, r.asset) && reflect.DeepEqual(target, r.target) && !r.learned {
 		return nil
 	}
 	return r.State.Update(func(tx state.Tx) error {
 		if err := tx.PutAsset(r.Space, r.res.AssetID, r.asset); err != nil {
 			return err
 		}
-		if err := tx.PutEndpoint(r.Space, r.endpoint); err != nil {
-			return err
+		if r.learned { // else another target of this run may know more
+			if err := tx.PutEndpoint(r.Space, r.endpoint); err != nil {
+				return err
+			}
 		}
 		return tx.PutTarget(r.Space, r.Target.Name, r.target)
 	})

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -147,6 +148,24 @@ func (db *DB) Target(space Space, name string) (t Target, err error) {
 // Asset returns what is known of an asset; the zero Asset when nothing is.
 func (db *DB) Asset(space Space, id string) (a Asset, err error) {
 	return a, db.get(assetsBucket, key(space.prefix(), id), &a)
+}
+
+// Targets returns what is known of every target of a space, by name.
+func (db *DB) Targets(space Space) (map[string]Target, error) {
+	targets := map[string]Target{}
+	prefix := key(space.prefix(), "")
+	err := db.bolt.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(targetsBucket).Cursor()
+		for k, data := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, data = c.Next() {
+			var t Target
+			if err := json.Unmarshal(data, &t); err != nil {
+				return fmt.Errorf("read state of %q: %w", k, err)
+			}
+			targets[string(k[len(prefix):])] = t
+		}
+		return nil
+	})
+	return targets, err
 }
 
 // Endpoint returns what was learned of an endpoint.

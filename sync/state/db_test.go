@@ -67,6 +67,12 @@ func TestRoundTrip(t *testing.T) {
 	if got, err := db.Target(space, "skills/demo"); err != nil || !cmp.Equal(got, target) {
 		t.Errorf("Target: %v\n%s", err, cmp.Diff(target, got))
 	}
+	if got, err := db.Targets(space); err != nil || !cmp.Equal(got, map[string]state.Target{"skills/demo": target}) {
+		t.Errorf("Targets: %v, %v", got, err)
+	}
+	if got, err := db.Targets(state.Space{Endpoint: space.Endpoint, Region: space.Region, AgentSpace: "sp-"}); err != nil || len(got) > 0 {
+		t.Errorf("Targets of a space whose id begins alike: %v, %v", got, err)
+	}
 	if got, err := db.Endpoint(space); err != nil || got != endpoint {
 		t.Errorf("Endpoint: %v, %v, want %v", got, err, endpoint)
 	}
