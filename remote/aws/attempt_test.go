@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,7 +215,7 @@ func TestWhatLeft(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &pipes{serve: tt.serve}
-				dials := 0
+				var dials atomic.Int32
 				dial := tt.dial
 				if dial == nil {
 					dial = server.dial
@@ -222,7 +223,7 @@ func TestWhatLeft(t *testing.T) {
 				// A connection for each attempt, so that dials count attempts.
 				tr := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{ServerName: "service.test"},
 					DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-						dials++
+						dials.Add(1)
 						return dial(ctx, network, address)
 					}}
 				client := anonymous(t, tr, Options{Endpoint: tt.endpoint, AttemptTimeout: 30 * time.Second})
@@ -230,16 +231,19 @@ func TestWhatLeft(t *testing.T) {
 				if errors.Is(err, remote.ErrAmbiguous) != tt.ambiguous || errors.Is(err, remote.ErrNotSent) == tt.ambiguous || !remote.IsKind(err, remote.KindUnavailable) {
 					t.Errorf("ambiguous %v, not sent %v, want ambiguous %v: %v", errors.Is(err, remote.ErrAmbiguous), errors.Is(err, remote.ErrNotSent), tt.ambiguous, err)
 				}
-				if dials != tt.writes {
-					t.Errorf("%d attempts, want %d: %v", dials, tt.writes, err)
+				if n := dials.Swap(0); int(n) != tt.writes {
+					t.Errorf("%d attempts, want %d: %v", n, tt.writes, err)
 				}
-				dials = 0
 				err = read(t.Context(), client)
 				if errors.Is(err, remote.ErrAmbiguous) || err == nil {
 					t.Errorf("read: %v", err)
 				}
-				if want := max(tt.writes, 1); tt.ambiguous && dials != 5 || !tt.ambiguous && dials != want {
-					t.Errorf("read: %d attempts: %v", dials, err)
+				want := tt.writes
+				if tt.ambiguous {
+					want = DefaultMaxAttempts
+				}
+				if n := dials.Load(); int(n) != want {
+					t.Errorf("read: %d attempts, want %d: %v", n, want, err)
 				}
 				tr.CloseIdleConnections()
 				server.wg.Wait()
@@ -324,6 +328,19 @@ func TestLimiter(t *testing.T) {
 			}
 			if got := limiter.limiter.Limit(); got != DefaultRate || limiter.limiter.Burst() != DefaultBurst {
 				t.Errorf("recovered to %v, burst %d", got, limiter.limiter.Burst())
+			}
+		})
+	})
+	t.Run("a throttled call slows down all", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			limiter := NewLimiter(DefaultRate, DefaultBurst)
+			base := &script{answers: []answer{{status: 429}, {status: 429}, ok}}
+			if err := write(t.Context(), anonymous(t, base, Options{Limiter: limiter})); err != nil {
+				t.Fatal(err)
+			}
+			// Halved twice, one step back.
+			if got := limiter.limiter.Limit(); got != DefaultRate/4.+DefaultRate/40. {
+				t.Errorf("rate is %v", got)
 			}
 		})
 	})

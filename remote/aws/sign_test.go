@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"assetsync/remote"
@@ -100,6 +101,10 @@ func TestSignature(t *testing.T) {
 // TestEachAttemptIsSignedAnew looks at three attempts of one write.
 func TestEachAttemptIsSignedAnew(t *testing.T) {
 	isolate(t, withKeys(nil))
+	synctest.Test(t, testEachAttemptIsSignedAnew)
+}
+
+func testEachAttemptIsSignedAnew(t *testing.T) {
 	base := &script{answers: []answer{{status: 429}, {status: 429}, {status: 200, body: okBody}}}
 	now := testTime
 	transport := newTransport(t, Options{Base: base, Clock: func() time.Time { now = now.Add(time.Minute); return now }})
