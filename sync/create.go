@@ -2,9 +2,9 @@ package sync
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"assetsync/diff"
@@ -28,9 +28,8 @@ const (
 // creator was first, theirs is adopted: the id comes with errReplan.
 func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions) (string, error) {
 	r.res.Changes = reportChanges(diff.Two(manifest.Tree{}, snap.Tree))
-	if len(snap.Problems) > 0 {
-		r.res.Outcome, r.res.Changes = Blocked, nil
-		return "", errStopped
+	if err := r.blockOnProblems(); err != nil {
+		return "", err
 	}
 	if err := r.mayCreate(snap, o.DryRun); err != nil {
 		return "", err
@@ -39,9 +38,8 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	if err != nil {
 		return "", err
 	}
-	if len(r.lintBundle(bundle)) > 0 {
-		r.res.Outcome, r.res.Changes = Blocked, nil
-		return "", errStopped
+	if err := r.lintBundle(bundle); err != nil {
+		return "", err
 	}
 	in, means, err := r.createInput(bundle)
 	if err != nil {
@@ -89,12 +87,7 @@ func (r *run) mayCreate(snap manifest.Snapshot, dryRun bool) error {
 // createInput makes the request without its token: a zip where the type takes
 // one, else the single file.
 func (r *run) createInput(bundle manifest.Bundle) (*remote.CreateAssetInput, Means, error) {
-	metadata := map[string]any{}
-	if r.kind.SingleFile {
-		maps.Copy(metadata, assettype.DerivedMetadata(r.kind, bundle))
-	}
-	maps.Copy(metadata, r.Target.Metadata)
-	doc, err := document(metadata)
+	doc, err := document(r.allMetadata(bundle))
 	if err != nil {
 		return nil, "", err
 	}
@@ -138,9 +131,11 @@ func (r *run) beginCreate(tree manifest.Tree) (string, error) {
 	for e := range tree.All() {
 		in.Changes = append(in.Changes, state.PlannedChange{Path: e.Path, New: &e})
 	}
-	if in.Metadata, err = documentJSON(r.Target.Metadata); err != nil {
+	doc, err := document(r.Target.Metadata)
+	if err != nil {
 		return "", err
 	}
+	in.Metadata = json.RawMessage(doc)
 	return nonce, r.begin(in)
 }
 

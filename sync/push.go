@@ -10,7 +10,6 @@ import (
 	"assetsync/diff"
 	"assetsync/manifest"
 	"assetsync/remote"
-	"assetsync/remote/assettype"
 )
 
 // PushOptions are the choices of one push.
@@ -82,47 +81,6 @@ func (r *run) jitter(ctx context.Context) error {
 	return r.Sleep(ctx, rand.N(maxJitter))
 }
 
-// scan reads the local side and adds what the service's names forbid to its
-// problems. A missing source is an empty one here: the guards know what it
-// held.
-func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
-	snap, err := r.source.scan(ctx)
-	if errors.Is(err, errSourceMissing) {
-		if r.target.AssetID == "" {
-			return snap, usage("correct path: in assetsync.yaml, or create it", "target %s: %v", r.Target.Name, err)
-		}
-		err = nil
-	}
-	if err != nil {
-		return snap, err
-	}
-	for e := range snap.Tree.All() {
-		if err := r.limits.CheckPath(string(e.Path)); err != nil {
-			snap.Problems = append(snap.Problems, manifest.Problem{
-				Path: e.Path, Kind: manifest.BadName, Detail: err.Error(), Hint: renameHint(r.limits.SuggestPath(string(e.Path))),
-			})
-		}
-	}
-	r.res.Problems = snap.Problems
-	return snap, nil
-}
-
-func renameHint(suggestion string) string {
-	if suggestion == "" {
-		return "rename the file, or add it to ignore:"
-	}
-	return fmt.Sprintf("rename the file, for example to %s, or add it to ignore:", suggestion)
-}
-
-// proposal is what one round found to do.
-type proposal struct {
-	files   diff.Plan
-	meta    metadataPlan
-	changes []diff.Change // to publish
-}
-
-func (p proposal) writes() bool { return len(p.changes) > 0 || len(p.meta.publish) > 0 }
-
 func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o PushOptions) error {
 	obs, err := r.observe(ctx, id)
 	if remote.IsKind(err, remote.KindNotFound) && r.Target.AssetID == "" {
@@ -140,9 +98,8 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		return err
 	}
 	r.report(p, obs)
-	if len(snap.Problems) > 0 {
-		r.res.Outcome, r.res.Changes = Blocked, nil
-		return errStopped
+	if err := r.blockOnProblems(); err != nil {
+		return err
 	}
 	if err := r.guard(ctx, snap, obs, p, o.DryRun); err != nil {
 		return err
@@ -171,59 +128,6 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	return r.conflicts(ctx, id, obs, p, false)
 }
 
-// propose plans the files and the owned keys.
-func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observation, policy diff.Policy) (proposal, error) {
-	ignored := func(p manifest.Path) bool { return snap.Ignore != nil && snap.Ignore.Ignored(p) }
-	plan := diff.Three(diff.Input{
-		Base:    r.base(),
-		Local:   diff.Side{Tree: snap.Tree, Unknown: snap.Unknown},
-		Remote:  obs.side,
-		Ignored: ignored,
-		Policy:  policy,
-	})
-	derived, err := r.derived(ctx, snap)
-	if err != nil {
-		return proposal{}, err
-	}
-	meta := planMetadata(r.asset.Metadata, r.Target.Metadata, derived, obs.metadata, policy.Prefer)
-	return proposal{plan, meta, plan.Publish}, nil
-}
-
-func (r *run) base() diff.Base {
-	base := make(diff.Base, len(r.asset.Base))
-	for p, pair := range r.asset.Base {
-		base[p] = diff.Pair(pair)
-	}
-	return base
-}
-
-// derived returns the metadata that follows from the content of a single
-// file and is sent together with it. What the service itself derives from a
-// frontmatter is not sent.
-func (r *run) derived(ctx context.Context, snap manifest.Snapshot) (map[string]any, error) {
-	if !r.kind.SingleFile || snap.Tree.Len() == 0 {
-		return nil, nil
-	}
-	bundle, err := r.source.bundle(ctx, snap.Tree)
-	if err != nil {
-		return nil, err
-	}
-	return assettype.DerivedMetadata(r.kind, bundle), nil
-}
-
-// report puts a proposal into the result.
-func (r *run) report(p proposal, obs observation) {
-	r.res.ObservedVersion = obs.version
-	r.res.Version = obs.version
-	r.res.Changes = reportChanges(p.changes)
-	r.res.Pending = reportChanges(p.files.Pending)
-	r.res.MetadataChanges = p.meta.changes
-	r.res.Conflicts = nil
-	for _, c := range p.files.Conflicts {
-		r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: c.Path, Why: string(c.Why)})
-	}
-}
-
 // guard runs the guards on what is about to be published. In a dry run they
 // only speak.
 func (r *run) guard(ctx context.Context, snap manifest.Snapshot, obs observation, p proposal, dryRun bool) error {
@@ -240,7 +144,7 @@ func (r *run) guard(ctx context.Context, snap manifest.Snapshot, obs observation
 	}
 	// A removal is believed only when a second look agrees with it.
 	again, err := r.source.scan(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, errSourceMissing) {
 		return fmt.Errorf("look a second time before deleting: %w", err)
 	}
 	for _, path := range deletions(p.changes) {
@@ -271,44 +175,6 @@ func (r *run) stop(stops []guardStop, dryRun bool) error {
 		r.note("%s; %s", s.message, s.hint)
 	}
 	return &Error{Kind: KindGuard, Message: stops[0].message, Hint: stops[0].hint}
-}
-
-// lint checks what is about to be published by the rules of its type: what
-// the service would refuse, or half accept, is not sent.
-func (r *run) lint(ctx context.Context, snap manifest.Snapshot) error {
-	bundle, err := r.source.bundle(ctx, snap.Tree)
-	if err != nil {
-		return err
-	}
-	if len(r.lintBundle(bundle)) > 0 {
-		r.res.Outcome, r.res.Changes = Blocked, nil
-		return errStopped
-	}
-	return nil
-}
-
-func (r *run) lintBundle(bundle manifest.Bundle) []manifest.Problem {
-	metadata := assettype.DerivedMetadata(r.kind, bundle)
-	if metadata == nil || !r.kind.SingleFile {
-		metadata = map[string]any{}
-	}
-	for k, v := range r.Target.Metadata {
-		metadata[k] = v
-	}
-	for _, f := range assettype.Check(r.kind, bundle, metadata) {
-		if f.Severity == assettype.Error {
-			r.res.Problems = append(r.res.Problems, problemOf(f))
-		}
-	}
-	return r.res.Problems
-}
-
-func problemOf(f assettype.Finding) manifest.Problem {
-	detail := f.Message
-	if f.Field != "" && f.Path == "" {
-		detail = "metadata " + f.Field + ": " + f.Message
-	}
-	return manifest.Problem{Path: f.Path, Kind: manifest.ProblemKind(f.Rule), Detail: detail, Hint: f.Fix}
 }
 
 // errGone is an asset that was pinned and is not there any more, and whose

@@ -1,0 +1,103 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/remote/assettype"
+)
+
+// scan reads the local side and adds what the service's names forbid to its
+// problems. A missing source is an empty one here: the guards know what it
+// held.
+func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
+	snap, err := r.source.scan(ctx)
+	if errors.Is(err, errSourceMissing) {
+		if r.target.AssetID == "" {
+			return snap, usage("correct path: in assetsync.yaml, or create it", "target %s: %v", r.Target.Name, err)
+		}
+		err = nil
+	}
+	if err != nil {
+		return snap, err
+	}
+	for e := range snap.Tree.All() {
+		if err := r.limits.CheckPath(string(e.Path)); err != nil {
+			snap.Problems = append(snap.Problems, manifest.Problem{
+				Path: e.Path, Kind: manifest.BadName, Detail: err.Error(), Hint: renameHint(r.limits.SuggestPath(string(e.Path))),
+			})
+		}
+	}
+	r.res.Problems = snap.Problems
+	return snap, nil
+}
+
+// proposal is what one round found to do.
+type proposal struct {
+	files   diff.Plan
+	meta    metadataPlan
+	changes []diff.Change // to publish
+}
+
+func (p proposal) writes() bool { return len(p.changes) > 0 || len(p.meta.publish) > 0 }
+
+// propose plans the files and the owned keys.
+func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observation, policy diff.Policy) (proposal, error) {
+	ignored := func(p manifest.Path) bool { return snap.Ignore != nil && snap.Ignore.Ignored(p) }
+	plan := diff.Three(diff.Input{
+		Base:    r.base(),
+		Local:   diff.Side{Tree: snap.Tree, Unknown: snap.Unknown},
+		Remote:  obs.side,
+		Ignored: ignored,
+		Policy:  policy,
+	})
+	derived, err := r.derived(ctx, snap)
+	if err != nil {
+		return proposal{}, err
+	}
+	meta := planMetadata(r.asset.Metadata, r.Target.Metadata, derived, obs.metadata, policy.Prefer)
+	return proposal{plan, meta, plan.Publish}, nil
+}
+
+func (r *run) base() diff.Base {
+	base := make(diff.Base, len(r.asset.Base))
+	for p, pair := range r.asset.Base {
+		base[p] = diff.Pair(pair)
+	}
+	return base
+}
+
+// derived returns the metadata that follows from the content of a single
+// file and is sent together with it. What the service itself derives from a
+// frontmatter is not sent.
+func (r *run) derived(ctx context.Context, snap manifest.Snapshot) (map[string]any, error) {
+	if !r.kind.SingleFile || snap.Tree.Len() == 0 {
+		return nil, nil
+	}
+	bundle, err := r.source.bundle(ctx, snap.Tree)
+	if err != nil {
+		return nil, err
+	}
+	return assettype.DerivedMetadata(r.kind, bundle), nil
+}
+
+// report puts a proposal into the result.
+func (r *run) report(p proposal, obs observation) {
+	r.res.ObservedVersion = obs.version
+	r.res.Version = obs.version
+	// A later round has less to do; what an earlier one did stays reported.
+	for _, c := range reportChanges(p.changes) {
+		if !slices.ContainsFunc(r.res.Changes, func(old ChangeReport) bool { return old.Path == c.Path }) {
+			r.res.Changes = append(r.res.Changes, c)
+		}
+	}
+	r.res.Pending = reportChanges(p.files.Pending)
+	r.res.MetadataChanges = p.meta.changes
+	r.res.Conflicts = nil
+	for _, c := range p.files.Conflicts {
+		r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: c.Path, Why: string(c.Why)})
+	}
+}
