@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -72,8 +73,15 @@ func target(endpoint string, client remote.HTTPClient) remotetest.Target {
 	}
 }
 
-func runChecks(t *testing.T, target remotetest.Target) {
+// megabytes is a check whose time is all in coding JSON, the same for every
+// way to the server.
+const megabytes = "refuse-size"
+
+func runChecks(t *testing.T, target remotetest.Target, skip ...string) {
 	for _, c := range remotetest.Checks() {
+		if slices.Contains(skip, c.Name) {
+			continue
+		}
 		t.Run(c.Name, func(t *testing.T) {
 			if err := c.Run(t.Context(), target); err != nil {
 				t.Errorf("%s\n%v", c.Says, err)
@@ -88,5 +96,5 @@ func TestConformanceOverTCP(t *testing.T) {
 	s := newServer(t, func(o *emulator.Options) { o.Exclusive = true })
 	front := httptest.NewServer(s)
 	defer front.Close()
-	runChecks(t, target(front.URL, front.Client()))
+	runChecks(t, target(front.URL, front.Client()), megabytes)
 }

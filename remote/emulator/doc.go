@@ -38,5 +38,7 @@
 // Versions and blobs are kept for ever. A file of another format is refused.
 //
 // Unless it is opened exclusively, the file is open and locked only while a
-// request needs it, so that several processes can share it.
+// request needs it, so that several processes can share it. A request that
+// waits two seconds in vain for another process is answered as throttled,
+// which says that it had no effect and may be repeated.
 package emulator

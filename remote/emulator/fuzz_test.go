@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"assetsync/remote/emulator"
 )
@@ -53,6 +54,52 @@ func FuzzServeHTTP(f *testing.F) {
 		name := w.Header().Get("X-Amzn-Errortype")
 		if w.Code >= 500 || (w.Code >= 400) != (name != "") || answer.Type != name {
 			t.Fatalf("%d %s: %s", w.Code, name, w.Body)
+		}
+	})
+}
+
+// FuzzSignature sends any Authorization header and date; nobody knows the
+// secret, so nothing gets in.
+func FuzzSignature(f *testing.F) {
+	f.Add("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260609/eu-west-1/aidevops/aws4_request, SignedHeaders=host;x-amz-date, Signature=00", "20260609T120000Z")
+	f.Add("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/////, SignedHeaders=, Signature=", "2026")
+	f.Add("AWS4-HMAC-SHA256 ,,,=", "")
+	s := newServer(f, func(o *emulator.Options) {
+		o.Credentials = known
+		o.Clock = func() time.Time { return time.Date(2026, 6, 9, 12, 0, 0, 0, time.UTC) }
+	})
+	f.Fuzz(func(t *testing.T, authorization, date string) {
+		r := httptest.NewRequest(http.MethodGet, "/asset/types", nil)
+		r.Header.Set("Authorization", authorization)
+		r.Header.Set("X-Amz-Date", date)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != http.StatusForbidden {
+			t.Fatalf("got %d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// FuzzRules reads fault rules, quirks and credentials; what is taken is
+// valid.
+func FuzzRules(f *testing.F) {
+	for _, s := range []string{"op=UpdateAsset,nth=2,count=1,kind=late:1s", "kind=delay:200ms,count=all", "page-size=3", "rewrite=off", "A:b:c\n# d"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		opts := emulator.Options{Path: t.TempDir(), Clock: time.Now, NewID: counter()} // a directory: New fails, on the path alone
+		if rule, err := emulator.ParseFault(text); err == nil {
+			opts.Faults = append(opts.Faults, rule)
+		}
+		if err := opts.Quirks.ParseQuirk(text); err != nil && opts.Quirks != (emulator.Quirks{}) {
+			t.Errorf("%q is refused and changes %+v", text, opts.Quirks)
+		}
+		if _, err := emulator.New(opts); err == nil || !strings.Contains(err.Error(), "open store") {
+			t.Errorf("%q: got %v", text, err)
+		}
+		credentials, err := emulator.ParseCredentialsFile(strings.NewReader(text))
+		if err == nil && (len(credentials) == 0 || credentials[0].KeyID == "" || credentials[0].Secret == "") {
+			t.Errorf("%q: got %v", text, credentials)
 		}
 	})
 }

@@ -59,7 +59,8 @@ func paginate[T any](st *state, c *call, items []T, key func(T) string, order li
 	}
 	if st.quirks.EmptyPages == EmptyPagesOn && !at.Empty {
 		at.Empty = true
-		return nil, st.pageToken(at), nil
+		next, err = st.pageToken(at)
+		return nil, next, err
 	}
 	if order == nil {
 		order = st.order(&at)
@@ -77,7 +78,8 @@ func paginate[T any](st *state, c *call, items []T, key func(T) string, order li
 	}
 	page = items[:size]
 	at.After, at.Empty = key(page[size-1]), false
-	return page, st.pageToken(at), nil
+	next, err = st.pageToken(at)
+	return page, next, err
 }
 
 // order is the order of a list that no quirk of its own fixes.
@@ -103,13 +105,13 @@ func (c *call) filter() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-func (st *state) pageToken(at pageToken) *string {
+func (st *state) pageToken(at pageToken) (*string, error) {
 	raw, err := json.Marshal(at)
 	if err != nil {
-		panic(err) // a struct of strings and a bool always encodes
+		return nil, err
 	}
 	token := base64.RawURLEncoding.EncodeToString(append(st.seal(raw), raw...))
-	return &token
+	return &token, nil
 }
 
 func (st *state) seal(raw []byte) []byte {

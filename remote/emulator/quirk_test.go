@@ -320,7 +320,7 @@ func TestConformanceUnderQuirks(t *testing.T) {
 		"second": "create-existing=validation delete-missing=validation list-order=reverse null-metadata=remove " +
 			"timestamps=seconds update-missing=validation page-size=3",
 	} {
-		t.Run(name, func(t *testing.T) { runChecks(t, embedded(newServer(t, quirks(t, strings.Fields(all)...)))) })
+		t.Run(name, func(t *testing.T) { runChecks(t, embedded(newServer(t, quirks(t, strings.Fields(all)...))), megabytes) })
 	}
 }
 

@@ -60,7 +60,7 @@ func TestConformanceSigned(t *testing.T) {
 	front := httptest.NewServer(s)
 	defer front.Close()
 	transport := signer(t, front.URL, nil, clock, keyID, secret, "")
-	runChecks(t, target(front.URL, transport))
+	runChecks(t, target(front.URL, transport), megabytes)
 	entries, err := s.Log()
 	if err != nil || len(entries) == 0 {
 		t.Fatal(len(entries), err)
