@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,10 +37,11 @@ type app struct {
 	logFormat  string
 	timeout    time.Duration
 
-	log     *zap.Logger
-	command string // the verb that runs, for messages and the envelope
-	code    int    // exit code that a verb has set
-	printed bool   // the envelope was written
+	log      *zap.Logger
+	command  string // the verb that runs, for messages and the envelope
+	prepared bool   // the command line was read: what fails now is no wrong usage
+	code     int    // exit code that a verb has set
+	printed  bool   // the envelope was written
 }
 
 // run executes the command line and returns the exit code.
@@ -47,15 +50,40 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
-		return a.fail(err)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return a.code
 	}
-	return a.code
+	if !a.prepared {
+		// No verb has begun: the command line is wrong, and a flag that is
+		// wrong keeps those after it from being read.
+		a.command = commandName(cmd)
+		a.jsonOut = slices.Contains(args, "--json")
+		err = asUsage(cmd, err)
+	}
+	return a.fail(err)
+}
+
+// commandName is the verb, without the program.
+func commandName(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), "assetsync ")
+}
+
+// asUsage classifies the words of cobra; our own stand.
+func asUsage(cmd *cobra.Command, err error) error {
+	var own *assetsync.Error
+	if errors.As(err, &own) {
+		return err
+	}
+	return usageError(err, "see "+cmd.CommandPath()+" --help", "%s: %v", commandName(cmd), err)
 }
 
 // fail tells people, and programs with --json, why there is no result.
 func (a *app) fail(err error) int {
 	e := assetsync.AsError(err)
+	if e.Kind == assetsync.KindUsage && e.Hint == "" {
+		e.Hint = "nothing was done; correct it and repeat the command"
+	}
 	a.code = exitCode(e.Kind)
 	a.sayError("", e)
 	if a.jsonOut && !a.printed {
@@ -110,17 +138,9 @@ unavailable or throttled; 8 something differs (only with --exit-code).`,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return a.unknownCommand(cmd, args[0])
-			}
-			return cmd.Help()
-		},
-		Args: cobra.ArbitraryArgs,
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError(err, "see "+cmd.CommandPath()+" --help", "%s: %v", cmd.CommandPath(), err)
-	})
+	helpOrUnknown(root)
+	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.StringVarP(&a.dir, "directory", "C", "", "run as if started in `DIR`")
 	f.StringVar(&a.configPath, "config", "", "use the config `FILE` instead of looking upward for "+ConfigName)
@@ -147,17 +167,49 @@ unavailable or throttled; 8 something differs (only with --exit-code).`,
 	return root
 }
 
-func (a *app) unknownCommand(cmd *cobra.Command, name string) error {
-	hint := "assetsync --help lists the commands"
-	if close := cmd.SuggestionsFor(name); len(close) > 0 {
-		hint = "did you mean " + wordList(close, "or") + "?"
+// helpOrUnknown makes a command that only holds others show its help, or say
+// which of them may have been meant.
+func helpOrUnknown(cmd *cobra.Command) {
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		hint := cmd.CommandPath() + " --help lists the commands"
+		if close := cmd.SuggestionsFor(args[0]); len(close) > 0 {
+			hint = "did you mean " + cmd.CommandPath() + " " + wordList(close, "or") + "?"
+		}
+		return usageError(nil, hint, "%s is no command of %s", quoted(args[0]), cmd.CommandPath())
 	}
-	return usageError(nil, hint, "%s is no command of assetsync", quoted(name))
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
+var flagInUsage = regexp.MustCompile(`--([a-z-]+)`)
+
+// flagError suggests the flag that may have been meant.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown interface{ GetSpecifiedName() string }
+	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {
+		return asUsage(cmd, err)
+	}
+	var names []string
+	for _, m := range flagInUsage.FindAllStringSubmatch(cmd.UsageString(), -1) {
+		names = append(names, "--"+m[1])
+	}
+	hint := "see " + cmd.CommandPath() + " --help"
+	if close := closest("--"+unknown.GetSpecifiedName(), names); len(close) > 0 {
+		hint = "did you mean " + wordList(slices.Compact(close), "or") + "?"
+	}
+	return usageError(err, hint, "%s: %v", commandName(cmd), err)
 }
 
 // prepare runs before every verb.
 func (a *app) prepare(cmd *cobra.Command) error {
-	a.command = strings.TrimPrefix(cmd.CommandPath(), "assetsync ")
+	if err := cmd.ValidateFlagGroups(); err != nil {
+		return err
+	}
+	a.prepared = true
+	a.command = commandName(cmd)
 	if a.dir != "" {
 		if !filepath.IsAbs(a.dir) {
 			a.dir = filepath.Join(a.cwd, a.dir)
@@ -209,10 +261,8 @@ const differsCode = 8
 // fixed order that occurred.
 func worstCode(codes []int) int {
 	for _, code := range []int{5, 2, 1, 7, 4, 3, 6, differsCode} {
-		for _, c := range codes {
-			if c == code {
-				return code
-			}
+		if slices.Contains(codes, code) {
+			return code
 		}
 	}
 	return 0
@@ -235,5 +285,13 @@ func resultCode(r assetsync.Result) int {
 
 // within gives a run its deadline.
 func (a *app) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, a.timeout, errors.New("the time given by --timeout is over"))
+	return context.WithTimeoutCause(ctx, a.timeout, timeoutError(a.timeout))
 }
+
+// timeoutError is the end of the time that a run was given.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string { return fmt.Sprintf("not done within %s", time.Duration(e)) }
+
+// Is makes it the deadline that it is.
+func (e timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }

@@ -29,9 +29,8 @@ func (a *app) assetCommand() *cobra.Command {
 		Use:     "asset",
 		Short:   "Look at the assets of the agent space, or delete one",
 		Example: "  assetsync asset list",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	helpOrUnknown(cmd)
 	cmd.AddCommand(a.assetListCommand(), a.assetTypesCommand(), a.assetGetCommand(), a.assetDeleteCommand())
 	return cmd
 }
@@ -149,7 +148,7 @@ func (a *app) assetTypesCommand() *cobra.Command {
 					}
 				}
 				if a.jsonOut {
-					return a.writeEnvelope(envelope{Env: s.env.Name, Assets: reports})
+					return a.writeEnvelope(envelope{Env: s.env.Name, AssetTypes: reports})
 				}
 				return a.table(rows)
 			})

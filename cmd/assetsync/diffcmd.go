@@ -42,7 +42,7 @@ A..local. A PATH limits the patch to what lies below it.`,
 			}
 			patches := make(map[string]*patch, len(s.targets))
 			for _, t := range s.targets {
-				patches[t.Name] = &patch{target: t, limits: s.pathsIn(t, paths)}
+				patches[t.Name] = &patch{target: t, single: !isDirType(t.Type), limits: s.pathsIn(t, paths)}
 			}
 			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
 				return patches[e.Target.Name].load(ctx, e, from, to)
@@ -80,6 +80,7 @@ func isRevision(s string) bool {
 // patch is the difference of one target.
 type patch struct {
 	target   Target
+	single   bool            // the target is one file
 	limits   []manifest.Path // show only what lies below one of them; none: all
 	old, new manifest.Bundle
 	changes  []diff.Change
@@ -105,11 +106,19 @@ func (p *patch) load(ctx context.Context, e *assetsync.Engine, from, to string) 
 	return res
 }
 
-// text is the patch in git's form, with the target's name before each path.
+// name is a path of the target as people know it, relative to the config.
+func (p *patch) name(path manifest.Path) string {
+	if p.single {
+		return p.target.Name
+	}
+	return p.target.Name + "/" + string(path)
+}
+
+// text is the patch in git's form.
 func (p *patch) text(b *strings.Builder) {
 	for _, c := range p.changes {
 		old, new := p.contents(c)
-		name := p.target.Name + "/" + string(c.Path)
+		name := p.name(c.Path)
 		oldName, newName := name, name
 		if c.Old == nil {
 			oldName = diff.DevNull
@@ -124,7 +133,7 @@ func (p *patch) text(b *strings.Builder) {
 func (p *patch) stats() (out []diff.FileStat) {
 	for _, c := range p.changes {
 		old, new := p.contents(c)
-		out = append(out, diff.StatOf(manifest.Path(p.target.Name+"/"+string(c.Path)), old, new))
+		out = append(out, diff.StatOf(manifest.Path(p.name(c.Path)), old, new))
 	}
 	return out
 }
@@ -152,9 +161,6 @@ func (s *session) finishDiff(results []assetsync.Result, patches map[string]*pat
 	if s.jsonOut {
 		return s.finish(results, exitCode)
 	}
-	if err := s.close(); err != nil {
-		return err
-	}
 	s.setCode(results, exitCode)
 	var b strings.Builder
 	var stats []diff.FileStat
@@ -168,5 +174,5 @@ func (s *session) finishDiff(results []assetsync.Result, patches map[string]*pat
 	b.WriteString(diff.Stat(stats, statWidth))
 	_, err := fmt.Fprint(s.stdout, b.String())
 	s.explain(results)
-	return err
+	return s.abort(err)
 }

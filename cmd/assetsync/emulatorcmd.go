@@ -26,7 +26,7 @@ const (
 
 func (a *app) emulatorCommand() *cobra.Command {
 	var addr, data, credentials string
-	var quirks, faults []string
+	var spaces, quirks, faults []string
 	cmd := &cobra.Command{
 		Use:   "emulator",
 		Short: "Serve the wire of the service on this machine",
@@ -47,8 +47,7 @@ now, with the effect later).`,
   assetsync emulator --quirk create-existing=overwrite --fault op=UpdateAsset,nth=2,kind=throttle`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts := emulator.Options{Exclusive: true, Clock: a.now, NewID: newID}
-			opts.Logger = a.structuredLog()
+			opts := emulator.Options{Exclusive: true, Clock: a.now, NewID: newID, Spaces: spaces, Logger: a.structuredLog()}
 			var err error
 			if opts.Quirks, opts.Faults, err = parseRules(quirks, faults); err != nil {
 				return err
@@ -82,6 +81,7 @@ now, with the effect later).`,
 	f.StringVar(&addr, "addr", "127.0.0.1:0", "listen on `HOST:PORT`; port 0 takes a free one")
 	f.StringVar(&data, "data", "", "keep the assets in `DIR` (default: nowhere, they end with the process)")
 	f.StringVar(&credentials, "credentials-file", "", "verify signatures with the KEY:SECRET lines of `FILE`")
+	f.StringArrayVar(&spaces, "space", nil, "serve the agent space `ID` and no others (default: any), repeatable")
 	f.StringArrayVar(&quirks, "quirk", nil, "behave so where the documentation is silent: `NAME=VALUE`, repeatable")
 	f.StringArrayVar(&faults, "fault", nil, "make requests fail: `RULE`, repeatable")
 	return cmd
@@ -140,6 +140,15 @@ func isLoopback(addr string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// sayListening tells programs where the emulator is, before it answers.
+func (a *app) sayListening(url string) error {
+	if a.jsonOut {
+		return a.writeEnvelope(envelope{URL: url})
+	}
+	_, err := fmt.Fprintf(a.stdout, "listening on %s\n", url)
+	return err
+}
+
 // serve answers requests until ctx ends.
 func (a *app) serve(ctx context.Context, addr string, opts emulator.Options) error {
 	handler, err := emulator.New(opts)
@@ -150,8 +159,12 @@ func (a *app) serve(ctx context.Context, addr string, opts emulator.Options) err
 	if err != nil {
 		return errors.Join(usageError(err, "choose another --addr", "listen on %s: %v", addr, err), handler.Close())
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: emulatorHeaderTimeout, ErrorLog: zap.NewStdLog(a.log)}
-	if _, err := fmt.Fprintf(a.stdout, "listening on http://%s\n", listener.Addr()); err != nil {
+	logged := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.log.Debug("request", zap.String("method", r.Method), zap.String("path", r.URL.EscapedPath()))
+		handler.ServeHTTP(w, r)
+	})
+	server := &http.Server{Handler: logged, ReadHeaderTimeout: emulatorHeaderTimeout, ErrorLog: zap.NewStdLog(a.log)}
+	if err := a.sayListening("http://" + listener.Addr().String()); err != nil {
 		return errors.Join(err, listener.Close(), handler.Close())
 	}
 	ended := make(chan error, 1)

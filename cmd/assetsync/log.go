@@ -15,7 +15,7 @@ const defaultLogLimit = 20
 
 // logTarget is a target of the envelope of log.
 type logTarget struct {
-	assetsync.Result
+	targetReport
 	Log []assetsync.VersionReport `json:"log"`
 }
 
@@ -53,21 +53,20 @@ func (a *app) logCommand() *cobra.Command {
 }
 
 func (s *session) finishLog(results []assetsync.Result, logs map[string][]assetsync.VersionReport) error {
-	if err := s.close(); err != nil {
-		return err
-	}
 	targets := make([]logTarget, len(results))
 	for i, r := range results {
-		targets[i] = logTarget{r, logs[r.Target]}
+		targets[i] = logTarget{reportTarget(r), orEmpty(logs[r.Target])}
 	}
 	s.setCode(results, false)
-	defer s.explain(results)
 	if s.jsonOut {
-		return s.writeEnvelope(envelope{Env: s.env.Name, Targets: targets})
+		return s.abort(s.writeResults(s.env.Name, targets, results))
 	}
 	var b strings.Builder
-	for i, t := range targets {
-		if i > 0 {
+	for _, t := range targets {
+		if t.AssetID == "" {
+			continue // explain says why
+		}
+		if b.Len() > 0 {
 			b.WriteString("\n")
 		}
 		fmt.Fprintf(&b, "%s  %s\n", t.Target, t.AssetID)
@@ -76,7 +75,8 @@ func (s *session) finishLog(results []assetsync.Result, logs map[string][]assets
 		}
 	}
 	_, err := fmt.Fprint(s.stdout, b.String())
-	return err
+	s.explain(results)
+	return s.abort(err)
 }
 
 // summary says what a version changed, files by name while they are few.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io/fs"
+	"fmt"
+	"os"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,9 +32,10 @@ as one zip, which makes one version. What others changed meanwhile is never
 overwritten: other paths are left alone, the same path is a conflict, of which
 their side is put under .assetsync/conflicts/.
 
-Without a config, DIR (or a file) is published to the asset that its
-frontmatter names, or to --asset. No state is kept then, so a file that
-differs on both sides is a conflict unless --base or --prefer says more.`,
+With --agent-space (or --endpoint embedded), DIR or a file is published
+without a config, to the asset that its frontmatter names or to --asset. No
+state is kept then, so a file that differs on both sides is a conflict unless
+--base or --prefer says more.`,
 		Example: `  assetsync push --dry-run
   assetsync push skills/eks-triage
   assetsync push ./my-skill --endpoint embedded --agent-type INCIDENT_RCA`,
@@ -51,7 +54,9 @@ differs on both sides is a conflict unless --base or --prefer says more.`,
 				return err
 			}
 			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
-			return s.finish(results, false)
+			err = s.finish(results, false)
+			s.sayPins(results)
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -76,34 +81,54 @@ differs on both sides is a conflict unless --base or --prefer says more.`,
 var directFlags = []string{"endpoint", "region", "agent-space", "agent-space-id", "type", "asset", "agent-type", "profile"}
 
 // openPush opens the config, or makes one of the command line when its flags
-// describe a target or when there is no config to be found.
+// describe a target.
 func (a *app) openPush(ctx context.Context, cmd *cobra.Command, args []string, direct DirectOptions, writes bool) (*session, error) {
-	named := ""
-	for _, name := range directFlags {
-		if cmd.Flags().Changed(name) {
-			named = name
-		}
+	i := slices.IndexFunc(directFlags, cmd.Flags().Changed)
+	if i < 0 {
+		return a.open(ctx, sessionOptions{args: args, writes: writes})
 	}
-	if named == "" {
-		config, err := a.loadConfig()
-		if !errors.Is(err, fs.ErrNotExist) || a.configPath != "" || len(args) != 1 {
-			if err != nil {
-				return nil, err
-			}
-			return a.openWith(ctx, config, sessionOptions{args: args, writes: writes})
-		}
-	}
+	named := directFlags[i]
 	switch {
 	case a.configPath != "":
 		return nil, usageError(nil, "leave out --config, or the flags that describe a target", "--%s and --config exclude each other", named)
 	case len(args) != 1:
 		return nil, usageError(nil, "for example: assetsync push ./my-skill --"+named+" ...", "a push that is described by --%s takes one directory or file, not %d", named, len(args))
+	case direct.AgentSpace == "" && direct.Endpoint != EmbeddedEndpoint:
+		return nil, usageError(nil, "give --agent-space ID, or --endpoint embedded for a local remote", "--%s describes a target, and --agent-space is missing", named)
+	}
+	if _, err := os.Stat(a.abs(args[0])); err != nil {
+		return nil, usageError(err, "name the directory or file to publish", "push %s: %s", args[0], plainCause(err))
 	}
 	config, err := DirectConfig(a.abs(args[0]), direct)
 	if err != nil {
 		return nil, err
 	}
 	return a.openWith(ctx, config, sessionOptions{writes: writes, stateless: true})
+}
+
+// sayPins says how to pin the assets that were made, so that every machine
+// finds them by id whatever they are called. An embedded remote is this
+// machine's alone. A target of several agent types has no place for ids.
+func (s *session) sayPins(results []assetsync.Result) {
+	var lines []string
+	for i, r := range results {
+		t := s.targets[i]
+		if r.Outcome != assetsync.Created || t.AssetID != "" || s.env.Embedded() || strings.Contains(t.Name, "#") {
+			continue
+		}
+		id := r.AssetID
+		if s.env.Name != "" {
+			id = fmt.Sprintf("{%s: %s}", s.env.Name, id)
+		}
+		lines = append(lines, fmt.Sprintf("  - path: %s\n    asset: %s", t.Name, id))
+	}
+	switch {
+	case len(lines) == 0:
+	case s.throw != "":
+		s.say("hint: to publish to this asset whatever its name, give --asset %s", results[0].AssetID)
+	default:
+		s.say("hint: to pin what was created for every machine, add under targets: in %s\n%s", ConfigName, strings.Join(lines, "\n"))
+	}
 }
 
 func parsePrefer(s string) (diff.Prefer, error) {

@@ -3,22 +3,28 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"assetsync/manifest"
 	assetsync "assetsync/sync"
 )
 
 // envelope is what --json prints: one object, also on failure.
 type envelope struct {
-	Schema   int              `json:"schema"`
-	Command  string           `json:"command"`
-	Env      string           `json:"env"`
-	ExitCode int              `json:"exit_code"`
-	Targets  any              `json:"targets"`
-	Assets   any              `json:"assets,omitempty"`
-	Error    *assetsync.Error `json:"error,omitempty"`
+	Schema     int              `json:"schema"`
+	Command    string           `json:"command"`
+	Env        string           `json:"env"`
+	ExitCode   int              `json:"exit_code"`
+	Targets    any              `json:"targets"`
+	Assets     any              `json:"assets,omitempty"`      // of asset list and asset get
+	AssetTypes any              `json:"asset_types,omitempty"` // of asset types
+	Version    string           `json:"version,omitempty"`     // of version
+	URL        string           `json:"url,omitempty"`         // of emulator
+	Error      *assetsync.Error `json:"error,omitempty"`       // why there are no targets
 }
 
 const envelopeSchema = 1
@@ -29,7 +35,7 @@ func (a *app) writeEnvelope(e envelope) error {
 		e.Env = a.envName
 	}
 	if e.Targets == nil {
-		e.Targets = []assetsync.Result{}
+		e.Targets = []targetReport{}
 	}
 	a.printed = true
 	enc := json.NewEncoder(a.stdout)
@@ -38,21 +44,48 @@ func (a *app) writeEnvelope(e envelope) error {
 	return enc.Encode(e)
 }
 
-// finish prints the results of a run over targets and sets the exit code;
-// with exitCode, anything that differs has a code of its own.
-func (a *app) finish(env string, results []assetsync.Result, exitCode bool) error {
-	a.setCode(results, exitCode)
-	if a.jsonOut {
-		a.explain(results)
-		return a.writeEnvelope(envelope{Env: env, Targets: results})
-	}
-	if err := a.printResults(results); err != nil {
-		return err
-	}
-	a.explain(results)
-	return nil
+// targetReport is a target of the envelope: what a reader may rely on is
+// there, empty or not.
+type targetReport struct {
+	assetsync.Result
+	AssetID         string                     `json:"asset_id"`
+	ObservedVersion int32                      `json:"observed_version"`
+	Version         int32                      `json:"version"`
+	Versions        []int32                    `json:"versions"`
+	Changes         []assetsync.ChangeReport   `json:"changes"`
+	MetadataChanges []assetsync.MetadataChange `json:"metadata_changes"`
+	Conflicts       []assetsync.ConflictReport `json:"conflicts"`
+	Problems        []manifest.Problem         `json:"problems"`
+	Calls           map[string]int             `json:"calls"`
 }
 
+func reportTarget(r assetsync.Result) targetReport {
+	return targetReport{
+		Result: r, AssetID: r.AssetID, ObservedVersion: r.ObservedVersion, Version: r.Version,
+		Versions: orEmpty(r.Versions), Changes: orEmpty(r.Changes), MetadataChanges: orEmpty(r.MetadataChanges),
+		Conflicts: orEmpty(r.Conflicts), Problems: orEmpty(r.Problems), Calls: maps.Clone(r.Calls),
+	}
+}
+
+func reportTargets(results []assetsync.Result) []targetReport {
+	out := make([]targetReport, len(results))
+	for i, r := range results {
+		out[i] = reportTarget(r)
+	}
+	return out
+}
+
+// orEmpty makes a list that JSON shows as [], not as null.
+func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
+
+// writeResults writes the envelope of targets; people are told as well.
+func (a *app) writeResults(env string, targets any, results []assetsync.Result) error {
+	a.explain(results)
+	return a.writeEnvelope(envelope{Env: env, Targets: targets})
+}
+
+// setCode sets the exit code; with exitCode, anything that differs has a code
+// of its own.
 func (a *app) setCode(results []assetsync.Result, exitCode bool) {
 	codes := make([]int, len(results))
 	for i, r := range results {
@@ -73,11 +106,14 @@ func (a *app) printResults(results []assetsync.Result) error {
 	var b strings.Builder
 	for _, r := range results {
 		fmt.Fprintf(&b, "%-*s  %s\n", width, r.Target, a.headline(r))
+		if r.Outcome == assetsync.Failed && r.Published == assetsync.ByNothing {
+			continue // what was planned is not what was done
+		}
 		for _, c := range r.Changes {
 			fmt.Fprintf(&b, "    %s %s\n", letter(c.Action), c.Path)
 		}
 		for _, c := range r.MetadataChanges {
-			if c.Action == "publish" {
+			if isPublished(c) {
 				fmt.Fprintf(&b, "    M metadata %s: %s\n", c.Key, arrow(c))
 			}
 		}
@@ -143,20 +179,15 @@ func jsonText(v any) string {
 // headline says in one line what became of a target.
 func (a *app) headline(r assetsync.Result) string {
 	outcome := strings.ReplaceAll(string(r.Outcome), "_", " ")
-	switch {
-	case r.Outcome == assetsync.Planned && a.command == "push":
-		outcome = "would publish"
-	case r.Outcome == assetsync.Planned && a.command == "pull":
-		outcome = "would check out"
-	case r.Outcome == assetsync.Planned:
-		outcome = "differs"
+	if r.Outcome == assetsync.Planned {
+		outcome = a.planned(r)
 	}
 	parts := []string{outcome}
 	if r.Version > 0 {
 		parts = append(parts, fmt.Sprintf("v%d", r.Version))
 	}
-	if n := len(r.Changes) + publishedKeys(r); n > 0 && (r.Outcome == assetsync.Published || r.Outcome == assetsync.Created) {
-		parts = append(parts, means(r))
+	if done := means(r); done != "" {
+		parts = append(parts, done)
 	}
 	if r.AssetID != "" {
 		parts = append(parts, "("+r.AssetID+")")
@@ -164,23 +195,42 @@ func (a *app) headline(r assetsync.Result) string {
 	return strings.Join(parts, "  ")
 }
 
-func publishedKeys(r assetsync.Result) (n int) {
-	for _, c := range r.MetadataChanges {
-		if c.Action == "publish" {
-			n++
-		}
+// planned says what a verb that did nothing yet found to do.
+func (a *app) planned(r assetsync.Result) string {
+	switch {
+	case a.command == "pull":
+		return "would check out"
+	case a.command == "push" && r.AssetID == "":
+		return "would create"
+	case a.command == "push":
+		return "would publish"
+	case r.AssetID == "":
+		return "no asset yet"
 	}
-	return n
+	var parts []string
+	if n := len(r.Changes); n > 0 {
+		parts = append(parts, count(n, "file")+" to push")
+	}
+	if slices.ContainsFunc(r.MetadataChanges, isPublished) {
+		parts = append(parts, "metadata to push")
+	}
+	if n := len(r.Pending); n > 0 {
+		parts = append(parts, count(n, "file")+" to pull")
+	}
+	return strings.Join(parts, ", ")
 }
 
+func isPublished(c assetsync.MetadataChange) bool { return c.Action == "publish" }
+
+// means says how much was published, and how.
 func means(r assetsync.Result) string {
 	switch r.Published {
 	case assetsync.ByZip:
-		return count(len(r.Changes), "file") + " in one zip"
+		return count(len(r.Changes), "file") + " published in one zip"
 	case assetsync.ByFiles:
-		return count(len(r.Changes), "file")
+		return count(len(r.Changes), "file") + " published"
 	case assetsync.ByMetadata:
-		return "metadata"
+		return "metadata published"
 	}
 	return ""
 }
@@ -206,8 +256,8 @@ func (a *app) explain(results []assetsync.Result) {
 				a.say("hint: %s", p.Hint)
 			}
 		}
-		if r.Outcome == assetsync.Blocked && r.Error == nil {
-			a.say("assetsync: %s: nothing was published, because of %s; list what is not meant to be published under ignore:", r.Target, count(len(r.Problems), "problem"))
+		if r.Outcome == assetsync.Blocked && r.Error == nil && a.command == "push" {
+			a.say("assetsync: %s: nothing was published, because of %s", r.Target, count(len(r.Problems), "problem"))
 		}
 		if r.Error != nil {
 			a.sayError(r.Target, r.Error)

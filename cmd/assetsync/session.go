@@ -198,7 +198,7 @@ func (s *session) dial(ctx context.Context, home string) error {
 	}
 	transport, err := aws.New(ctx, opts)
 	if errors.Is(err, aws.ErrNoRegion) {
-		return usageError(err, "", "%v", aws.ErrNoRegion)
+		return usageError(err, "set region: in "+ConfigName+", AWS_REGION, or region in the AWS profile", "no region is set")
 	}
 	if err != nil {
 		return err
@@ -301,16 +301,19 @@ func (s *session) each(ctx context.Context, verb func(context.Context, *assetsyn
 	return results
 }
 
-// finish closes the session and prints the results. With exitCode, anything
+// finish prints the results and closes the session. With exitCode, anything
 // that differs is an exit code of its own.
 func (s *session) finish(results []assetsync.Result, exitCode bool) error {
-	if err := s.close(); err != nil {
-		return err
+	s.setCode(results, exitCode)
+	if s.jsonOut {
+		return s.abort(s.writeResults(s.env.Name, reportTargets(results), results))
 	}
-	return s.app.finish(s.env.Name, results, exitCode)
+	err := s.printResults(results)
+	s.explain(results)
+	return s.abort(err)
 }
 
-// abort closes a session that ends early because of err.
+// abort closes the session, whose run has come to err.
 func (s *session) abort(err error) error { return errors.Join(err, s.close()) }
 
 func (s *session) close() error {

@@ -15,6 +15,9 @@ func (a *app) versionCommand() *cobra.Command {
 		Example: "  assetsync version",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if a.jsonOut {
+				return a.writeEnvelope(envelope{Version: buildVersion()})
+			}
 			_, err := fmt.Fprintf(a.stdout, "assetsync %s %s/%s %s\n", buildVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 			return err
 		},

@@ -1,0 +1,369 @@
+package main
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"assetsync": main})
+}
+
+// TestScript runs the scripts of testdata/script. They see no home, no AWS
+// configuration but a key, and use no network but the loopback.
+func TestScript(t *testing.T) {
+	demo, err := filepath.Abs("../../testdata/demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                filepath.Join("testdata", "script"),
+		RequireUniqueNames: true,
+		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("DEMO", demo)
+			env.Setenv("TZ", "UTC")
+			env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+			env.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+			env.Setenv("AWS_SECRET_ACCESS_KEY", "example-secret")
+			env.Setenv("GORACE", raceOptions)
+			env.Values[emulatorKey{}] = &process{}
+			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return os.Geteuid() == 0, nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"await":    awaitCmd,
+			"copytree": copytreeCmd,
+			"emulator": emulatorCmd,
+			"exits":    exitsCmd,
+			"fill":     fillCmd,
+			"json":     jsonCmd,
+			"keys":     keysCmd,
+			"oddzip":   oddzipCmd,
+			"sametree": sametreeCmd,
+			"setjson":  setjsonCmd,
+		},
+	})
+}
+
+// raceOptions take away the second that a program with the race detector
+// waits at its end; there are hundreds of them.
+const raceOptions = "atexit_sleep_ms=0"
+
+// exitsCmd is "exits CODE COMMAND ARG...": the command ends with that code.
+func exitsCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARG...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("run: %v", err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+type emulatorKey struct{}
+
+// process is a program beside a script, which "kill -9" would not find
+// otherwise.
+type process struct{ cmd *exec.Cmd }
+
+func (p *process) stop() error {
+	if p.cmd == nil {
+		return nil
+	}
+	cmd := p.cmd
+	p.cmd = nil
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		return err
+	}
+	return cmd.Wait()
+}
+
+// emulatorCmd is "emulator FLAG...": it starts an emulator with them and puts
+// its address into URL, and what it logs into emulator.log. One that runs
+// already is ended; "emulator stop" does only that.
+func emulatorCmd(ts *testscript.TestScript, neg bool, args []string) {
+	p, ok := ts.Value(emulatorKey{}).(*process)
+	if neg || !ok {
+		ts.Fatalf("usage: emulator FLAG... | emulator stop")
+	}
+	ts.Check(p.stop())
+	if slices.Equal(args, []string{"stop"}) {
+		return
+	}
+	logFile, err := os.Create(filepath.Join(ts.Getenv("WORK"), "emulator.log"))
+	ts.Check(err)
+	defer logFile.Close()
+	cmd := exec.Command("assetsync", append([]string{"emulator", "-v", "--addr", "127.0.0.1:0"}, args...)...)
+	cmd.Dir, cmd.Stderr = ts.Getenv("WORK"), logFile
+	cmd.Env = append(os.Environ(), "GORACE="+raceOptions)
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	p.cmd = cmd
+	ts.Defer(func() { _ = p.stop() }) // after a failure nobody looks at its end
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	ts.Check(err)
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if !ok {
+		ts.Fatalf("emulator says %q", line)
+	}
+	ts.Setenv("URL", url)
+}
+
+// awaitCmd is "await FILE REGEXP": it waits until the file says so.
+func awaitCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await FILE REGEXP")
+	}
+	want, err := regexp.Compile(args[1])
+	ts.Check(err)
+	for range 1000 {
+		data, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && want.Match(data) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s never said %s", args[0], args[1])
+}
+
+// jsonCmd is "json PATH VALUE": the last standard output is JSON that holds
+// the value there. PATH is names and numbers with dots; len is a length. Texts
+// need no quotes. "! json PATH" says that there is nothing.
+func jsonCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg && len(args) != 1 || !neg && len(args) != 2 {
+		ts.Fatalf("usage: json PATH VALUE | ! json PATH")
+	}
+	v, ok := lookJSON(ts, args[0])
+	if neg {
+		if ok {
+			ts.Fatalf("%s is there: %s", args[0], jsonText(v))
+		}
+		return
+	}
+	if !ok {
+		ts.Fatalf("%s is not there", args[0])
+	}
+	got, isText := v.(string)
+	if !isText {
+		got = jsonText(v)
+	}
+	if got != args[1] {
+		ts.Fatalf("%s is %s, want %s", args[0], got, args[1])
+	}
+}
+
+// setjsonCmd is "setjson NAME PATH": the environment variable is the text
+// there.
+func setjsonCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: setjson NAME PATH")
+	}
+	v, _ := lookJSON(ts, args[1])
+	text, ok := v.(string)
+	if !ok {
+		ts.Fatalf("%s is no text", args[1])
+	}
+	ts.Setenv(args[0], text)
+}
+
+// keysCmd is "keys PATH NAME...": the object there has these keys, no others.
+func keysCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: keys PATH NAME...")
+	}
+	v, _ := lookJSON(ts, args[0])
+	object, ok := v.(map[string]any)
+	if !ok {
+		ts.Fatalf("%s is no object", args[0])
+	}
+	var got []string
+	for k := range object {
+		got = append(got, k)
+	}
+	slices.Sort(got)
+	want := slices.Sorted(slices.Values(args[1:]))
+	if d := cmp.Diff(want, got); d != "" {
+		ts.Fatalf("keys of %s (-want +got):\n%s", args[0], d)
+	}
+}
+
+func lookJSON(ts *testscript.TestScript, path string) (any, bool) {
+	dec := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		ts.Fatalf("standard output is not JSON: %v", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		ts.Fatalf("standard output holds more than one JSON value")
+	}
+	for name := range strings.SplitSeq(strings.Trim(path, "."), ".") {
+		switch at := v.(type) {
+		case map[string]any:
+			var ok bool
+			if v, ok = at[name]; !ok && name != "" {
+				return nil, false
+			} else if name == "" {
+				v = at
+			}
+		case []any:
+			i, err := strconv.Atoi(name)
+			if name == "len" {
+				return float64(len(at)), true
+			}
+			if err != nil || i >= len(at) {
+				return nil, false
+			}
+			v = at[i]
+		default:
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+// fillCmd is "fill FILE BYTES": content that no zip makes smaller.
+func fillCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fill FILE BYTES")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	data := make([]byte, n)
+	if _, err := rand.NewChaCha8([32]byte{}).Read(data); err != nil {
+		ts.Fatalf("fill: %v", err)
+	}
+	name := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(name), 0o755))
+	ts.Check(os.WriteFile(name, data, 0o644))
+}
+
+// copytreeCmd is "copytree FROM TO", without state.
+func copytreeCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: copytree FROM TO")
+	}
+	for name, data := range readTree(ts, args[0]) {
+		to := filepath.Join(ts.MkAbs(args[1]), name)
+		ts.Check(os.MkdirAll(filepath.Dir(to), 0o755))
+		ts.Check(os.WriteFile(to, []byte(data), 0o644))
+	}
+}
+
+// sametreeCmd is "sametree A B": both directories hold the same files.
+func sametreeCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: sametree A B")
+	}
+	d := cmp.Diff(readTree(ts, args[0]), readTree(ts, args[1]))
+	if (d == "") == neg {
+		ts.Fatalf("%s and %s (-A +B):\n%s", args[0], args[1], d)
+	}
+}
+
+// readTree reads the files below a directory, but for state.
+func readTree(ts *testscript.TestScript, dir string) map[string]string {
+	files := map[string]string{}
+	fsys := os.DirFS(ts.MkAbs(dir))
+	ts.Check(fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.Name() == ".assetsync":
+			return fs.SkipDir
+		case d.IsDir():
+			return nil
+		}
+		data, err := fs.ReadFile(fsys, name)
+		files[name] = string(data)
+		return err
+	}))
+	return files
+}
+
+// oddzipCmd is "oddzip FILE": it puts into ODDURL the address of a remote
+// that is the one of URL, but for FILE in the place of every zip.
+func oddzipCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: oddzip FILE")
+	}
+	zip := base64.StdEncoding.EncodeToString([]byte(ts.ReadFile(args[0])))
+	to, err := url.Parse(ts.Getenv("URL"))
+	ts.Check(err)
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/content") {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"content":{"zipFile":%q},"version":%s}`, zip, r.URL.Query().Get("assetVersion"))
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("ODDURL", server.URL)
+}
+
+// TestExamples asks for an example of every command, and for examples whose
+// words and flags exist. The scripts run most of them.
+func TestExamples(t *testing.T) {
+	root := (&app{}).rootCommand()
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+		if cmd.Example == "" && cmd.Name() != "help" {
+			t.Errorf("%s has no example", cmd.CommandPath())
+		}
+		for line := range strings.Lines(cmd.Example) {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), "   ")
+			args := strings.Fields(line)
+			named, rest, err := root.Find(args[1:])
+			if err == nil {
+				err = named.ParseFlags(rest)
+			}
+			if err == nil {
+				err = named.ValidateArgs(named.Flags().Args())
+			}
+			if err != nil || args[0] != "assetsync" {
+				t.Errorf("%s: example %q: %v", cmd.CommandPath(), line, err)
+			}
+		}
+	}
+	visit(root)
+}
