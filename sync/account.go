@@ -13,245 +13,297 @@ import (
 	"assetsync/sync/state"
 )
 
-// foreign is what others did between the observed version and the newest.
-type foreign struct {
-	files    map[manifest.Path]*manifest.Entry // as they left it; nil: deleted
-	metadata map[string]any                    // keys of ours that they changed
-	content  map[manifest.ID][]byte
-	own      []int32 // versions without a known maker that turned out to be ours
-	versions []int32 // theirs
+// maxAccounted bounds the versions that are read to find out who made them.
+const maxAccounted = 100
+
+// deed is a publishing whose effect is accounted for: of this run, or of one
+// that was cut short.
+type deed struct {
+	nonce    string
+	observed observation                         // what it was planned on
+	changes  map[manifest.Path]*manifest.Entry   // as sent; nil: deleted
+	metadata map[string]any                      // as sent
+	answered []int32                             // versions that the answers named
+	deletes  int                                 // deletions that were answered
+	silent   int                                 // writes whose version no answer named: deletions and doubtful ones
+	bytes    func(manifest.Entry) ([]byte, bool) // what was sent, where it is still at hand
 }
 
-// account reads what stands between the observed version and the newest one
-// and is not known for ours.
-func (r *run) account(ctx context.Context, id string, before observation, s script, out sent, after observation) (foreign, error) {
-	f := foreign{files: map[manifest.Path]*manifest.Entry{}, metadata: map[string]any{}, content: map[manifest.ID][]byte{}}
-	if err := r.accountInPlace(ctx, id, before, s, after, &f); err != nil {
-		return f, err
+// account is who made the versions since the observed one, and what of
+// others a version of ours replaced.
+type account struct {
+	own, foreign []int32
+
+	theirs      map[manifest.Path]*manifest.Entry // as others left it last; nil: deleted
+	overwritten map[manifest.Path]*manifest.Entry // of theirs, replaced by us and not back since
+	content     map[manifest.ID][]byte            // of theirs
+
+	theirKeys, overwrittenKeys map[string]any // the same for metadata
+}
+
+func newAccount() *account {
+	return &account{
+		theirs: map[manifest.Path]*manifest.Entry{}, overwritten: map[manifest.Path]*manifest.Entry{},
+		content:   map[manifest.ID][]byte{},
+		theirKeys: map[string]any{}, overwrittenKeys: map[string]any{},
 	}
-	var unclaimed []int32
-	for v := before.version + 1; v <= after.version; v++ {
-		if !slices.Contains(out.versions, v) {
-			unclaimed = append(unclaimed, v)
+}
+
+// account reads what stands between the observed version and the newest one.
+// The service has no compare-and-swap, so this look is what finds a write
+// that slipped in between.
+func (r *run) account(ctx context.Context, id string, d deed, after observation) (*account, error) {
+	a := newAccount()
+	start, err := r.grown(ctx, id, d, after)
+	if err != nil {
+		return nil, err
+	}
+	a.step(r, d, d.observed, start, false)
+	unclaimed := r.unclaimed(d, after)
+	inPlace := len(a.theirs) > 0 || len(a.theirKeys) > 0
+	if !inPlace && (len(unclaimed) == 0 || r.areOurDeletions(d, unclaimed, after)) {
+		a.own = unclaimed
+		r.learnDeletes(d, after)
+		return a, nil
+	}
+	if len(unclaimed) > maxAccounted {
+		return nil, lostTrack(fmt.Errorf("%d versions were made meanwhile", len(unclaimed)))
+	}
+	if err := r.walk(ctx, id, d, start, after, unclaimed, a); err != nil {
+		return nil, err
+	}
+	if len(a.foreign) == 0 {
+		r.learnDeletes(d, after)
+	}
+	return a, nil
+}
+
+// grown returns the observed version as it is now: where creating or deleting
+// a file raises no version, it can change in place.
+func (r *run) grown(ctx context.Context, id string, d deed, after observation) (observation, error) {
+	if after.version == d.observed.version {
+		return after, nil
+	}
+	version := d.observed.version
+	listing, err := r.list(ctx, id, version)
+	if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
+		r.note("version %d can no longer be read, so a change that somebody made to it in place could not be seen", version)
+		return d.observed, nil
+	}
+	if err != nil {
+		return observation{}, fmt.Errorf("account for version %d: %w", version, err)
+	}
+	if maps.EqualFunc(listing, d.observed.listing, stamp.equal) {
+		return d.observed, nil
+	}
+	return r.version(ctx, id, version)
+}
+
+// unclaimed returns the numbers after the observed version that no answer
+// named.
+func (r *run) unclaimed(d deed, after observation) (numbers []int32) {
+	for v := d.observed.version + 1; v <= after.version; v++ {
+		if !slices.Contains(d.answered, v) {
+			numbers = append(numbers, v)
 		}
 	}
-	silent := out.deletes // writes whose answer names no version
-	if out.doubt {
-		silent++
-	}
-	expected, err := diff.Apply(before.side.Tree, s.changes())
-	if err != nil {
-		return f, fmt.Errorf("account for versions: %w", err)
-	}
-	if len(unclaimed) <= silent && len(f.files) == 0 && expected.Equal(after.side.Tree) {
-		// Nothing of anybody's was overwritten: the live content is just
-		// what was planned, and no version is without a maker.
-		f.own = unclaimed
-		r.learnDeletes(before, out, after)
-		return f, nil
-	}
-	return f, r.accountVersions(ctx, id, before, s, after, unclaimed, &f)
+	return numbers
 }
 
-// learnDeletes remembers whether DeleteAssetFile raises the version, once a
-// deletion was seen alone.
-func (r *run) learnDeletes(before observation, out sent, after observation) {
-	if out.deletes == 0 || out.doubt {
+// areOurDeletions reports whether the unclaimed versions can be nothing but
+// our own deletions: their answers name no version, they come last, and there
+// is just one for each, on a service that is known to make one.
+func (r *run) areOurDeletions(d deed, unclaimed []int32, after observation) bool {
+	if d.silent != d.deletes || r.endpoint.DeleteRaisesVersion != state.Yes || len(unclaimed) != d.deletes {
+		return false
+	}
+	if len(d.answered) > 0 && slices.Max(d.answered) > unclaimed[0] {
+		return false
+	}
+	return d.expected().Equal(after.side.Tree)
+}
+
+// expected is the tree that the observed version becomes by the deed.
+func (d deed) expected() manifest.Tree {
+	var entries []manifest.Entry
+	for e := range d.observed.side.Tree.All() {
+		if _, changed := d.changes[e.Path]; !changed {
+			entries = append(entries, e)
+		}
+	}
+	for _, e := range d.changes {
+		if e != nil {
+			entries = append(entries, *e)
+		}
+	}
+	tree, err := manifest.NewTree(entries...)
+	if err != nil {
+		return d.observed.side.Tree // no deed makes such a tree, so nothing equals it
+	}
+	return tree
+}
+
+// learnDeletes remembers whether DeleteAssetFile raises the version, once
+// deletions were seen without anybody else's writes.
+func (r *run) learnDeletes(d deed, after observation) {
+	if d.deletes == 0 || d.silent != d.deletes {
 		return
 	}
-	last := before.version
-	for _, v := range out.versions {
-		last = max(last, v)
+	last := d.observed.version
+	if len(d.answered) > 0 {
+		last = slices.Max(d.answered)
 	}
 	was := r.endpoint
 	switch int(after.version - last) {
 	case 0:
 		r.endpoint.DeleteRaisesVersion = state.No
-	case out.deletes:
+	case d.deletes:
 		r.endpoint.DeleteRaisesVersion = state.Yes
 	}
 	r.learned = r.learned || r.endpoint != was
 }
 
-// accountInPlace finds changes that were made to the observed version itself,
-// which happens where creating or deleting a file raises no version.
-func (r *run) accountInPlace(ctx context.Context, id string, before observation, s script, after observation, f *foreign) error {
-	now := after
-	if after.version != before.version {
-		listing, err := r.list(ctx, id, before.version)
-		if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
-			r.note("version %d can no longer be read, so a change that somebody made to it in place could not be seen", before.version)
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("account for version %d: %w", before.version, err)
-		}
-		if maps.EqualFunc(listing, before.listing, stamp.equal) {
-			return nil
-		}
-		asset, err := r.getAsset(ctx, id, &before.version)
-		if err != nil {
-			return err
-		}
-		if now, err = r.look(ctx, id, asset, nil); err != nil {
-			return fmt.Errorf("account for version %d: %w", before.version, err)
-		}
-	}
-	r.addForeign(f, before, now, s)
-	return nil
-}
-
-// accountVersions reads each version without a known maker and the one before
-// it.
-func (r *run) accountVersions(ctx context.Context, id string, before observation, s script, after observation, unclaimed []int32, f *foreign) error {
-	exist, err := r.versions(ctx, id)
+// walk reads the versions since start one by one and tells ours from theirs.
+func (r *run) walk(ctx context.Context, id string, d deed, start, after observation, unclaimed []int32, a *account) error {
+	list, err := r.listVersions(ctx, id)
 	if err != nil {
 		return err
 	}
-	known := map[int32]observation{before.version: before, after.version: after}
-	read := func(v int32) (observation, error) {
-		if obs, ok := known[v]; ok {
-			return obs, nil
-		}
-		asset, err := r.getAsset(ctx, id, &v)
-		if err != nil {
-			return observation{}, err
-		}
-		obs, err := r.look(ctx, id, asset, nil)
-		known[v] = obs
-		return obs, err
+	if err := missing(list, start.version, unclaimed); err != nil {
+		return err
 	}
-	previous := before.version
-	for _, v := range exist {
-		if v <= before.version || v > after.version {
+	previous := start
+	for _, v := range list {
+		number := *v.Version
+		if number <= start.version || number > after.version {
 			continue
 		}
-		if slices.Contains(unclaimed, v) {
-			then, err := read(previous)
-			if err != nil {
-				return r.unreadable(previous, err)
-			}
-			now, err := read(v)
-			if err != nil {
-				return r.unreadable(v, err)
-			}
-			if r.addForeign(f, then, now, s) {
-				f.versions = append(f.versions, v)
-			} else {
-				f.own = append(f.own, v)
-			}
+		now := after
+		if number != after.version {
+			now, err = r.version(ctx, id, number)
 		}
-		previous = v
+		if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
+			return lostTrack(fmt.Errorf("version %d cannot be read: %w", number, err))
+		}
+		if err != nil {
+			return err
+		}
+		mine := slices.Contains(d.answered, number) || r.isRewriting(d, previous, now)
+		if !mine && d.silent > 0 && !slices.Contains(r.asset.Own, number) && r.looksLike(d, previous, now) {
+			mine = true
+			d.silent--
+		}
+		a.step(r, d, previous, now, mine)
+		if mine {
+			a.own = append(a.own, number)
+		} else {
+			a.foreign = append(a.foreign, number)
+		}
+		previous = now
 	}
-	return r.missing(exist, before, unclaimed)
+	return nil
 }
 
 // missing stops when a version without a known maker is gone: it may have
 // held somebody's change. Numbers that were never given are no versions.
-func (r *run) missing(exist []int32, before observation, unclaimed []int32) error {
-	if len(exist) > 0 && exist[0] <= before.version {
+func missing(list []remote.AssetVersionMetadata, observed int32, unclaimed []int32) error {
+	if len(list) > 0 && *list[0].Version <= observed {
 		return nil // what is older is still there, so nothing was pruned
 	}
-	for _, v := range unclaimed {
-		if !slices.Contains(exist, v) {
-			return r.unreadable(v, fmt.Errorf("it is not listed any more"))
+	for _, number := range unclaimed {
+		if !slices.ContainsFunc(list, func(v remote.AssetVersionMetadata) bool { return *v.Version == number }) {
+			return lostTrack(fmt.Errorf("version %d is not listed any more", number))
 		}
 	}
 	return nil
 }
 
-func (r *run) unreadable(v int32, cause error) error {
+// lostTrack is an account that cannot be finished.
+func lostTrack(cause error) *Error {
 	return &Error{
 		Kind: KindConflict, Err: cause,
-		Message: fmt.Sprintf("possible lost update: version %d, which this run did not make, cannot be read: %v", v, cause),
-		Hint:    "what you published is live; look at it with assetsync diff and at who else writes to the asset",
+		Message: fmt.Sprintf("possible lost update: %v, so nobody can tell whether a change of somebody else's was overwritten", cause),
+		Hint:    "what you published is live; compare it with assetsync diff, and ask who else writes to the asset",
 	}
 }
 
-// versions returns the numbers of the versions that exist, ascending.
-func (r *run) versions(ctx context.Context, id string) ([]int32, error) {
-	list, err := r.listVersions(ctx, id)
-	if err != nil {
-		return nil, err
+// looksLike reports whether a version without a known maker is one of the
+// deed: its zip, or a version that changes nothing but what was sent.
+func (r *run) looksLike(d deed, previous, now observation) bool {
+	if d.expected().Equal(now.side.Tree) && !previous.side.Tree.Equal(now.side.Tree) {
+		return true
 	}
-	numbers := make([]int32, len(list))
-	for i, v := range list {
-		numbers[i] = *v.Version
+	changes := diff.Two(previous.side.Tree, now.side.Tree)
+	for _, c := range changes {
+		if !r.isOurs(d, c, now) {
+			return false
+		}
 	}
-	return numbers, nil
+	for key, value := range d.metadata {
+		if is, ok := now.metadata[key]; ok && sameValue(is, value) && !sameValue(previous.metadata[key], is) {
+			return true
+		}
+	}
+	return len(changes) > 0
 }
 
-// addForeign adds what changed from then to now and is not what s sent, and
-// reports whether there was any such thing.
-func (r *run) addForeign(f *foreign, then, now observation, s script) bool {
-	found := false
+// isRewriting reports whether a version is the service's own, which changes
+// nothing but the form of what was sent.
+func (r *run) isRewriting(d deed, previous, now observation) bool {
+	changes := diff.Two(previous.side.Tree, now.side.Tree)
+	return len(changes) > 0 && !slices.ContainsFunc(changes, func(c diff.Change) bool {
+		sent, ok := d.changes[c.Path]
+		return !ok || sameEntry(sent, c.New) || !r.isRewritten(d, c.Path, sent, c.New, now)
+	})
+}
+
+// isOurs reports whether a change of the remote is one that was sent, also
+// after the service rewrote it.
+func (r *run) isOurs(d deed, c diff.Change, now observation) bool {
+	sent, ok := d.changes[c.Path]
+	return ok && (sameEntry(sent, c.New) || r.isRewritten(d, c.Path, sent, c.New, now))
+}
+
+// isRewritten reports whether the service made read of sent.
+func (r *run) isRewritten(d deed, p manifest.Path, sent, read *manifest.Entry, now observation) bool {
+	if sent == nil || read == nil {
+		return false
+	}
+	was, ok := d.bytes(*sent)
+	is, held := now.content[read.ID]
+	return ok && held && assettype.Same(r.kind, p, was, is)
+}
+
+// step takes the change from one version to the next into the account.
+func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 	for _, c := range diff.Two(then.side.Tree, now.side.Tree) {
-		if r.isOurs(c, s, now) {
+		switch theirs, touched := a.theirs[c.Path]; {
+		case mine && touched && !sameEntry(theirs, c.New):
+			a.overwritten[c.Path] = theirs
+		case mine, then.version == now.version && r.isOurs(d, c, now):
+			delete(a.overwritten, c.Path) // what was theirs is back, or never was
+		default:
+			a.theirs[c.Path] = c.New
+			delete(a.overwritten, c.Path)
+			if c.New != nil {
+				a.content[c.New.ID] = now.content[c.New.ID]
+			}
+		}
+	}
+	for key := range d.metadata {
+		was, is := then.metadata[key], now.metadata[key]
+		if is == nil || sameValue(was, is) {
 			continue
 		}
-		found = true
-		f.files[c.Path] = c.New
-		if c.New != nil {
-			if data, ok := now.content[c.New.ID]; ok {
-				f.content[c.New.ID] = data
-			}
+		theirs, touched := a.theirKeys[key]
+		switch {
+		case mine && touched && !sameValue(theirs, is):
+			a.overwrittenKeys[key] = theirs
+		case mine:
+			delete(a.overwrittenKeys, key)
+		default:
+			a.theirKeys[key] = is
+			delete(a.overwrittenKeys, key)
 		}
 	}
-	for _, w := range s.writes {
-		for key, value := range w.metadata {
-			was, is := then.metadata[key], now.metadata[key]
-			if !sameValue(was, is) && !sameValue(is, value) && is != nil {
-				found = true
-				f.metadata[key] = is
-			}
-		}
-	}
-	return found
-}
-
-// isOurs reports whether a change of the remote is one that s sent, also
-// after the service rewrote it.
-func (r *run) isOurs(c diff.Change, s script, now observation) bool {
-	for _, w := range s.writes {
-		for _, own := range w.changes {
-			if own.Path != c.Path {
-				continue
-			}
-			if sameEntry(own.New, c.New) {
-				return true
-			}
-			if own.New == nil || c.New == nil {
-				continue
-			}
-			sent, ok, err := r.sentContent(w, own)
-			if read, has := now.content[c.New.ID]; err == nil && ok && has && assettype.Same(r.kind, c.Path, sent, read) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// sentContent returns the bytes of a change as they were sent.
-func (r *run) sentContent(w write, c diff.Change) ([]byte, bool, error) {
-	if !w.zip {
-		return w.content, true, nil
-	}
-	bundle, err := manifest.ReadZip(w.content, manifest.DefaultZipLimits)
-	if err != nil {
-		return nil, false, err
-	}
-	data, ok := bundle.Content(c.Path)
-	return data, ok, nil
-}
-
-func numbers(versions []int32) string {
-	text := ""
-	for i, v := range versions {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprint(v)
-	}
-	return text
 }

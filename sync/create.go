@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -55,15 +54,19 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	if err != nil {
 		return "", err
 	}
-	id, err := r.makeAsset(ctx, in, identity)
+	id, version, err := r.makeAsset(ctx, in, identity)
 	if err != nil {
+		if !errors.Is(err, remote.ErrAmbiguous) {
+			err = errors.Join(err, r.narrow(nonce, nil, false))
+		}
 		return "", err
 	}
 	if err := r.adopt(id); err != nil {
 		return "", err
 	}
 	r.target.AssetID, r.target.Identity = id, identity
-	return id, r.proveCreated(ctx, id, nonce, snap, means)
+	r.end(nonce)
+	return id, r.proveCreated(ctx, id, version, snap.Tree, means)
 }
 
 // mayCreate applies the guards to the making of an asset.
@@ -127,22 +130,15 @@ func (r *run) beginCreate(tree manifest.Tree) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	in := state.Intent{Nonce: nonce, Started: r.Now().UTC(), Until: r.Now().Add(doubtWindow).UTC()}
-	for e := range tree.All() {
-		in.Changes = append(in.Changes, state.PlannedChange{Path: e.Path, New: &e})
-	}
-	doc, err := document(r.Target.Metadata)
-	if err != nil {
-		return "", err
-	}
-	in.Metadata = json.RawMessage(doc)
-	return nonce, r.begin(in)
+	all := write{changes: diff.Two(manifest.Tree{}, tree), metadata: r.Target.Metadata}
+	return nonce, r.begin(state.Intent{Nonce: nonce}, []write{all})
 }
 
-// makeAsset sends CreateAsset until an asset stands: its token names space,
-// type, identity and epoch, so a repeated call gives the same asset, and a
-// second creator meets a Conflict and takes the first one's.
-func (r *run) makeAsset(ctx context.Context, in *remote.CreateAssetInput, identity string) (string, error) {
+// makeAsset sends CreateAsset until an asset stands, and returns the version
+// that the answer named, or 0 when the asset is another creator's. Its token
+// names space, type, identity and epoch, so a repeated call gives the same
+// asset, and a second creator meets a Conflict and takes the first one's.
+func (r *run) makeAsset(ctx context.Context, in *remote.CreateAssetInput, identity string) (id string, version int32, err error) {
 	for range maxEpochs {
 		token := createToken(r.Space.AgentSpace, r.kind.Name, identity, r.target.Epoch)
 		in.ClientToken = &token
@@ -151,28 +147,41 @@ func (r *run) makeAsset(ctx context.Context, in *remote.CreateAssetInput, identi
 		if remote.IsKind(err, remote.KindConflict) {
 			id, err := r.awaitListed(ctx, identity)
 			if err != nil || id != "" {
-				return id, err
+				return id, 0, err
 			}
 			r.target.Epoch++
 			continue
 		}
 		if err != nil {
-			return "", fmt.Errorf("create asset: %w", err)
+			return "", 0, fmt.Errorf("create asset: %w", err)
 		}
 		id := *out.Asset.AssetId
-		asset, err := r.getAsset(ctx, id, nil)
-		if err != nil && !remote.IsKind(err, remote.KindNotFound) {
-			return "", err
+		ours, err := r.stillOurs(ctx, id, identity)
+		if err != nil || ours {
+			return id, *out.Asset.Version, err
 		}
-		if err == nil {
-			metadata, err := asset.Metadata.Map()
-			if err != nil || ownership(metadata) == "" {
-				return id, err
-			}
-		}
-		r.target.Epoch++ // the token gave back an asset that is gone, or another's, by now
+		r.target.Epoch++
 	}
-	return "", fmt.Errorf("create asset %s %q: %d earlier ones under this name are gone", r.kind.Name, identity, maxEpochs)
+	return "", 0, fmt.Errorf("create asset %s %q: %d earlier ones under this name are gone", r.kind.Name, identity, maxEpochs)
+}
+
+// stillOurs reports whether the asset that a creation answered with can be
+// the one that is wanted: the token of an earlier creation gives back an
+// asset that may be gone, somebody else's, or have another name by now.
+func (r *run) stillOurs(ctx context.Context, id, identity string) (bool, error) {
+	asset, err := r.getAsset(ctx, id, nil)
+	if remote.IsKind(err, remote.KindNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	metadata, err := asset.Metadata.Map()
+	if err != nil {
+		return false, fmt.Errorf("read metadata of asset %s: %w", id, err)
+	}
+	now, ok := assettype.Identity(r.kind, metadata, manifest.Bundle{})
+	return ownership(metadata) == "" && (!ok || now == identity), nil
 }
 
 // createOnce repeats a creation that was not answered under the same token,
@@ -209,31 +218,46 @@ func (r *run) awaitListed(ctx context.Context, identity string) (string, error) 
 	return "", nil
 }
 
-// proveCreated reads the new asset back and records it. An asset that holds
-// something else belongs to another creator, who was first: the push goes on
-// as one to an existing asset.
-func (r *run) proveCreated(ctx context.Context, id, nonce string, snap manifest.Snapshot, means Means) error {
-	obs, err := r.observe(ctx, id)
+// proveCreated reads the new asset back and records it. One that holds
+// something else belongs to another creator, who was first; the push goes on
+// as one to an existing asset then. It does so as well when somebody has
+// changed the new asset already.
+func (r *run) proveCreated(ctx context.Context, id string, version int32, tree manifest.Tree, means Means) error {
+	newest, err := r.observe(ctx, id)
 	if err != nil {
 		return fmt.Errorf("read back the new asset: %w", err)
 	}
-	if !r.sameContent(ctx, snap.Tree, obs) {
-		r.end(nonce)
+	made := newest
+	if version != 0 && version != newest.version && !r.sameContent(ctx, tree, newest) {
+		if made, err = r.version(ctx, id, version); err != nil {
+			return fmt.Errorf("read back the new asset: %w", err)
+		}
+	}
+	if !r.sameContent(ctx, tree, made) {
 		r.note("asset %s was made by somebody else meanwhile", id)
 		return errReplan
 	}
-	d := &done{metadata: r.Target.Metadata, read: map[manifest.Path]*manifest.Entry{}, versions: []int32{obs.version}}
-	for e := range snap.Tree.All() {
+	d := &done{metadata: r.Target.Metadata, read: map[manifest.Path]*manifest.Entry{}}
+	for e := range tree.All() {
 		d.changes = append(d.changes, diff.Change{Path: e.Path, New: &e})
-		d.read[e.Path] = obs.side.Tree.Get(e.Path)
+		d.read[e.Path] = made.side.Tree.Get(e.Path)
 	}
-	r.end(nonce)
 	r.res.Outcome, r.res.Published = Created, means
-	r.res.Version, r.res.Versions = obs.version, d.versions
+	r.res.ObservedVersion, r.res.Version = 0, made.version
+	for v := int32(1); v <= made.version; v++ {
+		r.res.Versions = append(r.res.Versions, v)
+	}
+	r.asset.Own = r.res.Versions
 	if r.Target.AssetID == "" {
 		r.note("to pin the asset for every machine, add to the target: asset: %s", id)
 	}
-	return r.record(ctx, obs, proposal{}, d)
+	if err := r.record(ctx, made, proposal{}, d); err != nil {
+		return err
+	}
+	if made.version != newest.version {
+		return errReplan
+	}
+	return nil
 }
 
 // sameContent reports whether the remote holds the local tree, also after the

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"assetsync/diff"
 	"assetsync/manifest"
@@ -47,9 +48,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if p.writes() || len(p.files.Checkout) > 0 {
 			r.res.Outcome = Planned
 		}
-		if len(r.target.Intents) > 0 {
-			r.note("a write is in doubt: it was sent and not answered; it is looked for until %s", r.target.Intents[0].Until.Local().Format("15:04:05"))
-		}
+		r.noteIntents()
 		switch {
 		case len(snap.Problems) > 0:
 			r.res.Outcome = Blocked
@@ -58,6 +57,16 @@ func (e *Engine) Status(ctx context.Context) Result {
 		}
 		return nil
 	})
+}
+
+// noteIntents tells of publishings that are not over.
+func (r *run) noteIntents() {
+	for _, in := range r.target.Intents {
+		if in.Doubt {
+			r.note("a write of %s may still have an effect, until %s: it was sent and not answered, or its run was cut short",
+				in.Started.Local().Format(time.TimeOnly), in.Until.Local().Format(time.TimeOnly))
+		}
+	}
 }
 
 // conflicts reports the conflicts of a plan and puts the other side's bytes

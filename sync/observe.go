@@ -121,6 +121,9 @@ func (r *run) look(ctx context.Context, id string, asset *remote.Asset, seen map
 	if err != nil {
 		return obs, err
 	}
+	if obs.whole {
+		entries = nil
+	}
 	if obs.side.Tree, err = manifest.NewTree(append(entries, read...)...); err != nil {
 		return obs, fmt.Errorf("read asset %s version %d: %w", id, obs.version, err)
 	}
@@ -206,7 +209,8 @@ func (r *run) read(ctx context.Context, id string, obs *observation, held, missi
 	if len(missing) > readOneByOne && len(held) == len(obs.listing) {
 		bundle, err := r.readWhole(ctx, id, obs)
 		if err == nil {
-			return obs.take(bundle.Files(), missing, r.Now()), nil
+			// What was read stands above what the listing made believe.
+			return obs.take(bundle.Files(), held, r.Now()), nil
 		}
 		// Too large for one zip: file by file.
 		if !remote.IsKind(err, remote.KindContentSizeExceeded, remote.KindValidation) {

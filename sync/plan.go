@@ -46,7 +46,12 @@ func (p proposal) writes() bool { return len(p.changes) > 0 || len(p.meta.publis
 
 // propose plans the files and the owned keys.
 func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observation, policy diff.Policy) (proposal, error) {
-	ignored := func(p manifest.Path) bool { return snap.Ignore != nil && snap.Ignore.Ignored(p) }
+	ignored := func(p manifest.Path) bool {
+		if r.kind.SingleFile {
+			return p != r.source.mainFile() // whoever names a file wants it, and nothing else
+		}
+		return snap.Ignore != nil && snap.Ignore.Ignored(p)
+	}
 	plan := diff.Three(diff.Input{
 		Base:    r.base(),
 		Local:   diff.Side{Tree: snap.Tree, Unknown: snap.Unknown},
@@ -54,9 +59,12 @@ func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observati
 		Ignored: ignored,
 		Policy:  policy,
 	})
-	derived, err := r.derived(ctx, snap)
-	if err != nil {
-		return proposal{}, err
+	var derived map[string]any
+	if len(plan.Pending)+len(plan.Conflicts)+len(plan.Frozen) == 0 { // else what is live is not our file
+		var err error
+		if derived, err = r.derived(ctx, snap); err != nil {
+			return proposal{}, err
+		}
 	}
 	meta := planMetadata(r.asset.Metadata, r.Target.Metadata, derived, obs.metadata, policy.Prefer)
 	return proposal{plan, meta, plan.Publish}, nil
@@ -88,16 +96,21 @@ func (r *run) derived(ctx context.Context, snap manifest.Snapshot) (map[string]a
 func (r *run) report(p proposal, obs observation) {
 	r.res.ObservedVersion = obs.version
 	r.res.Version = obs.version
-	// A later round has less to do; what an earlier one did stays reported.
-	for _, c := range reportChanges(p.changes) {
-		if !slices.ContainsFunc(r.res.Changes, func(old ChangeReport) bool { return old.Path == c.Path }) {
-			r.res.Changes = append(r.res.Changes, c)
-		}
-	}
+	r.reportChanges(p.changes)
 	r.res.Pending = reportChanges(p.files.Pending)
 	r.res.MetadataChanges = p.meta.changes
 	r.res.Conflicts = nil
 	for _, c := range p.files.Conflicts {
 		r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: c.Path, Why: string(c.Why)})
+	}
+}
+
+// reportChanges adds changes to the result. A later round has less to do;
+// what an earlier one did stays reported.
+func (r *run) reportChanges(changes []diff.Change) {
+	for _, c := range reportChanges(changes) {
+		if !slices.ContainsFunc(r.res.Changes, func(old ChangeReport) bool { return old.Path == c.Path }) {
+			r.res.Changes = append(r.res.Changes, c)
+		}
 	}
 }

@@ -10,11 +10,17 @@ import (
 	"assetsync/manifest"
 )
 
-// proof is the remote as it was read back after a publishing.
+// proof is the remote as it was read back after a publishing, and what that
+// shows.
 type proof struct {
 	observation
 	own  []int32                           // the versions that the publishing made
 	read map[manifest.Path]*manifest.Entry // what the remote holds of what was sent
+	lost lostUpdates
+
+	// strange are paths that are not as they were sent, without a version
+	// that says who changed them.
+	strange []ConflictReport
 }
 
 // lostUpdates is what a publishing overwrote of somebody else's.
@@ -40,83 +46,128 @@ func (l lostUpdates) paths() (paths []manifest.Path) {
 // content returns the bytes that others wrote.
 func (l lostUpdates) content(_ context.Context, e manifest.Entry) ([]byte, error) {
 	data, ok := l.theirs[e.ID]
-	if !ok {
+	if !ok || manifest.BlobID(data) != e.ID {
 		return nil, fmt.Errorf("put %s back: its bytes were not read", e.Path)
 	}
 	return data, nil
 }
 
-// unrepaired tells of overwritten changes that could not be put back, when
-// there are any; else it returns cause.
+// unrepaired tells of overwritten changes that are not back yet, when there
+// are any; else it returns cause. The intent stays on record, so the next run
+// tries again.
 func (l lostUpdates) unrepaired(cause error) error {
 	if !l.any() {
 		return cause
 	}
 	return &Error{
-		Kind: KindConflict, Err: cause,
-		Message: fmt.Sprintf("possible lost update on %s: somebody else's change was overwritten and could not be put back: %v", somePaths(l.paths()), cause),
-		Hint:    "assetsync log shows the versions; pull one with --version N --to DIR and take their change from there",
+		Kind:    KindConflict,
+		Message: fmt.Sprintf("lost update on %s: somebody else's change was overwritten and is not back yet: %v", somePaths(l.paths()), cause),
+		Hint:    "push again, which puts it back; assetsync log shows the versions, pull --version N --to DIR brings one back",
 	}
 }
 
-// prove reads the asset back after the writes of s and accounts for every
-// version since the observed one. The service has no compare-and-swap, so
-// this look is what finds a write that slipped in between.
-func (r *run) prove(ctx context.Context, id string, before observation, s script, out sent) (proof, lostUpdates, error) {
+// prove reads the asset back after a publishing and accounts for every
+// version since the observed one.
+func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
 	after, err := r.observe(ctx, id)
 	if err != nil {
-		return proof{}, lostUpdates{}, fmt.Errorf("read back what was published: %w", err)
+		return proof{}, fmt.Errorf("read back what was published: %w", err)
 	}
-	f, err := r.account(ctx, id, before, s, out, after)
+	a, err := r.account(ctx, id, d, after)
 	if err != nil {
-		return proof{}, lostUpdates{}, err
+		return proof{}, err
 	}
-	p := proof{observation: after, own: slices.Sorted(slices.Values(append(f.own, out.versions...))), read: map[manifest.Path]*manifest.Entry{}}
-	for _, c := range s.changes() {
-		p.read[c.Path] = c.New
-		if _, touched := f.files[c.Path]; !touched && c.New != nil {
-			if got := after.side.Tree.Get(c.Path); got != nil {
-				p.read[c.Path] = got // differs where the service rewrites
-			}
+	if len(a.foreign) > 0 {
+		r.note("made by somebody else meanwhile: %s", versionList(a.foreign))
+	}
+	p := proof{
+		observation: after, lost: a.lost(d, after), read: map[manifest.Path]*manifest.Entry{},
+		own: slices.Compact(slices.Sorted(slices.Values(append(a.own, d.answered...)))),
+	}
+	for path, sent := range d.changes {
+		read := after.side.Tree.Get(path)
+		_, theirs := a.theirs[path]
+		switch {
+		case sameEntry(read, sent), theirs:
+			p.read[path] = sent
+		case r.isRewritten(d, path, sent, read, after):
+			p.read[path] = read
+		default:
+			p.read[path] = sent
+			p.strange = append(p.strange, ConflictReport{Path: path, Why: "is not as it was sent, though no version says who changed it"})
 		}
 	}
-	if len(f.versions) > 0 {
-		r.note("version %s was made by somebody else meanwhile", numbers(f.versions))
-	}
-	return p, f.lost(before, s, after), nil
+	return p, nil
 }
 
-// lost compares what others did with what is live now.
-func (f foreign) lost(before observation, s script, after observation) lostUpdates {
-	l := lostUpdates{theirs: f.content, metadata: map[string]any{}}
-	ours := map[manifest.Path]diff.Change{}
-	for _, c := range s.changes() {
-		ours[c.Path] = c
-	}
-	for _, p := range slices.Sorted(maps.Keys(f.files)) {
-		theirs, live := f.files[p], after.side.Tree.Get(p)
-		if sameEntry(theirs, live) {
-			continue
+// lost turns what was overwritten into changes that put it back.
+func (a *account) lost(d deed, after observation) lostUpdates {
+	l := lostUpdates{theirs: a.content, metadata: a.overwrittenKeys}
+	for _, p := range slices.Sorted(maps.Keys(a.overwritten)) {
+		theirs := a.overwritten[p]
+		ours, both := d.changes[p]
+		if both && theirs == nil {
+			continue // a delete loses to an edit
 		}
-		c, both := ours[p]
-		switch {
-		case both && sameEntry(live, c.New):
-			if theirs == nil {
-				continue // a delete loses to an edit
-			}
+		if both && ours != nil {
 			l.conflicts = append(l.conflicts, ConflictReport{Path: p, Why: "changed on both sides at the same time; theirs is live again, yours is in your directory"})
-		case !both && sameEntry(live, before.side.Tree.Get(p)):
-			// A zip carried the observed bytes over their change.
-		default:
-			continue // changed again since, and not by this run
 		}
-		l.repairs = append(l.repairs, diff.Change{Path: p, Old: live, New: theirs, Why: "overwritten by this run; put back"})
+		l.repairs = append(l.repairs, diff.Change{Path: p, Old: after.side.Tree.Get(p), New: theirs, Why: "overwritten; put back"})
 	}
-	for key, theirs := range f.metadata {
-		if live, ok := after.metadata[key]; ok && !sameValue(live, theirs) {
-			l.metadata[key] = theirs
-			l.conflicts = append(l.conflicts, ConflictReport{Path: manifest.Path("metadata " + key), Why: "changed on both sides at the same time; theirs is live again"})
-		}
+	for _, key := range slices.Sorted(maps.Keys(a.overwrittenKeys)) {
+		l.conflicts = append(l.conflicts, ConflictReport{Path: manifest.Path("metadata " + key), Why: "changed on both sides at the same time; theirs is live again"})
 	}
 	return l
+}
+
+// audit accounts for the publishings of earlier runs that were cut short
+// before their proof, and puts back what they overwrote. It reports whether
+// it wrote anything.
+func (r *run) audit(ctx context.Context, id string, obs observation) (bool, error) {
+	for _, in := range r.target.Intents {
+		if in.Observed == 0 || in.Observed > obs.version {
+			continue // a creation overwrites nothing
+		}
+		observed, err := r.version(ctx, id, in.Observed)
+		if err != nil {
+			r.note("version %d, on which a run that was cut short had planned, can no longer be read: %v", in.Observed, err)
+			continue
+		}
+		metadata, err := decodeObject(in.Metadata)
+		if err != nil {
+			return false, fmt.Errorf("read intent: %w", err)
+		}
+		// How many calls came through is not known: one for each change at most.
+		d := deed{observed: observed, changes: map[manifest.Path]*manifest.Entry{}, metadata: metadata, silent: len(in.Changes) + 1}
+		for _, c := range in.Changes {
+			d.changes[c.Path] = c.New
+		}
+		d.bytes = func(e manifest.Entry) ([]byte, bool) {
+			data, err := r.source.read(ctx, e)
+			return data, err == nil
+		}
+		a, err := r.account(ctx, id, d, obs)
+		if err != nil {
+			return false, err
+		}
+		if lost := a.lost(d, obs); lost.any() {
+			_, err := r.repair(ctx, id, obs, lost)
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+func versionList(versions []int32) string {
+	text := "version"
+	if len(versions) > 1 {
+		text += "s"
+	}
+	for i, v := range versions {
+		if i > 0 {
+			text += ","
+		}
+		text += fmt.Sprintf(" %d", v)
+	}
+	return text
 }

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"assetsync/diff"
@@ -11,73 +12,97 @@ import (
 // contentOf gives the bytes of an entry that is about to be sent.
 type contentOf func(context.Context, manifest.Entry) ([]byte, error)
 
+// job is what one round has to publish.
+type job struct {
+	changes  []diff.Change
+	metadata map[string]any
+	atomic   bool
+	repair   bool // puts back what was overwritten of somebody else's
+	content  contentOf
+}
+
 // publish makes the changes on the remote, proves them and records them. What
-// it overwrote of somebody else's is put back, by further rounds.
+// it overwrote of somebody else's is put back. Until then its intent stays on
+// record, so that a run that dies in between leaves the next one to it.
 func (r *run) publish(ctx context.Context, id string, obs observation, p proposal, atomic bool) error {
-	total := done{read: map[manifest.Path]*manifest.Entry{}, metadata: map[string]any{}}
-	changes, meta, content := p.changes, p.meta.publish, contentOf(r.source.read)
-	var lost lostUpdates
-	for round := 1; ; round++ {
-		s, after, more, err := r.publishOnce(ctx, id, &obs, changes, meta, atomic, content)
-		if err != nil {
-			return lost.unrepaired(err)
-		}
-		if round == 1 {
-			total.add(s, after, more)
-			r.res.Outcome, r.res.Published = Published, s.means
-		}
-		total.versions = append(total.versions, after.own...)
-		r.res.Versions, r.res.Version = total.versions, after.version
-		r.res.Conflicts = append(r.res.Conflicts, more.conflicts...)
-		lost, obs = more, after.observation
-		if !lost.any() || round == maxRounds {
-			break
-		}
-		// What was overwritten is put back, from the bytes that were read.
-		changes, meta, content = lost.repairs, lost.metadata, lost.content
-		if err := r.jitter(ctx); err != nil {
-			return lost.unrepaired(err)
-		}
-	}
-	if err := r.record(ctx, obs, p, &total); err != nil {
+	d, after, err := r.publishOnce(ctx, id, &obs, job{changes: p.changes, metadata: p.meta.publish, atomic: atomic, content: r.source.read})
+	if err != nil {
 		return err
 	}
-	if lost.any() {
-		return lost.unrepaired(errReplan)
-	}
-	return nil
-}
-
-// publishOnce is one round: it sends, proves and ends the intent.
-func (r *run) publishOnce(ctx context.Context, id string, obs *observation, changes []diff.Change, meta map[string]any, atomic bool, content contentOf) (s script, after proof, lost lostUpdates, err error) {
-	if s, err = r.script(ctx, id, obs, changes, meta, atomic, content); err != nil {
-		return s, after, lost, err
-	}
-	nonce, out, err := r.execute(ctx, id, *obs, s)
+	r.res.Outcome = Published
+	total := done{read: map[manifest.Path]*manifest.Entry{}, metadata: map[string]any{}}
+	total.add(d, after)
+	r.res.Conflicts = append(r.res.Conflicts, after.strange...)
+	newest, err := r.repair(ctx, id, after.observation, after.lost)
 	if err != nil {
-		return s, after, lost, err
+		return err
 	}
-	if after, lost, err = r.prove(ctx, id, *obs, s, out); err != nil {
-		return s, after, lost, err
-	}
-	r.end(nonce)
-	return s, after, lost, nil
+	r.end(d.nonce)
+	r.res.Version = newest.version
+	return r.record(ctx, newest, p, &total)
 }
 
-// add takes what the first round published. A path on which somebody else's
-// change won keeps its base, so that the next plan sees both.
-func (d *done) add(s script, after proof, lost lostUpdates) {
-	for _, c := range s.changes() {
-		if !slices.Contains(lost.paths(), c.Path) {
-			d.changes = append(d.changes, c)
-			d.read[c.Path] = after.read[c.Path]
+// publishOnce is one round: it sends and proves. The caller ends the intent.
+func (r *run) publishOnce(ctx context.Context, id string, obs *observation, j job) (deed, proof, error) {
+	s, err := r.script(ctx, id, obs, j)
+	if err != nil {
+		return deed{}, proof{}, err
+	}
+	d, err := r.execute(ctx, id, *obs, s, j.repair)
+	if err != nil {
+		return deed{}, proof{}, err
+	}
+	after, err := r.prove(ctx, id, d)
+	if err != nil {
+		return deed{}, proof{}, err
+	}
+	r.asset.Own = append(slices.Clone(r.asset.Own), after.own...)
+	for _, v := range after.own {
+		if !slices.Contains(r.res.Versions, v) {
+			r.res.Versions = append(r.res.Versions, v)
 		}
 	}
-	for _, w := range s.writes {
-		for key, value := range w.metadata {
-			if _, theirs := lost.metadata[key]; !theirs {
-				d.metadata[key] = value
-			}
+	return d, after, nil
+}
+
+// repair puts back what was overwritten, from the bytes that were read of it,
+// and returns the newest version.
+func (r *run) repair(ctx context.Context, id string, obs observation, lost lostUpdates) (observation, error) {
+	for round := 1; lost.any(); round++ {
+		r.res.Conflicts = append(r.res.Conflicts, lost.conflicts...)
+		if round > maxRounds {
+			return obs, lost.unrepaired(fmt.Errorf("others kept writing for %d rounds", maxRounds))
+		}
+		if err := r.jitter(ctx); err != nil {
+			return obs, lost.unrepaired(err)
+		}
+		d, after, err := r.publishOnce(ctx, id, &obs, job{changes: lost.repairs, metadata: lost.metadata, repair: true, content: lost.content})
+		if err != nil {
+			return obs, lost.unrepaired(err)
+		}
+		r.end(d.nonce)
+		if r.res.Outcome == Unchanged {
+			r.res.Outcome = Published
+		}
+		r.reportChanges(lost.repairs)
+		lost, obs = after.lost, after.observation
+	}
+	return obs, nil
+}
+
+// add takes what was published. A path on which somebody else's change won
+// keeps its base, so that the next plan sees both.
+func (d *done) add(sent deed, after proof) {
+	overwritten := after.lost.paths()
+	for path, entry := range sent.changes {
+		if !slices.Contains(overwritten, path) {
+			d.changes = append(d.changes, diff.Change{Path: path, New: entry})
+			d.read[path] = after.read[path]
+		}
+	}
+	for key, value := range sent.metadata {
+		if _, theirs := after.lost.metadata[key]; !theirs {
+			d.metadata[key] = value
 		}
 	}
 }

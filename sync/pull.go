@@ -75,7 +75,15 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 		return err
 	}
 	if wanted.version != obs.version {
-		p.files.Settled, applied = nil, nil // the base is of the newest version
+		// An older version is a local change: the base stays that of the
+		// newest one, and is that where there was none.
+		p.files.Settled, applied = nil, nil
+		if len(r.asset.Base) == 0 {
+			r.setBase(obs)
+		}
+		if n := len(p.files.Ahead); n > 0 {
+			r.note("%s changed here and left as they are: the directory is not just version %d", countFiles(n), wanted.version)
+		}
 	}
 	if err := r.recordCheckout(ctx, obs, p, applied); err != nil {
 		return err

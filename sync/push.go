@@ -89,6 +89,15 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	if err != nil {
 		return err
 	}
+	if !o.DryRun {
+		repaired, err := r.audit(ctx, id, obs)
+		if err != nil {
+			return err
+		}
+		if repaired {
+			return errReplan
+		}
+	}
 	r.settle(obs)
 	if err := r.rebase(ctx, id, o.Base); err != nil {
 		return err

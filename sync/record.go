@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
@@ -66,7 +67,9 @@ func (r *run) settleIntent(in state.Intent, obs observation) (missing bool) {
 			missing = true
 			continue
 		}
-		r.setPair(c.Path, state.Pair{Local: c.New, Remote: got})
+		if !in.Repair { // the local side never had what a repair puts back
+			r.setPair(c.Path, state.Pair{Local: c.New, Remote: got})
+		}
 	}
 	sent, err := decodeObject(in.Metadata)
 	if err != nil {
@@ -78,7 +81,9 @@ func (r *run) settleIntent(in state.Intent, obs observation) (missing bool) {
 			missing = true
 			continue
 		}
-		r.setMetadata(key, value)
+		if !in.Repair {
+			r.setMetadata(key, value)
+		}
 	}
 	return missing
 }
@@ -104,21 +109,47 @@ func sameEntry(a, b *manifest.Entry) bool {
 }
 
 // begin makes an intent durable. Nothing of it may be sent before.
-func (r *run) begin(in state.Intent) error {
+func (r *run) begin(in state.Intent, writes []write) error {
+	in.Started, in.Until = r.Now().UTC(), r.Now().Add(doubtWindow).UTC()
+	if err := describeWrites(&in, writes); err != nil {
+		return err
+	}
 	r.target.Intents = append(slices.Clone(r.target.Intents), in)
-	return r.State.Update(func(tx state.Tx) error {
-		return tx.PutTarget(r.Space, r.Target.Name, r.target)
-	})
+	return r.keepTarget()
 }
 
-// doubt makes durable that a write of the intent was sent and not answered.
-func (r *run) doubt(nonce string) error {
+// narrow makes durable that of an intent only these writes were sent; it goes
+// when there are none. In doubt is the last of them.
+func (r *run) narrow(nonce string, sent []write, doubt bool) error {
+	if len(sent) == 0 {
+		r.end(nonce)
+		return r.keepTarget()
+	}
 	r.target.Intents = slices.Clone(r.target.Intents)
 	for i := range r.target.Intents {
-		if r.target.Intents[i].Nonce == nonce {
-			r.target.Intents[i].Doubt = true
+		if in := &r.target.Intents[i]; in.Nonce == nonce {
+			in.Doubt = doubt
+			if err := describeWrites(in, sent); err != nil {
+				return err
+			}
 		}
 	}
+	return r.keepTarget()
+}
+
+// describeWrites puts what writes do into an intent.
+func describeWrites(in *state.Intent, writes []write) error {
+	s := script{writes: writes}
+	in.Changes = nil
+	for _, c := range s.changes() {
+		in.Changes = append(in.Changes, state.PlannedChange{Path: c.Path, Old: c.Old, New: c.New})
+	}
+	doc, err := document(s.metadata())
+	in.Metadata = json.RawMessage(doc)
+	return err
+}
+
+func (r *run) keepTarget() error {
 	return r.State.Update(func(tx state.Tx) error {
 		return tx.PutTarget(r.Space, r.Target.Name, r.target)
 	})
@@ -134,7 +165,6 @@ type done struct {
 	changes  []diff.Change // as published; the base takes New for both sides unless read says otherwise
 	read     map[manifest.Path]*manifest.Entry
 	metadata map[string]any
-	versions []int32
 }
 
 // record makes what is known now durable: history first, then base and
@@ -183,7 +213,6 @@ func (r *run) take(d done) {
 	for key, value := range d.metadata {
 		r.setMetadata(key, value)
 	}
-	r.asset.Own = append(slices.Clone(r.asset.Own), d.versions...)
 	r.asset.Own = r.asset.Own[max(0, len(r.asset.Own)-maxOwn):]
 	r.countDeletions("remote", deleted)
 }

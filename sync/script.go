@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"assetsync/diff"
@@ -17,7 +18,8 @@ import (
 type write struct {
 	operation string // "UpdateAsset", "UpdateAssetFile" or "DeleteAssetFile"
 	changes   []diff.Change
-	content   []byte // of the file, or the zip; nil for metadata alone and for a deletion
+	files     map[manifest.Path][]byte // content of each changed file
+	content   []byte                   // what is sent: of the file, or the zip; nil for metadata alone and for a deletion
 	zip       bool
 	metadata  map[string]any
 }
@@ -44,13 +46,14 @@ func (s script) changes() (all []diff.Change) {
 
 // script decides by which calls changes are published. It reads what it
 // needs for them and sends nothing.
-func (r *run) script(ctx context.Context, id string, obs *observation, changes []diff.Change, meta map[string]any, atomic bool, content contentOf) (script, error) {
+func (r *run) script(ctx context.Context, id string, obs *observation, j job) (script, error) {
+	changes, meta, atomic := j.changes, j.metadata, j.atomic
 	files := map[manifest.Path][]byte{}
 	for _, c := range changes {
 		if c.New == nil {
 			continue
 		}
-		data, err := content(ctx, *c.New)
+		data, err := j.content(ctx, *c.New)
 		if err != nil {
 			return script{}, err
 		}
@@ -72,7 +75,7 @@ func (r *run) script(ctx context.Context, id string, obs *observation, changes [
 		return script{}, err
 	}
 	if why == "" {
-		return script{ByZip, []write{{operation: "UpdateAsset", changes: changes, content: zipped, zip: true, metadata: meta}}}, nil
+		return script{ByZip, []write{{operation: "UpdateAsset", changes: changes, files: files, content: zipped, zip: true, metadata: meta}}}, nil
 	}
 	if atomic {
 		return script{}, &Error{
@@ -92,7 +95,27 @@ const (
 	wantFrontmatter = "the frontmatter changes"
 	wantMetadata    = "metadata changes in the same call"
 	wantDelete      = "deleting a file makes no version here"
+	wantClash       = "a file and a directory change places"
 )
+
+// metadata is what all writes send.
+func (s script) metadata() map[string]any {
+	all := map[string]any{}
+	for _, w := range s.writes {
+		maps.Copy(all, w.metadata)
+	}
+	return all
+}
+
+// bytes returns the content that is sent for an entry.
+func (s script) bytes(e manifest.Entry) ([]byte, bool) {
+	for _, w := range s.writes {
+		if data, ok := w.files[e.Path]; ok {
+			return data, true
+		}
+	}
+	return nil, false
+}
 
 // wantsZip says why a zip is the better way, "" when file calls are.
 func (r *run) wantsZip(obs *observation, changes []diff.Change, meta map[string]any, files map[manifest.Path][]byte, atomic bool) (string, error) {
@@ -107,6 +130,8 @@ func (r *run) wantsZip(obs *observation, changes []diff.Change, meta map[string]
 		return wantLarge, nil
 	case len(meta) > 0:
 		return wantMetadata, nil
+	case changePlaces(changes):
+		return wantClash, nil
 	case len(deletions(changes)) > 0 && r.endpoint.DeleteRaisesVersion == state.No:
 		return wantDelete, nil
 	}
@@ -121,6 +146,15 @@ func (r *run) wantsZip(obs *observation, changes []diff.Change, meta map[string]
 		}
 	}
 	return "", nil
+}
+
+// changePlaces reports whether a file becomes a directory or the other way
+// round, which no order of file calls does without a moment of neither.
+func changePlaces(changes []diff.Change) bool {
+	gone := deletions(changes)
+	return slices.ContainsFunc(changes, func(c diff.Change) bool {
+		return c.New != nil && slices.ContainsFunc(gone, func(p manifest.Path) bool { return p.Under(c.Path) || c.Path.Under(p) })
+	})
 }
 
 // sameFrontmatter reports whether the main file's metadata stays what the
@@ -154,6 +188,7 @@ func (r *run) zip(ctx context.Context, id string, obs *observation, changes []di
 	}
 	if err := r.carry(ctx, id, obs); err != nil {
 		if errors.Is(err, errMoved) {
+			r.asset.Seen = nil // the listing did not tell: look at everything
 			return nil, "", errReplan
 		}
 		if remote.IsKind(err, remote.KindContentSizeExceeded, remote.KindValidation) {
@@ -171,7 +206,11 @@ func (r *run) zip(ctx context.Context, id string, obs *observation, changes []di
 			all[e.Path] = data
 			continue
 		}
-		all[e.Path] = obs.content[e.ID]
+		data, ok := obs.content[e.ID]
+		if !ok {
+			return nil, "", fmt.Errorf("make the next version: the bytes of %s were not read", e.Path)
+		}
+		all[e.Path] = data
 	}
 	bundle, err := manifest.NewBundle(all)
 	if err != nil {
@@ -201,8 +240,11 @@ func (r *run) pack(bundle manifest.Bundle) (zipped []byte, why string, err error
 // main file, then deletions, so that at no time the asset refers to what is
 // not there.
 func (r *run) fileScript(changes []diff.Change, meta map[string]any, files map[manifest.Path][]byte) script {
+	first := changePlaces(changes)
 	rank := func(c diff.Change) int {
 		switch {
+		case c.New == nil && first:
+			return -1
 		case c.New == nil:
 			return 3
 		case c.Path == r.source.mainFile():
@@ -222,7 +264,7 @@ func (r *run) fileScript(changes []diff.Change, meta map[string]any, files map[m
 		}
 	}
 	for _, c := range ordered {
-		w := write{changes: []diff.Change{c}, content: files[c.Path], operation: "UpdateAssetFile"}
+		w := write{changes: []diff.Change{c}, files: map[manifest.Path][]byte{c.Path: files[c.Path]}, content: files[c.Path], operation: "UpdateAssetFile"}
 		switch {
 		case c.New == nil:
 			w.operation = "DeleteAssetFile"

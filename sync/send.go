@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -19,67 +18,80 @@ import (
 // is how far AWS lets its date be off.
 const doubtWindow = 15 * time.Minute
 
-// sent is what is known of the writes of a script right after them.
-type sent struct {
-	versions []int32 // that the answers named
-	deletes  int     // deletions, whose answers name none
-	doubt    bool    // a write's effect was seen, but not its answer
-}
-
 // execute makes the intent durable and sends the writes in order.
-func (r *run) execute(ctx context.Context, id string, obs observation, s script) (string, sent, error) {
+func (r *run) execute(ctx context.Context, id string, obs observation, s script, repair bool) (deed, error) {
 	nonce, err := newNonce(r.Rand)
 	if err != nil {
-		return "", sent{}, err
+		return deed{}, err
 	}
 	if err := r.keepDeleted(ctx, id, obs, s.changes()); err != nil {
-		return "", sent{}, err
+		return deed{}, err
 	}
-	in := state.Intent{Nonce: nonce, Observed: obs.version, Started: r.Now().UTC(), Until: r.Now().Add(doubtWindow).UTC()}
-	tokens := make([]string, len(s.writes))
-	metadata := map[string]any{}
+	if err := r.begin(state.Intent{Nonce: nonce, Observed: obs.version, Repair: repair}, s.writes); err != nil {
+		return deed{}, err
+	}
+	d := deed{nonce: nonce, observed: obs, changes: map[manifest.Path]*manifest.Entry{}, metadata: s.metadata(), bytes: s.bytes}
+	for _, c := range s.changes() {
+		d.changes[c.Path] = c.New
+	}
 	for i, w := range s.writes {
-		doc, err := document(w.metadata)
+		token, err := w.token(id, obs.version, nonce)
 		if err != nil {
-			return "", sent{}, err
+			return d, err
 		}
-		for k, v := range w.metadata {
-			metadata[k] = v
-		}
-		tokens[i] = writeToken(id, w.operation, string(w.path()), obs.version, nonce, manifest.BlobID(w.content).String(), string(doc))
-		for _, c := range w.changes {
-			in.Changes = append(in.Changes, state.PlannedChange{Path: c.Path, Old: c.Old, New: c.New})
-		}
-	}
-	in.Tokens = tokens
-	doc, err := document(metadata)
-	if err != nil {
-		return "", sent{}, err
-	}
-	in.Metadata = json.RawMessage(doc)
-	if err := r.begin(in); err != nil {
-		return "", sent{}, err
-	}
-	var out sent
-	for i, w := range s.writes {
-		version, err := r.send(ctx, id, w, tokens[i])
+		version, err := r.send(ctx, id, w, token)
 		switch {
 		case errors.Is(err, remote.ErrAmbiguous):
-			if err := r.awaitEffect(ctx, id, nonce, w, err); err != nil {
-				return nonce, out, err
+			if err := r.awaitEffect(ctx, id, nonce, s.writes[:i+1], err); err != nil {
+				return d, err
 			}
-			out.doubt = true
-		case remote.IsKind(err, remote.KindNotFound) && w.operation != "UpdateAsset":
-			return nonce, out, errReplan
+			d.silent++
 		case err != nil:
-			return nonce, out, err
+			return d, r.refused(ctx, id, nonce, s.writes[:i], w, err)
 		case w.operation == "DeleteAssetFile":
-			out.deletes++
+			d.deletes++
+			d.silent++
 		default:
-			out.versions = append(out.versions, version)
+			d.answered = append(d.answered, version)
+			r.res.Versions = append(r.res.Versions, version)
+		}
+		if r.res.Published == ByNothing {
+			r.res.Published = s.means
 		}
 	}
-	return nonce, out, nil
+	return d, nil
+}
+
+// token is the idempotency token of a write.
+func (w write) token(asset string, observed int32, nonce string) (string, error) {
+	doc, err := document(w.metadata)
+	if err != nil {
+		return "", err
+	}
+	return writeToken(asset, w.operation, string(w.path()), observed, nonce, manifest.BlobID(w.content).String(), string(doc)), nil
+}
+
+// refused decides about a write that had no effect. The intent keeps only
+// what was sent before it. A file that is gone meanwhile asks for a new plan.
+func (r *run) refused(ctx context.Context, id, nonce string, before []write, w write, cause error) error {
+	if err := r.narrow(nonce, before, false); err != nil {
+		return errors.Join(cause, err)
+	}
+	if w.operation == "UpdateAsset" || !remote.IsKind(cause, remote.KindNotFound, remote.KindValidation) {
+		return cause
+	}
+	asset, err := r.getAsset(ctx, id, nil)
+	if err != nil {
+		return cause
+	}
+	listing, err := r.list(ctx, id, *asset.Version)
+	if err != nil {
+		return cause
+	}
+	if _, there := listing[string(w.path())]; there {
+		return cause
+	}
+	return errReplan
 }
 
 // keepDeleted puts the bytes that are about to be deleted into history.
@@ -158,12 +170,13 @@ func document(metadata map[string]any) (remote.Document, error) {
 	return remote.NewDocument(metadata)
 }
 
-// awaitEffect looks whether a write that was not answered had its effect, for
-// the time of one request. When none is seen the intent stays in doubt, so
-// that a late effect is known for our own, and another round plans anew.
-func (r *run) awaitEffect(ctx context.Context, id, nonce string, w write, cause error) error {
-	if err := r.doubt(nonce); err != nil {
-		return err
+// awaitEffect looks whether the last of the writes, which was not answered,
+// had its effect, for the time of one request. When none is seen the intent
+// stays in doubt, so that a late effect is known for our own, and another
+// round plans anew.
+func (r *run) awaitEffect(ctx context.Context, id, nonce string, writes []write, cause error) error {
+	if err := r.narrow(nonce, writes, true); err != nil {
+		return errors.Join(cause, err)
 	}
 	r.log.Info("write was not answered; looking for its effect")
 	const looks = 4
@@ -177,7 +190,7 @@ func (r *run) awaitEffect(ctx context.Context, id, nonce string, w write, cause 
 		if err != nil {
 			return errors.Join(cause, err)
 		}
-		if hasEffect(obs, w) {
+		if r.hasEffect(obs, writes[len(writes)-1]) {
 			return nil
 		}
 	}
@@ -186,9 +199,11 @@ func (r *run) awaitEffect(ctx context.Context, id, nonce string, w write, cause 
 }
 
 // hasEffect reports whether the remote is as after the write.
-func hasEffect(obs observation, w write) bool {
+func (r *run) hasEffect(obs observation, w write) bool {
+	d := deed{bytes: script{writes: []write{w}}.bytes}
 	for _, c := range w.changes {
-		if !sameEntry(obs.side.Tree.Get(c.Path), c.New) {
+		got := obs.side.Tree.Get(c.Path)
+		if !sameEntry(got, c.New) && !r.isRewritten(d, c.Path, c.New, got, obs) {
 			return false
 		}
 	}

@@ -44,7 +44,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	target := state.Target{AssetID: "ki-1", Identity: "demo", Epoch: 1, Intents: []state.Intent{{
 		Nonce: "n", Observed: 6, Started: owner.Since, Until: owner.Since.Add(time.Hour),
-		Changes: []state.PlannedChange{{Path: "a", New: blob}}, Tokens: []string{"t"},
+		Changes: []state.PlannedChange{{Path: "a", New: blob}},
 	}}}
 	endpoint := state.Endpoint{DeleteRaisesVersion: state.Yes}
 

@@ -69,8 +69,8 @@ type Intent struct {
 	Until    time.Time       `json:"until"` // a write that has had no effect by then is taken as lost
 	Changes  []PlannedChange `json:"changes,omitempty"`
 	Metadata json.RawMessage `json:"metadata,omitempty"` // the owned keys as sent
-	Tokens   []string        `json:"tokens,omitempty"`
-	Doubt    bool            `json:"doubt,omitempty"` // a write was sent and not answered
+	Doubt    bool            `json:"doubt,omitempty"`    // a write was sent and not answered
+	Repair   bool            `json:"repair,omitempty"`   // puts somebody else's content back: it is not the local side's
 }
 
 // PlannedChange is one path of an intent. A nil New is a deletion.
