@@ -72,7 +72,6 @@ func New(o Options) (*Engine, error) {
 // run is one pass of a verb over the target.
 type run struct {
 	*Engine
-	verb     string
 	consent  Consent
 	started  time.Time
 	res      Result
@@ -87,8 +86,7 @@ var errStopped = errors.New("stopped")
 
 // do runs one verb and finishes its result.
 func (e *Engine) do(ctx context.Context, verb string, consent Consent, body func(context.Context, *run) error) Result {
-	r := &run{Engine: e, verb: verb, consent: consent, started: e.Now()}
-	r.res = Result{Target: e.Target.Name, Outcome: Unchanged, Published: ByNothing}
+	r := &run{Engine: e, consent: consent, started: e.Now(), res: Result{Target: e.Target.Name, Outcome: Unchanged, Published: ByNothing}}
 	err := r.load()
 	if err == nil {
 		err = body(ctx, r)
@@ -105,7 +103,7 @@ func (e *Engine) do(ctx context.Context, verb string, consent Consent, body func
 	}
 	r.res.Calls = e.Calls()
 	r.res.DurationMS = e.Now().Sub(r.started).Milliseconds()
-	return r.res
+	return r.res.complete()
 }
 
 // load reads what is on record for the target. The asset's record is read

@@ -36,22 +36,49 @@ const (
 // the JSON envelope.
 type Result struct {
 	Target          string             `json:"target"`
-	AssetID         string             `json:"asset_id,omitempty"`
+	AssetID         string             `json:"asset_id"` // "" when there is none
 	Outcome         Outcome            `json:"outcome"`
-	ObservedVersion int32              `json:"observed_version,omitempty"`
-	Version         int32              `json:"version,omitempty"` // live at the end of the run
-	Versions        []int32            `json:"versions,omitempty"`
+	ObservedVersion int32              `json:"observed_version"` // 0 when nothing was observed
+	Version         int32              `json:"version"`          // live at the end of the run; 0 when not known
+	Versions        []int32            `json:"versions"`         // that the run made
 	Published       Means              `json:"published"`
-	Changes         []ChangeReport     `json:"changes,omitempty"`
-	MetadataChanges []MetadataChange   `json:"metadata_changes,omitempty"`
-	Pending         []ChangeReport     `json:"pending,omitempty"` // remote changes that the local side has not taken
-	Conflicts       []ConflictReport   `json:"conflicts,omitempty"`
-	Problems        []manifest.Problem `json:"problems,omitempty"`
-	Notes           []string           `json:"notes,omitempty"`
+	Changes         []ChangeReport     `json:"changes"`
+	MetadataChanges []MetadataChange   `json:"metadata_changes"`
+	Pending         []ChangeReport     `json:"pending"` // remote changes that the local side has not taken
+	Conflicts       []ConflictReport   `json:"conflicts"`
+	Problems        []manifest.Problem `json:"problems"`
+	Notes           []string           `json:"notes"`           // for people
 	Guard           string             `json:"guard,omitempty"` // the first that stopped the run
 	Error           *Error             `json:"error,omitempty"`
-	Calls           map[string]int     `json:"calls,omitempty"` // of each operation
+	Calls           map[string]int     `json:"calls"` // of each operation
 	DurationMS      int64              `json:"duration_ms"`
+}
+
+// FailedResult is the result of a target that could not even be begun.
+func FailedResult(target string, err error) Result {
+	return Result{Target: target, Outcome: Failed, Published: ByNothing, Error: AsError(err)}.complete()
+}
+
+// complete makes lists empty that are absent, so that programs need not ask.
+func (r Result) complete() Result {
+	r.Versions = present(r.Versions)
+	r.Changes = present(r.Changes)
+	r.MetadataChanges = present(r.MetadataChanges)
+	r.Pending = present(r.Pending)
+	r.Conflicts = present(r.Conflicts)
+	r.Problems = present(r.Problems)
+	r.Notes = present(r.Notes)
+	if r.Calls == nil {
+		r.Calls = map[string]int{}
+	}
+	return r
+}
+
+func present[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // ChangeReport is a change of a file, for programs.
