@@ -76,14 +76,13 @@ func (a *app) open(ctx context.Context, o sessionOptions) (*session, error) {
 // finish does.
 func (a *app) openWith(ctx context.Context, config *Config, o sessionOptions) (*session, error) {
 	s := &session{app: a}
-	err := s.prepare(ctx, config, o)
-	if err != nil {
+	if err := s.begin(ctx, config, o); err != nil {
 		return nil, s.abort(err)
 	}
 	return s, nil
 }
 
-func (s *session) prepare(ctx context.Context, config *Config, o sessionOptions) error {
+func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) error {
 	if err := s.connect(ctx, config, o); err != nil {
 		return err
 	}
@@ -154,22 +153,20 @@ func (s *session) connect(ctx context.Context, config *Config, o sessionOptions)
 		return err
 	}
 	home := filepath.Join(config.Dir, ".assetsync")
-	switch {
-	case s.stateDir != "":
-		s.dir = s.abs(s.stateDir)
-	case o.stateless:
-		home = filepath.Join(s.cwd, ".assetsync")
+	if o.stateless {
+		home = filepath.Join(s.cwd, ".assetsync") // of an embedded remote
+	}
+	if s.stateDir != "" {
+		home = s.abs(s.stateDir)
+	}
+	s.dir = home
+	if o.stateless && s.stateDir == "" {
 		if s.dir, err = os.MkdirTemp("", "assetsync-"); err != nil {
 			return fmt.Errorf("make temporary state: %w", err)
 		}
 		s.throw = s.dir
-	default:
-		s.dir = home
 	}
 	if s.throw == "" || s.env.Embedded() {
-		if s.throw == "" {
-			home = s.dir
-		}
 		if err := makeStateDir(home); err != nil {
 			return err
 		}
