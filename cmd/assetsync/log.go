@@ -15,7 +15,7 @@ const defaultLogLimit = 20
 
 // logTarget is a target of the envelope of log.
 type logTarget struct {
-	targetReport
+	assetsync.Result
 	Log []assetsync.VersionReport `json:"log"`
 }
 
@@ -55,7 +55,8 @@ func (a *app) logCommand() *cobra.Command {
 func (s *session) finishLog(results []assetsync.Result, logs map[string][]assetsync.VersionReport) error {
 	targets := make([]logTarget, len(results))
 	for i, r := range results {
-		targets[i] = logTarget{reportTarget(r), orEmpty(logs[r.Target])}
+		// Never null, also of a target that failed.
+		targets[i] = logTarget{r, append([]assetsync.VersionReport{}, logs[r.Target]...)}
 	}
 	s.setCode(results, false)
 	if s.jsonOut {

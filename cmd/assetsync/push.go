@@ -68,7 +68,7 @@ state is kept then, so a file that differs on both sides is a conflict unless
 	f.StringVar(&direct.Endpoint, "endpoint", "", "without a config: the `URL` of the service, or embedded")
 	f.StringVar(&direct.Region, "region", "", "without a config: the AWS `REGION`")
 	f.StringVar(&direct.AgentSpace, "agent-space", "", "without a config: the agent space `ID`")
-	f.StringVar(&direct.AgentSpace, "agent-space-id", "", "the same as --agent-space")
+	f.StringVar(&direct.AgentSpace, "agent-space-id", "", "the same `ID`, by its name on the wire")
 	f.StringVar(&direct.Type, "type", "", "without a config: the asset `TYPE` (default: told by the files)")
 	f.StringVar(&direct.AssetID, "asset", "", "without a config: the `ID` of the asset (default: found by its name)")
 	f.StringArrayVar(&direct.AgentTypes, "agent-type", nil, "without a config: an agent `TYPE`, repeatable (default GENERIC)")

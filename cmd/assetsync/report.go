@@ -3,13 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
-	"assetsync/manifest"
 	assetsync "assetsync/sync"
 )
 
@@ -35,7 +33,7 @@ func (a *app) writeEnvelope(e envelope) error {
 		e.Env = a.envName
 	}
 	if e.Targets == nil {
-		e.Targets = []targetReport{}
+		e.Targets = []assetsync.Result{}
 	}
 	a.printed = true
 	enc := json.NewEncoder(a.stdout)
@@ -43,40 +41,6 @@ func (a *app) writeEnvelope(e envelope) error {
 	enc.SetIndent("", "  ")
 	return enc.Encode(e)
 }
-
-// targetReport is a target of the envelope: what a reader may rely on is
-// there, empty or not.
-type targetReport struct {
-	assetsync.Result
-	AssetID         string                     `json:"asset_id"`
-	ObservedVersion int32                      `json:"observed_version"`
-	Version         int32                      `json:"version"`
-	Versions        []int32                    `json:"versions"`
-	Changes         []assetsync.ChangeReport   `json:"changes"`
-	MetadataChanges []assetsync.MetadataChange `json:"metadata_changes"`
-	Conflicts       []assetsync.ConflictReport `json:"conflicts"`
-	Problems        []manifest.Problem         `json:"problems"`
-	Calls           map[string]int             `json:"calls"`
-}
-
-func reportTarget(r assetsync.Result) targetReport {
-	return targetReport{
-		Result: r, AssetID: r.AssetID, ObservedVersion: r.ObservedVersion, Version: r.Version,
-		Versions: orEmpty(r.Versions), Changes: orEmpty(r.Changes), MetadataChanges: orEmpty(r.MetadataChanges),
-		Conflicts: orEmpty(r.Conflicts), Problems: orEmpty(r.Problems), Calls: maps.Clone(r.Calls),
-	}
-}
-
-func reportTargets(results []assetsync.Result) []targetReport {
-	out := make([]targetReport, len(results))
-	for i, r := range results {
-		out[i] = reportTarget(r)
-	}
-	return out
-}
-
-// orEmpty makes a list that JSON shows as [], not as null.
-func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
 
 // writeResults writes the envelope of targets; people are told as well.
 func (a *app) writeResults(env string, targets any, results []assetsync.Result) error {

@@ -104,10 +104,12 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 }
 
 func stateError(err error) error {
+	e := &assetsync.Error{Kind: assetsync.KindFailed, Message: err.Error(), Err: err,
+		Hint: "if the file is damaged, move it away: what both sides hold is compared anew, and nothing published is lost"}
 	if errors.Is(err, state.ErrLocked) {
-		return &assetsync.Error{Kind: assetsync.KindUnavailable, Message: err.Error(), Hint: "wait until it is done, or use another --state", Err: err}
+		e.Kind, e.Hint = assetsync.KindUnavailable, "wait until it is done, or use another --state"
 	}
-	return err
+	return e
 }
 
 // choose finds the targets that the command line names.
@@ -287,7 +289,7 @@ func (s *session) each(ctx context.Context, verb func(context.Context, *assetsyn
 		group.Go(func() error {
 			engine, err := s.engine(t)
 			if err != nil {
-				results[i] = assetsync.Result{Target: t.Name, Outcome: assetsync.Failed, Published: assetsync.ByNothing, Error: assetsync.AsError(err)}
+				results[i] = assetsync.FailedResult(t.Name, err)
 				return nil
 			}
 			results[i] = verb(ctx, engine)
@@ -303,7 +305,7 @@ func (s *session) each(ctx context.Context, verb func(context.Context, *assetsyn
 func (s *session) finish(results []assetsync.Result, exitCode bool) error {
 	s.setCode(results, exitCode)
 	if s.jsonOut {
-		return s.abort(s.writeResults(s.env.Name, reportTargets(results), results))
+		return s.abort(s.writeResults(s.env.Name, results, results))
 	}
 	err := s.printResults(results)
 	s.explain(results)

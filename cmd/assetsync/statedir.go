@@ -13,8 +13,10 @@ import (
 // makeStateDir makes the state directory, readable by its owner only, and
 // keeps it out of the git repository that it lies in.
 func makeStateDir(dir string) error {
-	_, err := os.Stat(dir)
-	if err == nil {
+	if info, err := os.Stat(dir); err == nil {
+		if !info.IsDir() {
+			return usageError(nil, "move it away, or use another --state", "make state directory: %s is a file", dir)
+		}
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
