@@ -25,6 +25,7 @@ type deed struct {
 	metadata map[string]any                      // as sent
 	answered []int32                             // versions that the answers named
 	deletes  int                                 // deletions that were answered
+	zip      bool                                // sent as the whole next version
 	silent   int                                 // writes whose version no answer named: deletions and doubtful ones
 	bytes    func(manifest.Entry) ([]byte, bool) // what was sent, where it is still at hand
 }
@@ -189,7 +190,7 @@ func (r *run) walk(ctx context.Context, id string, d deed, start, after observat
 			return err
 		}
 		mine := slices.Contains(d.answered, number) || r.isRewriting(d, previous, now)
-		if !mine && d.silent > 0 && !slices.Contains(r.asset.Own, number) && r.looksLike(d, previous, now) {
+		if !mine && d.silent > 0 && !r.isAccounted(number) && r.looksLike(d, previous, now) {
 			mine = true
 			d.silent--
 		}
@@ -202,6 +203,12 @@ func (r *run) walk(ctx context.Context, id string, d deed, start, after observat
 		previous = now
 	}
 	return nil
+}
+
+// isAccounted reports whether a version is proven to be ours already: what it
+// did was known, and meant.
+func (r *run) isAccounted(version int32) bool {
+	return slices.Contains(r.knownAsset.Own, version) || slices.Contains(r.made, version)
 }
 
 // missing stops when a version without a known maker is gone: it may have
@@ -274,13 +281,23 @@ func (r *run) isRewritten(d deed, p manifest.Path, sent, read *manifest.Entry, n
 	return ok && held && assettype.Same(r.kind, p, was, is)
 }
 
+// wrote reports whether a change that lies in a version of ours is what that
+// version's write did: a zip sets every path, a file call its own. Anything
+// else was done to the version in place, by somebody else.
+func (r *run) wrote(d deed, c diff.Change, now observation) bool {
+	if r.isOurs(d, c, now) {
+		return true
+	}
+	return d.zip && sameEntry(d.expected().Get(c.Path), c.New)
+}
+
 // step takes the change from one version to the next into the account.
 func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 	for _, c := range diff.Two(then.side.Tree, now.side.Tree) {
 		switch theirs, touched := a.theirs[c.Path]; {
-		case mine && touched && !sameEntry(theirs, c.New):
+		case mine && r.wrote(d, c, now) && touched && !sameEntry(theirs, c.New):
 			a.overwritten[c.Path] = theirs
-		case mine, then.version == now.version && r.isOurs(d, c, now):
+		case mine && r.wrote(d, c, now), then.version == now.version && r.isOurs(d, c, now):
 			delete(a.overwritten, c.Path) // what was theirs is back, or never was
 		default:
 			a.theirs[c.Path] = c.New

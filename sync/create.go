@@ -27,6 +27,7 @@ const (
 // creator was first, theirs is adopted: the id comes with errReplan.
 func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions) (string, error) {
 	r.res.Changes = reportChanges(diff.Two(manifest.Tree{}, snap.Tree))
+	r.checkNames(snap.Tree, diff.Side{})
 	if err := r.blockOnProblems(); err != nil {
 		return "", err
 	}
@@ -64,7 +65,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	if err := r.adopt(id); err != nil {
 		return "", err
 	}
-	r.target.AssetID, r.target.Identity = id, identity
+	r.knownTarget.AssetID, r.knownTarget.Identity = id, identity
 	r.end(nonce)
 	return id, r.proveCreated(ctx, id, version, snap.Tree, means)
 }
@@ -140,7 +141,7 @@ func (r *run) beginCreate(tree manifest.Tree) (string, error) {
 // asset, and a second creator meets a Conflict and takes the first one's.
 func (r *run) makeAsset(ctx context.Context, in *remote.CreateAssetInput, identity string) (id string, version int32, err error) {
 	for range maxEpochs {
-		token := createToken(r.Space.AgentSpace, r.kind.Name, identity, r.target.Epoch)
+		token := createToken(r.Space.AgentSpace, r.kind.Name, identity, r.knownTarget.Epoch)
 		in.ClientToken = &token
 		out, err := r.createOnce(ctx, in)
 		r.Assets.forget(r.kind)
@@ -149,18 +150,19 @@ func (r *run) makeAsset(ctx context.Context, in *remote.CreateAssetInput, identi
 			if err != nil || id != "" {
 				return id, 0, err
 			}
-			r.target.Epoch++
+			r.knownTarget.Epoch++
 			continue
 		}
 		if err != nil {
 			return "", 0, fmt.Errorf("create asset: %w", err)
 		}
 		id := *out.Asset.AssetId
+		r.res.AssetID = id // also when what follows fails
 		ours, err := r.stillOurs(ctx, id, identity)
 		if err != nil || ours {
 			return id, *out.Asset.Version, err
 		}
-		r.target.Epoch++
+		r.knownTarget.Epoch++
 	}
 	return "", 0, fmt.Errorf("create asset %s %q: %d earlier ones under this name are gone", r.kind.Name, identity, maxEpochs)
 }
@@ -247,7 +249,7 @@ func (r *run) proveCreated(ctx context.Context, id string, version int32, tree m
 	for v := int32(1); v <= made.version; v++ {
 		r.res.Versions = append(r.res.Versions, v)
 	}
-	r.asset.Own = r.res.Versions
+	r.made = r.res.Versions
 	if r.Target.AssetID == "" {
 		r.note("to pin the asset for every machine, add to the target: asset: %s", id)
 	}

@@ -42,7 +42,7 @@ func (d *Directory) find(ctx context.Context, client *remote.Client, kind assett
 	var found []remote.Asset
 	for _, a := range list {
 		metadata, err := a.Metadata.Map()
-		if err != nil || ownership(metadata) != "" {
+		if err != nil || ownership(metadata) != "" || a.AssetType == nil || *a.AssetType != kind.Name {
 			continue // such an asset has no identity that could be ours
 		}
 		got, ok := assettype.Identity(kind, metadata, manifest.Bundle{})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -72,13 +73,14 @@ func New(o Options) (*Engine, error) {
 // run is one pass of a verb over the target.
 type run struct {
 	*Engine
-	consent  Consent
-	started  time.Time
-	res      Result
-	target   state.Target // as on record, advanced by settling
-	asset    state.Asset  // as on record, advanced by settling
-	endpoint state.Endpoint
-	learned  bool // endpoint is new knowledge of this run
+	consent     Consent
+	started     time.Time
+	res         Result
+	knownTarget state.Target // as on record, advanced by settling
+	knownAsset  state.Asset  // as on record, advanced by settling
+	endpoint    state.Endpoint
+	made        []int32 // versions of this run that are not on record yet
+	learned     bool    // endpoint is new knowledge of this run
 }
 
 // errStopped ends a run whose result already says why.
@@ -109,7 +111,7 @@ func (e *Engine) do(ctx context.Context, verb string, consent Consent, body func
 // load reads what is on record for the target. The asset's record is read
 // once its id is known.
 func (r *run) load() (err error) {
-	if r.target, err = r.State.Target(r.Space, r.Target.Name); err != nil {
+	if r.knownTarget, err = r.State.Target(r.Space, r.Target.Name); err != nil {
 		return err
 	}
 	r.endpoint, err = r.State.Endpoint(r.Space)
@@ -117,7 +119,9 @@ func (r *run) load() (err error) {
 }
 
 func (r *run) note(format string, args ...any) {
-	r.res.Notes = append(r.res.Notes, fmt.Sprintf(format, args...))
+	if text := fmt.Sprintf(format, args...); !slices.Contains(r.res.Notes, text) {
+		r.res.Notes = append(r.res.Notes, text)
+	}
 }
 
 func (r *run) historyKey() gitrepo.Key {
@@ -136,7 +140,7 @@ func (r *run) remember(ctx context.Context, obs observation, message string, for
 		return err
 	}
 	_, err = r.History.Put(ctx, r.historyKey(), gitrepo.Version{
-		Number: int(obs.version), At: obs.updatedAt, Bundle: bundle, Message: message, Foreign: foreign,
+		Asset: r.res.AssetID, Number: int(obs.version), At: obs.updatedAt, Bundle: bundle, Message: message, Foreign: foreign,
 	})
 	return err
 }

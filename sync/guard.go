@@ -160,7 +160,7 @@ func guardDeletes(in guardInput) *guardStop {
 		history = fmt.Sprintf(", after %d in the last hour", earlier)
 	}
 	return &guardStop{"delete cap", fmt.Sprintf("%s of %d would be deleted%s (deletes.max_files %d, max_percent %d): %s",
-		countFiles(len(paths)), base, history, in.target.MaxDeletes, in.target.MaxDeletePercent, somePaths(paths)),
+		countFiles(len(paths)), base, history, in.target.MaxDeletes, in.target.MaxDeletePercent, some(paths)),
 		fmt.Sprintf("if that is meant, allow it with --allow-deletes %d", len(paths))}
 }
 
@@ -186,16 +186,18 @@ func countFiles(n int) string {
 	return fmt.Sprintf("%d files", n)
 }
 
-// somePaths names the first few paths.
-func somePaths(paths []manifest.Path) string {
-	const most = 5
-	names := make([]string, 0, most+1)
-	for i, p := range paths {
-		if i == most {
-			names = append(names, fmt.Sprintf("and %d more", len(paths)-most))
+// some joins the first few names.
+func some[T ~string](names []T) string {
+	var b strings.Builder
+	for i, name := range names {
+		if i == mostNotes {
+			fmt.Fprintf(&b, " and %d more", len(names)-mostNotes)
 			break
 		}
-		names = append(names, string(p))
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(name))
 	}
-	return strings.Join(names, ", ")
+	return b.String()
 }

@@ -125,7 +125,7 @@ func TestEveryRoundIsInterleaved(t *testing.T) {
 
 // A stale trusted listing entry, and a zip after one GetAssetContent:
 // the carried file becomes EMPTY.
-func TestCarriedFileBecomesEmpty(t *testing.T) {
+func TestCarriedFileKeepsItsBytes(t *testing.T) {
 	w := newWorld(t, "create-existing=overwrite", "file-create-version=keep", "timestamps=frozen")
 	m := w.machine(skill(map[string]string{"a.md": "a", "b.md": "b", "c.md": "c", "d.md": "d", "e.md": "e", "f.md": "f", "g.md": "g", "h.md": "h"}))
 	id := m.mustPush(assetsync.Created).AssetID
@@ -143,7 +143,7 @@ func TestCarriedFileBecomesEmpty(t *testing.T) {
 }
 
 // The same staleness without other edits: zip pushes never work again.
-func TestLivelock(t *testing.T) {
+func TestStaleListingIsReadAgain(t *testing.T) {
 	w := newWorld(t, "create-existing=overwrite", "file-create-version=keep", "timestamps=frozen")
 	m := w.machine(skill(fiveFiles))
 	id := m.mustPush(assetsync.Created).AssetID
@@ -159,7 +159,7 @@ func TestLivelock(t *testing.T) {
 
 // Edit + delete where a delete makes no version: their edit of the same
 // file, made between look and write, is taken for the version of our delete.
-func TestSilentDeleteHidesForeignVersion(t *testing.T) {
+func TestSilentDeleteHidesNothing(t *testing.T) {
 	w := newWorld(t, "file-delete-version=keep")
 	m := w.machine(skill(fiveFiles))
 	id := m.mustPush(assetsync.Created).AssetID
@@ -174,7 +174,7 @@ func TestSilentDeleteHidesForeignVersion(t *testing.T) {
 
 // An in-place overwrite of what we just sent, before the read-back, is
 // taken for a rewriting by the service and later overwritten.
-func TestReadBackIsNotCompared(t *testing.T) {
+func TestReadBackIsCompared(t *testing.T) {
 	w := newWorld(t, "create-existing=overwrite", "file-create-version=keep")
 	m := w.machine(skill(fiveFiles))
 	id := m.mustPush(assetsync.Created).AssetID
@@ -189,7 +189,7 @@ func TestReadBackIsNotCompared(t *testing.T) {
 }
 
 // The service stores something else than what was sent.
-func TestServiceCorrupts(t *testing.T) {
+func TestCorruptedContentIsTold(t *testing.T) {
 	w := newWorld(t)
 	m := w.machine(skill(fiveFiles))
 	m.mustPush(assetsync.Created)
@@ -383,7 +383,7 @@ func TestIgnoredSingleFile(t *testing.T) {
 }
 
 // Intents pile up when creating or publishing keeps failing.
-func TestIntentsPileUp(t *testing.T) {
+func TestIntentsDoNotPileUp(t *testing.T) {
 	w := newWorld(t)
 	m := w.machine(skill(fiveFiles))
 	w.fault("op=CreateAsset,kind=denied,count=all")

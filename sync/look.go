@@ -7,7 +7,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"assetsync/diff"
@@ -31,26 +30,29 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if id == "" {
 			r.res.Changes = reportChanges(diff.Two(manifest.Tree{}, snap.Tree))
 			r.res.Outcome = Planned
-			r.note("no asset yet: a push creates it")
-			return nil
+			r.checkNames(snap.Tree, diff.Side{})
+			return r.blockOnProblems()
 		}
 		obs, err := r.observe(ctx, id)
 		if err != nil {
 			return err
 		}
-		r.settle(obs)
+		if err := r.settle(obs); err != nil {
+			return err
+		}
 		p, err := r.propose(ctx, snap, obs, diff.Policy{Direction: diff.Both})
 		if err != nil {
 			return err
 		}
 		r.report(p, obs)
+		r.checkNames(snap.Tree, obs.side)
 		r.res.Pending = reportChanges(p.files.Checkout)
 		if p.writes() || len(p.files.Checkout) > 0 {
 			r.res.Outcome = Planned
 		}
 		r.noteIntents()
 		switch {
-		case len(snap.Problems) > 0:
+		case len(r.res.Problems) > 0:
 			r.res.Outcome = Blocked
 		case len(r.res.Conflicts) > 0 || p.meta.conflicts():
 			r.res.Outcome = Conflict
@@ -61,7 +63,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 
 // noteIntents tells of publishings that are not over.
 func (r *run) noteIntents() {
-	for _, in := range r.target.Intents {
+	for _, in := range r.knownTarget.Intents {
 		if in.Doubt {
 			r.note("a write of %s may still have an effect, until %s: it was sent and not answered, or its run was cut short",
 				in.Started.Local().Format(time.TimeOnly), in.Until.Local().Format(time.TimeOnly))
@@ -69,38 +71,42 @@ func (r *run) noteIntents() {
 	}
 }
 
-// conflicts reports the conflicts of a plan and puts the other side's bytes
-// where people find them.
-func (r *run) conflicts(ctx context.Context, id string, obs observation, p proposal, dryRun bool) error {
-	if len(r.res.Conflicts) == 0 && !p.meta.conflicts() {
-		return nil
-	}
-	if !dryRun {
-		for i, c := range p.files.Conflicts {
-			if c.Remote == nil {
-				continue
-			}
-			copied, err := r.conflictCopy(ctx, id, obs, *c.Remote)
-			if err != nil {
-				return err
-			}
-			r.res.Conflicts[i].Copy = copied
+// conflicts makes an error of the conflicts in the result, and puts the other
+// side's bytes where people find them.
+func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun bool) error {
+	keys := 0
+	for _, c := range r.res.MetadataChanges {
+		if c.Action == "conflict" {
+			keys++
 		}
 	}
 	n := len(r.res.Conflicts)
-	what := fmt.Sprintf("%s changed on both sides", countFiles(n))
-	if n == 0 {
-		what = "metadata changed on both sides"
+	if n+keys == 0 {
+		return nil
 	}
-	return &Error{
-		Kind:    KindConflict,
-		Message: what + "; your files are as they were",
-		Hint:    "take over what you want of theirs, then push with --prefer local, or drop yours with pull --prefer remote",
+	for i := range r.res.Conflicts {
+		c := &r.res.Conflicts[i]
+		if theirs := obs.side.Tree.Get(c.Path); theirs != nil && !dryRun {
+			var err error
+			if c.Copy, err = r.conflictCopy(ctx, id, obs, *theirs); err != nil {
+				return err
+			}
+		}
 	}
+	e := &Error{Kind: KindConflict}
+	switch {
+	case n == 0:
+		e.Message = "metadata changed on both sides; nothing of it was published"
+		e.Hint = "push with --prefer local to publish the config's, or take theirs over into assetsync.yaml"
+	default:
+		e.Message = fmt.Sprintf("%s changed on both sides; your files are as they were", countFiles(n))
+		e.Hint = "take over what you want of theirs, then push with --prefer local, or drop yours with pull --prefer remote"
+	}
+	return e
 }
 
-// conflictCopy writes the remote's bytes of a path beside the state, under
-// its version, and returns where.
+// conflictCopy writes the remote's bytes of a path beside the state and
+// returns where: one copy of each content, however often it is in the way.
 func (r *run) conflictCopy(ctx context.Context, id string, obs observation, e manifest.Entry) (string, error) {
 	data, err := r.remoteContent(ctx, id, obs, e)
 	if err != nil {
@@ -115,7 +121,7 @@ func (r *run) conflictCopy(ctx context.Context, id string, obs observation, e ma
 		return "", fmt.Errorf("write conflict copy: %w", err)
 	}
 	defer root.Close()
-	name := path.Join(r.Target.Name, "v"+strconv.Itoa(int(obs.version)), string(e.Path))
+	name := path.Join(r.Target.Name, e.ID.Short(), string(e.Path))
 	full := filepath.Join(r.Conflicts, filepath.FromSlash(name))
 	if old, err := root.ReadFile(name); err == nil && manifest.BlobID(old) == e.ID {
 		return full, nil

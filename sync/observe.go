@@ -38,6 +38,7 @@ type observation struct {
 	listing   map[string]stamp // by path as listed, also such that no Path can hold
 	seen      map[manifest.Path]state.Seen
 	content   map[manifest.ID][]byte // bytes read in this run
+	fresh     map[manifest.Path]bool // paths whose bytes were read in this run
 
 	// whole is set when every byte of this very version was read by one
 	// GetAssetContent in this run: only then may a zip carry its files.
@@ -69,8 +70,11 @@ func (r *run) observe(ctx context.Context, id string) (observation, error) {
 		if asset, err = r.getAsset(ctx, id, nil); err != nil {
 			return observation{}, err
 		}
+		if asset.AssetType != nil && *asset.AssetType != r.kind.Name {
+			return observation{}, usage("correct type: or asset: in assetsync.yaml", "target %s: asset %s is of type %s, not %s", r.Target.Name, id, *asset.AssetType, r.kind.Name)
+		}
 		var obs observation
-		if obs, err = r.look(ctx, id, asset, r.asset.Seen); !errors.Is(err, errMoved) {
+		if obs, err = r.look(ctx, id, asset, r.knownAsset.Seen); !errors.Is(err, errMoved) {
 			return obs, err
 		}
 	}
@@ -95,6 +99,7 @@ func (r *run) look(ctx context.Context, id string, asset *remote.Asset, seen map
 		version: *asset.Version,
 		seen:    map[manifest.Path]state.Seen{},
 		content: map[manifest.ID][]byte{},
+		fresh:   map[manifest.Path]bool{},
 	}
 	if asset.UpdatedAt != nil {
 		obs.updatedAt = *asset.UpdatedAt
@@ -106,7 +111,7 @@ func (r *run) look(ctx context.Context, id string, asset *remote.Asset, seen map
 	if obs.listing, err = r.list(ctx, id, obs.version); err != nil {
 		return obs, err
 	}
-	held := obs.sort()
+	held := obs.sort(remote.Edition20260617(), r.knownAsset.Base)
 	var entries []manifest.Entry
 	var missing []manifest.Path
 	for _, p := range held {
@@ -162,35 +167,53 @@ func hasMembers(d remote.Document) bool {
 
 // sort parts the listing into paths that a tree can hold, which it returns
 // in order, and those that it cannot, which become unknown: no change is
-// made to them, and no zip can carry them.
-func (o *observation) sort() []manifest.Path {
+// made to them, and no zip can carry them. Of names that exclude each other
+// those that are in the base stay: they are held here.
+func (o *observation) sort(limits remote.Limits, base map[manifest.Path]state.Pair) []manifest.Path {
+	bad := map[manifest.Path]string{}
 	var held []manifest.Path
-	for name, s := range o.listing {
+	for _, name := range slices.Sorted(maps.Keys(o.listing)) {
 		p, err := manifest.ParsePath(name)
+		if err == nil {
+			err = limits.CheckPath(name)
+		}
 		if err != nil {
-			o.noZip = fmt.Sprintf("the asset holds a file whose name cannot go into a zip: %v", err)
+			bad[manifest.Path(name)] = fmt.Sprintf("has a name that cannot be handled: %v", err)
 			continue
 		}
-		if s.metadata {
-			o.noZip = fmt.Sprintf("%s has metadata of its own, which a zip may drop", p)
-		}
-		held = append(held, p)
-	}
-	slices.Sort(held)
-	bad := map[manifest.Path]string{}
-	for _, p := range held {
 		for dir := range p.Dirs {
 			if _, ok := o.listing[string(dir)]; ok {
-				bad[dir] = "is both a file and a directory on the remote"
+				if _, here := base[dir]; !here {
+					bad[dir] = "is both a file and a directory on the remote"
+				}
 				bad[p] = fmt.Sprintf("lies below %s, which is a file on the remote", dir)
 			}
 		}
+		if o.listing[name].metadata {
+			o.forbidZip(fmt.Sprintf("%s has metadata of its own, which a zip may drop", p))
+		}
+		held = append(held, p)
 	}
-	for p, why := range bad {
-		o.side.Unknown = append(o.side.Unknown, manifest.Unknown{Path: p, Reason: why})
-		o.noZip = fmt.Sprintf("%s %s", p, why)
+	for _, group := range manifest.Twins(slices.Values(held)) {
+		for _, p := range held {
+			_, here := base[p]
+			if !here && slices.ContainsFunc(group, func(twin manifest.Path) bool { return p.Under(twin) }) {
+				bad[p] = fmt.Sprintf("differs from another name only by case: %s", some(group))
+			}
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(bad)) {
+		o.side.Unknown = append(o.side.Unknown, manifest.Unknown{Path: p, Reason: bad[p]})
+		o.forbidZip(fmt.Sprintf("%s %s", p, bad[p]))
 	}
 	return slices.DeleteFunc(held, func(p manifest.Path) bool { return bad[p] != "" })
+}
+
+// forbidZip keeps the first reason why a zip cannot stand for the version.
+func (o *observation) forbidZip(why string) {
+	if o.noZip == "" {
+		o.noZip = why
+	}
 }
 
 // trusted reports whether an equal listing proves that the content is still
@@ -236,6 +259,7 @@ func (o *observation) take(files map[manifest.Path][]byte, paths []manifest.Path
 		s := o.listing[string(p)]
 		o.seen[p] = state.Seen{Entry: e, Version: s.version, UpdatedAt: s.updatedAt, ReadAt: now}
 		o.content[e.ID] = files[p]
+		o.fresh[p] = true
 		entries = append(entries, e)
 	}
 	return entries
@@ -257,6 +281,7 @@ func (r *run) readWhole(ctx context.Context, id string, obs *observation) (manif
 		}
 		data, _ := bundle.Blob(e.ID)
 		obs.content[e.ID] = data
+		obs.fresh[e.Path] = true
 	}
 	obs.whole = true
 	return bundle, nil

@@ -10,13 +10,12 @@ import (
 	"assetsync/remote/assettype"
 )
 
-// scan reads the local side and adds what the service's names forbid to its
-// problems. A missing source is an empty one here: the guards know what it
+// scan reads the local side. A missing source is an empty one here: the guards know what it
 // held.
 func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
 	snap, err := r.source.scan(ctx)
 	if errors.Is(err, errSourceMissing) {
-		if r.target.AssetID == "" {
+		if r.knownTarget.AssetID == "" {
 			return snap, usage("correct path: in assetsync.yaml, or create it", "target %s: %v", r.Target.Name, err)
 		}
 		err = nil
@@ -24,15 +23,23 @@ func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
 	if err != nil {
 		return snap, err
 	}
-	for e := range snap.Tree.All() {
+	r.res.Problems = snap.Problems
+	return snap, nil
+}
+
+// checkNames adds to the problems what the service's pattern of names
+// forbids. A name that the asset has already is one that it takes.
+func (r *run) checkNames(tree manifest.Tree, asset diff.Side) {
+	for e := range tree.All() {
+		if _, ok := asset.Tree.Lookup(e.Path); ok || asset.Unknown.Has(e.Path) {
+			continue
+		}
 		if err := r.limits.CheckPath(string(e.Path)); err != nil {
-			snap.Problems = append(snap.Problems, manifest.Problem{
+			r.res.Problems = append(r.res.Problems, manifest.Problem{
 				Path: e.Path, Kind: manifest.BadName, Detail: err.Error(), Hint: renameHint(r.limits.SuggestPath(string(e.Path))),
 			})
 		}
 	}
-	r.res.Problems = snap.Problems
-	return snap, nil
 }
 
 // proposal is what one round found to do.
@@ -66,13 +73,13 @@ func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observati
 			return proposal{}, err
 		}
 	}
-	meta := planMetadata(r.asset.Metadata, r.Target.Metadata, derived, obs.metadata, policy.Prefer)
+	meta := planMetadata(r.knownAsset.Metadata, r.Target.Metadata, derived, obs.metadata, policy.Prefer)
 	return proposal{plan, meta, plan.Publish}, nil
 }
 
 func (r *run) base() diff.Base {
-	base := make(diff.Base, len(r.asset.Base))
-	for p, pair := range r.asset.Base {
+	base := make(diff.Base, len(r.knownAsset.Base))
+	for p, pair := range r.knownAsset.Base {
 		base[p] = diff.Pair(pair)
 	}
 	return base
@@ -98,12 +105,22 @@ func (r *run) report(p proposal, obs observation) {
 	r.res.Version = obs.version
 	r.reportChanges(p.changes)
 	r.res.Pending = reportChanges(p.files.Pending)
+	for i, u := range obs.side.Unknown {
+		if i == mostNotes {
+			r.note("%d more files of the remote are left alone", len(obs.side.Unknown)-mostNotes)
+			break
+		}
+		r.note("%s is left alone: it %s", u.Path, u.Reason)
+	}
 	r.res.MetadataChanges = p.meta.changes
 	r.res.Conflicts = nil
 	for _, c := range p.files.Conflicts {
 		r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: c.Path, Why: string(c.Why)})
 	}
 }
+
+// mostNotes is how many files are named one by one in what people read.
+const mostNotes = 5
 
 // reportChanges adds changes to the result. A later round has less to do;
 // what an earlier one did stays reported.

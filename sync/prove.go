@@ -2,12 +2,15 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"assetsync/diff"
 	"assetsync/manifest"
+	"assetsync/remote"
+	"assetsync/sync/state"
 )
 
 // proof is the remote as it was read back after a publishing, and what that
@@ -28,19 +31,27 @@ type lostUpdates struct {
 	repairs   []diff.Change // to publish, so that their bytes are back
 	metadata  map[string]any
 	conflicts []ConflictReport
+	keys      []MetadataChange // of metadata, in conflict
 	theirs    map[manifest.ID][]byte
 }
 
 func (l lostUpdates) any() bool { return len(l.repairs) > 0 || len(l.metadata) > 0 }
 
-func (l lostUpdates) paths() (paths []manifest.Path) {
+// what names what was overwritten.
+func (l lostUpdates) what() string {
+	var names []string
 	for _, c := range l.repairs {
-		paths = append(paths, c.Path)
+		names = append(names, string(c.Path))
 	}
 	for _, k := range slices.Sorted(maps.Keys(l.metadata)) {
-		paths = append(paths, manifest.Path("metadata "+k))
+		names = append(names, "metadata "+k)
 	}
-	return paths
+	return some(names)
+}
+
+// overwrote reports whether somebody else's change of a path was overwritten.
+func (l lostUpdates) overwrote(p manifest.Path) bool {
+	return slices.ContainsFunc(l.repairs, func(c diff.Change) bool { return c.Path == p })
 }
 
 // content returns the bytes that others wrote.
@@ -61,7 +72,7 @@ func (l lostUpdates) unrepaired(cause error) error {
 	}
 	return &Error{
 		Kind:    KindConflict,
-		Message: fmt.Sprintf("lost update on %s: somebody else's change was overwritten and is not back yet: %v", somePaths(l.paths()), cause),
+		Message: fmt.Sprintf("lost update on %s: somebody else's change was overwritten and is not back yet: %v", l.what(), cause),
 		Hint:    "push again, which puts it back; assetsync log shows the versions, pull --version N --to DIR brings one back",
 	}
 }
@@ -115,47 +126,95 @@ func (a *account) lost(d deed, after observation) lostUpdates {
 		l.repairs = append(l.repairs, diff.Change{Path: p, Old: after.side.Tree.Get(p), New: theirs, Why: "overwritten; put back"})
 	}
 	for _, key := range slices.Sorted(maps.Keys(a.overwrittenKeys)) {
-		l.conflicts = append(l.conflicts, ConflictReport{Path: manifest.Path("metadata " + key), Why: "changed on both sides at the same time; theirs is live again"})
+		l.keys = append(l.keys, MetadataChange{Key: key, Old: a.overwrittenKeys[key], New: d.metadata[key], Action: "conflict", Why: "changed on both sides at the same time; theirs is live again"})
 	}
 	return l
 }
 
 // audit accounts for the publishings of earlier runs that were cut short
-// before their proof, and puts back what they overwrote. It reports whether
-// it wrote anything.
+// before their proof, or of which a write is in doubt, puts back what they
+// overwrote, or settles them. It reports whether it wrote anything.
+//
+// Only here an intent ends: when nothing is lost by it, and it is either seen
+// as a whole or its time has passed. One in doubt stays until then even when
+// its content is seen: that may come from a repetition, with the doubtful
+// write still on its way. A late effect is thereby known for our own echo.
 func (r *run) audit(ctx context.Context, id string, obs observation) (bool, error) {
-	for _, in := range r.target.Intents {
-		if in.Observed == 0 || in.Observed > obs.version {
-			continue // a creation overwrites nothing
-		}
-		observed, err := r.version(ctx, id, in.Observed)
+	for _, in := range slices.Clone(r.knownTarget.Intents) {
+		lost, err := r.auditOne(ctx, id, in, obs)
 		if err != nil {
-			r.note("version %d, on which a run that was cut short had planned, can no longer be read: %v", in.Observed, err)
-			continue
+			return false, err
 		}
-		metadata, err := decodeObject(in.Metadata)
-		if err != nil {
-			return false, fmt.Errorf("read intent: %w", err)
+		if lost.any() {
+			_, err := r.repair(ctx, id, obs, lost)
+			return true, err
 		}
-		// How many calls came through is not known: one for each change at most.
-		d := deed{observed: observed, changes: map[manifest.Path]*manifest.Entry{}, metadata: metadata, silent: len(in.Changes) + 1}
+		if err := r.settleIntent(in, obs); err != nil {
+			return false, err
+		}
+		landed, over := hasLanded(in, obs), !r.Now().Before(in.Until)
+		if over || landed && !in.Doubt {
+			r.end(in.Nonce)
+		} else {
+			r.markDoubt(in.Nonce)
+		}
+	}
+	return false, nil
+}
+
+// auditOrReplan is audit for who has to look again after a repair.
+func (r *run) auditOrReplan(ctx context.Context, id string, obs observation) error {
+	repaired, err := r.audit(ctx, id, obs)
+	if err == nil && repaired {
+		err = errReplan
+	}
+	return err
+}
+
+func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs observation) (lost lostUpdates, err error) {
+	if in.Observed == 0 || in.Observed > obs.version {
+		return lost, nil // a creation overwrites nothing
+	}
+	observed, err := r.version(ctx, id, in.Observed)
+	if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
+		err = lostTrack(fmt.Errorf("version %d, on which a run that was cut short had planned, cannot be read", in.Observed))
+	}
+	var a *account
+	d := deed{observed: observed, changes: map[manifest.Path]*manifest.Entry{}, zip: in.Zip}
+	if err == nil {
+		if d.metadata, err = decodeObject(in.Metadata); err != nil {
+			return lost, fmt.Errorf("read intent: %w", err)
+		}
 		for _, c := range in.Changes {
 			d.changes[c.Path] = c.New
 		}
+		d.silent = len(in.Changes) + 1 // how many calls came through is not known
 		d.bytes = func(e manifest.Entry) ([]byte, bool) {
 			data, err := r.source.read(ctx, e)
 			return data, err == nil
 		}
-		a, err := r.account(ctx, id, d, obs)
-		if err != nil {
-			return false, err
-		}
-		if lost := a.lost(d, obs); lost.any() {
-			_, err := r.repair(ctx, id, obs, lost)
-			return true, err
+		a, err = r.account(ctx, id, d, obs)
+	}
+	var track *Error
+	if errors.As(err, &track) && track.Kind == KindConflict {
+		// It is told once; there is nothing more to find out.
+		r.end(in.Nonce)
+		return lost, errors.Join(err, r.keepIntents())
+	}
+	if err != nil {
+		return lost, err
+	}
+	return a.lost(d, obs), nil
+}
+
+// markDoubt keeps an intent of which not everything is seen.
+func (r *run) markDoubt(nonce string) {
+	r.knownTarget.Intents = slices.Clone(r.knownTarget.Intents)
+	for i := range r.knownTarget.Intents {
+		if r.knownTarget.Intents[i].Nonce == nonce {
+			r.knownTarget.Intents[i].Doubt = true
 		}
 	}
-	return false, nil
 }
 
 func versionList(versions []int32) string {

@@ -23,11 +23,12 @@ type job struct {
 
 // publish makes the changes on the remote, proves them and records them. What
 // it overwrote of somebody else's is put back. Until then its intent stays on
-// record, so that a run that dies in between leaves the next one to it.
-func (r *run) publish(ctx context.Context, id string, obs observation, p proposal, atomic bool) error {
+// record, so that a run that dies in between leaves the next one to it. It
+// returns the newest version.
+func (r *run) publish(ctx context.Context, id string, obs observation, p proposal, atomic bool) (observation, error) {
 	d, after, err := r.publishOnce(ctx, id, &obs, job{changes: p.changes, metadata: p.meta.publish, atomic: atomic, content: r.source.read})
 	if err != nil {
-		return err
+		return obs, err
 	}
 	r.res.Outcome = Published
 	total := done{read: map[manifest.Path]*manifest.Entry{}, metadata: map[string]any{}}
@@ -35,11 +36,11 @@ func (r *run) publish(ctx context.Context, id string, obs observation, p proposa
 	r.res.Conflicts = append(r.res.Conflicts, after.strange...)
 	newest, err := r.repair(ctx, id, after.observation, after.lost)
 	if err != nil {
-		return err
+		return newest, err
 	}
 	r.end(d.nonce)
 	r.res.Version = newest.version
-	return r.record(ctx, newest, p, &total)
+	return newest, r.record(ctx, newest, p, &total)
 }
 
 // publishOnce is one round: it sends and proves. The caller ends the intent.
@@ -56,7 +57,7 @@ func (r *run) publishOnce(ctx context.Context, id string, obs *observation, j jo
 	if err != nil {
 		return deed{}, proof{}, err
 	}
-	r.asset.Own = append(slices.Clone(r.asset.Own), after.own...)
+	r.made = append(r.made, after.own...)
 	for _, v := range after.own {
 		if !slices.Contains(r.res.Versions, v) {
 			r.res.Versions = append(r.res.Versions, v)
@@ -70,6 +71,7 @@ func (r *run) publishOnce(ctx context.Context, id string, obs *observation, j jo
 func (r *run) repair(ctx context.Context, id string, obs observation, lost lostUpdates) (observation, error) {
 	for round := 1; lost.any(); round++ {
 		r.res.Conflicts = append(r.res.Conflicts, lost.conflicts...)
+		r.res.MetadataChanges = append(r.res.MetadataChanges, lost.keys...)
 		if round > maxRounds {
 			return obs, lost.unrepaired(fmt.Errorf("others kept writing for %d rounds", maxRounds))
 		}
@@ -93,9 +95,8 @@ func (r *run) repair(ctx context.Context, id string, obs observation, lost lostU
 // add takes what was published. A path on which somebody else's change won
 // keeps its base, so that the next plan sees both.
 func (d *done) add(sent deed, after proof) {
-	overwritten := after.lost.paths()
 	for path, entry := range sent.changes {
-		if !slices.Contains(overwritten, path) {
+		if !after.lost.overwrote(path) {
 			d.changes = append(d.changes, diff.Change{Path: path, New: entry})
 			d.read[path] = after.read[path]
 		}

@@ -45,9 +45,11 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 	if err != nil {
 		return err
 	}
-	r.settle(obs)
+	if err := r.settle(obs); err != nil {
+		return err
+	}
 	if missing {
-		r.asset.Base = nil // nothing here can have been changed knowingly
+		r.knownAsset.Base = nil // nothing here can have been changed knowingly
 	}
 	wanted, err := r.wanted(ctx, id, obs, o.Version)
 	if err != nil {
@@ -68,27 +70,24 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 		if len(p.changes) > 0 {
 			r.res.Outcome = Planned
 		}
-		return r.conflicts(ctx, id, wanted, p, true)
+		return r.conflicts(ctx, id, wanted, true)
 	}
-	applied, err := r.checkOut(ctx, id, wanted, p.changes)
-	if err != nil {
-		return err
-	}
+	applied, failed := r.checkOut(ctx, id, wanted, p.changes)
 	if wanted.version != obs.version {
 		// An older version is a local change: the base stays that of the
 		// newest one, and is that where there was none.
 		p.files.Settled, applied = nil, nil
-		if len(r.asset.Base) == 0 {
+		if len(r.knownAsset.Base) == 0 {
 			r.setBase(obs)
 		}
 		if n := len(p.files.Ahead); n > 0 {
 			r.note("%s changed here and left as they are: the directory is not just version %d", countFiles(n), wanted.version)
 		}
 	}
-	if err := r.recordCheckout(ctx, obs, p, applied); err != nil {
+	if err := errors.Join(failed, r.recordCheckout(ctx, obs, p, applied)); err != nil {
 		return err
 	}
-	return r.conflicts(ctx, id, wanted, p, false)
+	return r.conflicts(ctx, id, wanted, false)
 }
 
 // mustResolve is resolve for verbs that need an asset.
@@ -114,7 +113,7 @@ func (r *run) wanted(ctx context.Context, id string, newest observation, version
 
 // guardCheckout runs the guards on what is about to change here.
 func (r *run) guardCheckout(ctx context.Context, id string, snap manifest.Snapshot, obs observation, p proposal, o PullOptions) error {
-	record := r.asset
+	record := r.knownAsset
 	if o.Version != 0 {
 		record.Version = 0 // going back is what was asked for
 	}
@@ -154,8 +153,10 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 	keep := func(p manifest.Path, data []byte) error {
 		return r.History.Keep(ctx, r.historyKey(), gitrepo.Kept{Path: p, Content: data, Why: "replaced by a pull", At: r.Now()})
 	}
-	if err := wt.Sweep(ctx, r.started, keep); err != nil {
-		return nil, err
+	if r.source.file == "" { // a single file's directory is not ours to go through
+		if err := wt.Sweep(ctx, r.started, keep); err != nil {
+			return nil, err
+		}
 	}
 	content := func(e manifest.Entry) ([]byte, error) { return r.remoteContent(ctx, id, obs, e) }
 	var made []diff.Change
@@ -176,7 +177,7 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 		r.res.Outcome = CheckedOut
 	}
 	if len(failed) > 0 {
-		return made, errors.Join(r.recordCheckout(ctx, obs, proposal{}, made), fmt.Errorf("check out: %w", errors.Join(failed...)))
+		return made, fmt.Errorf("check out: %w", errors.Join(failed...))
 	}
 	return made, nil
 }

@@ -2,9 +2,10 @@ package sync
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io"
 	"time"
 
 	"assetsync/diff"
@@ -57,7 +58,7 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 		case errors.Is(err, errGone):
 			id = ""
 			continue
-		case !errors.Is(err, errReplan) && !errors.Is(err, manifest.ErrChanged):
+		case !errors.Is(err, errReplan) && !errors.Is(err, errMoved) && !errors.Is(err, manifest.ErrChanged):
 			return err
 		case round == maxRounds:
 			return &Error{
@@ -77,8 +78,13 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 	}
 }
 
+// jitter waits a random time, so that machines that met each other part.
 func (r *run) jitter(ctx context.Context) error {
-	return r.Sleep(ctx, rand.N(maxJitter))
+	var b [8]byte
+	if _, err := io.ReadFull(r.Rand, b[:]); err != nil {
+		return fmt.Errorf("choose a pause: %w", err)
+	}
+	return r.Sleep(ctx, time.Duration(binary.BigEndian.Uint64(b[:])%uint64(maxJitter)))
 }
 
 func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o PushOptions) error {
@@ -89,16 +95,14 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	if err != nil {
 		return err
 	}
-	if !o.DryRun {
-		repaired, err := r.audit(ctx, id, obs)
-		if err != nil {
-			return err
-		}
-		if repaired {
-			return errReplan
-		}
+	if o.DryRun {
+		err = r.settle(obs)
+	} else {
+		err = r.auditOrReplan(ctx, id, obs)
 	}
-	r.settle(obs)
+	if err != nil {
+		return err
+	}
 	if err := r.rebase(ctx, id, o.Base); err != nil {
 		return err
 	}
@@ -107,6 +111,7 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		return err
 	}
 	r.report(p, obs)
+	r.checkNames(snap.Tree, obs.side)
 	if err := r.blockOnProblems(); err != nil {
 		return err
 	}
@@ -122,26 +127,27 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		if p.writes() {
 			r.res.Outcome = Planned
 		}
-		return r.conflicts(ctx, id, obs, p, true)
+		return r.conflicts(ctx, id, obs, true)
 	}
 	if !p.writes() {
 		r.res.Version = obs.version
 		if err := r.record(ctx, obs, p, nil); err != nil {
 			return err
 		}
-		return r.conflicts(ctx, id, obs, p, false)
+		return r.conflicts(ctx, id, obs, false)
 	}
-	if err := r.publish(ctx, id, obs, p, o.Atomic || r.Target.Atomic); err != nil {
+	newest, err := r.publish(ctx, id, obs, p, o.Atomic || r.Target.Atomic)
+	if err != nil {
 		return err
 	}
-	return r.conflicts(ctx, id, obs, p, false)
+	return r.conflicts(ctx, id, newest, false)
 }
 
 // guard runs the guards on what is about to be published. In a dry run they
 // only speak.
 func (r *run) guard(ctx context.Context, snap manifest.Snapshot, obs observation, p proposal, dryRun bool) error {
 	stops := guards(guardInput{
-		target: r.Target, consent: r.consent, main: r.source.mainFile(), now: r.Now(), record: r.asset,
+		target: r.Target, consent: r.consent, main: r.source.mainFile(), now: r.Now(), record: r.knownAsset,
 		local: diff.Side{Tree: snap.Tree, Unknown: snap.Unknown}, remote: obs.side,
 		version: obs.version, metadata: obs.metadata, changes: p.changes, writes: p.writes(), side: "remote",
 	})
@@ -200,8 +206,8 @@ func (r *run) gone(id string, cause error) error {
 			Hint:    "if it was deleted on purpose and is to be made anew, allow it with --allow-empty",
 		}
 	}
-	r.target.AssetID = ""
-	r.target.Epoch++
+	r.knownTarget.AssetID = ""
+	r.knownTarget.Epoch++
 	r.res.AssetID = ""
 	return errGone
 }
@@ -220,6 +226,6 @@ func (r *run) rebase(ctx context.Context, id string, version int32) error {
 		return err
 	}
 	r.setBase(then)
-	r.asset.Metadata, err = encodeBase(owned(then.metadata, r.Target.Metadata))
+	r.knownAsset.Metadata, err = encodeBase(owned(then.metadata, r.Target.Metadata))
 	return err
 }

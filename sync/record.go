@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -17,88 +18,92 @@ const maxOwn = 1000
 
 // setBase makes an observed version the base of every path.
 func (r *run) setBase(obs observation) {
-	r.asset.Base = map[manifest.Path]state.Pair{}
+	r.knownAsset.Base = map[manifest.Path]state.Pair{}
 	for e := range obs.side.Tree.All() {
-		r.asset.Base[e.Path] = state.Pair{Local: &e, Remote: &e}
+		r.knownAsset.Base[e.Path] = state.Pair{Local: &e, Remote: &e}
 	}
 }
 
 // setPair advances the base of one path. It copies the map first: the record
 // as loaded is compared with what is written at the end.
 func (r *run) setPair(p manifest.Path, pair state.Pair) {
-	r.asset.Base = maps.Clone(r.asset.Base)
-	if r.asset.Base == nil {
-		r.asset.Base = map[manifest.Path]state.Pair{}
+	r.knownAsset.Base = maps.Clone(r.knownAsset.Base)
+	if r.knownAsset.Base == nil {
+		r.knownAsset.Base = map[manifest.Path]state.Pair{}
 	}
 	if pair.Local == nil && pair.Remote == nil {
-		delete(r.asset.Base, p)
+		delete(r.knownAsset.Base, p)
 		return
 	}
-	r.asset.Base[p] = pair
+	r.knownAsset.Base[p] = pair
 }
 
 // settle advances the base by what earlier runs sent and the remote is seen
 // to hold. It changes the record in memory; the next record makes it durable.
-//
-// An intent of which nothing is missing is over. Any other is in doubt from
-// now on and stays until its time has passed, even when its content is seen
-// later: that may come from a repetition, with the doubtful write still on
-// its way. A late effect is thereby known for our own echo, and never taken
-// for a foreign change.
-func (r *run) settle(obs observation) {
-	var open []state.Intent
-	for _, in := range r.target.Intents {
-		if missing := r.settleIntent(in, obs); missing || in.Doubt {
-			in.Doubt = true
-			if r.Now().Before(in.Until) {
-				open = append(open, in)
-			}
+// Intents stay: only [run.audit] ends one.
+func (r *run) settle(obs observation) error {
+	for _, in := range r.knownTarget.Intents {
+		if err := r.settleIntent(in, obs); err != nil {
+			return err
 		}
 	}
-	r.target.Intents = open
+	return nil
 }
 
-// settleIntent takes over what is seen of one intent and reports whether
-// anything of it is not.
-func (r *run) settleIntent(in state.Intent, obs observation) (missing bool) {
+func (r *run) settleIntent(in state.Intent, obs observation) error {
+	if in.Repair {
+		return nil // the local side never had what a repair puts back
+	}
 	for _, c := range in.Changes {
-		got := obs.side.Tree.Get(c.Path)
-		if !sameEntry(got, c.New) || obs.side.Unknown.Has(c.Path) {
-			missing = true
-			continue
-		}
-		if !in.Repair { // the local side never had what a repair puts back
+		if got := obs.side.Tree.Get(c.Path); sameEntry(got, c.New) && !obs.side.Unknown.Has(c.Path) {
 			r.setPair(c.Path, state.Pair{Local: c.New, Remote: got})
 		}
 	}
 	sent, err := decodeObject(in.Metadata)
 	if err != nil {
-		return missing // nothing can be compared with what cannot be read
+		return fmt.Errorf("read intent: %w", err)
 	}
 	for key, value := range sent {
-		got, ok := obs.metadata[key]
-		if !ok || !sameValue(value, got) {
-			missing = true
-			continue
-		}
-		if !in.Repair {
-			r.setMetadata(key, value)
+		if got, ok := obs.metadata[key]; ok && sameValue(value, got) {
+			if err := r.setMetadata(key, value); err != nil {
+				return err
+			}
 		}
 	}
-	return missing
+	return nil
 }
 
-func (r *run) setMetadata(key string, value any) {
+// hasLanded reports whether all of an intent is seen on the remote.
+func hasLanded(in state.Intent, obs observation) bool {
+	for _, c := range in.Changes {
+		if !sameEntry(obs.side.Tree.Get(c.Path), c.New) || obs.side.Unknown.Has(c.Path) {
+			return false
+		}
+	}
+	sent, err := decodeObject(in.Metadata)
+	if err != nil {
+		return false
+	}
+	for key, value := range sent {
+		if got, ok := obs.metadata[key]; !ok || !sameValue(value, got) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *run) setMetadata(key string, value any) error {
 	encoded, err := encodeBase(map[string]any{key: value})
 	if err != nil {
-		return // a value that came out of JSON goes into it again
+		return fmt.Errorf("keep metadata %s: %w", key, err)
 	}
-	r.asset.Metadata = maps.Clone(r.asset.Metadata)
-	if r.asset.Metadata == nil {
-		r.asset.Metadata = encoded
-		return
+	r.knownAsset.Metadata = maps.Clone(r.knownAsset.Metadata)
+	if r.knownAsset.Metadata == nil {
+		r.knownAsset.Metadata = encoded
+		return nil
 	}
-	r.asset.Metadata[key] = encoded[key]
+	r.knownAsset.Metadata[key] = encoded[key]
+	return nil
 }
 
 func sameEntry(a, b *manifest.Entry) bool {
@@ -114,8 +119,8 @@ func (r *run) begin(in state.Intent, writes []write) error {
 	if err := describeWrites(&in, writes); err != nil {
 		return err
 	}
-	r.target.Intents = append(slices.Clone(r.target.Intents), in)
-	return r.keepTarget()
+	r.knownTarget.Intents = append(slices.Clone(r.knownTarget.Intents), in)
+	return r.keepIntents()
 }
 
 // narrow makes durable that of an intent only these writes were sent; it goes
@@ -123,18 +128,18 @@ func (r *run) begin(in state.Intent, writes []write) error {
 func (r *run) narrow(nonce string, sent []write, doubt bool) error {
 	if len(sent) == 0 {
 		r.end(nonce)
-		return r.keepTarget()
+		return r.keepIntents()
 	}
-	r.target.Intents = slices.Clone(r.target.Intents)
-	for i := range r.target.Intents {
-		if in := &r.target.Intents[i]; in.Nonce == nonce {
+	r.knownTarget.Intents = slices.Clone(r.knownTarget.Intents)
+	for i := range r.knownTarget.Intents {
+		if in := &r.knownTarget.Intents[i]; in.Nonce == nonce {
 			in.Doubt = doubt
 			if err := describeWrites(in, sent); err != nil {
 				return err
 			}
 		}
 	}
-	return r.keepTarget()
+	return r.keepIntents()
 }
 
 // describeWrites puts what writes do into an intent.
@@ -146,18 +151,27 @@ func describeWrites(in *state.Intent, writes []write) error {
 	}
 	doc, err := document(s.metadata())
 	in.Metadata = json.RawMessage(doc)
+	in.Zip = slices.ContainsFunc(writes, func(w write) bool { return w.zip })
 	return err
 }
 
-func (r *run) keepTarget() error {
+// keepIntents makes the intents durable, together with the base that was
+// settled from them: without it our own write would look foreign to the next
+// run.
+func (r *run) keepIntents() error {
 	return r.State.Update(func(tx state.Tx) error {
-		return tx.PutTarget(r.Space, r.Target.Name, r.target)
+		if r.res.AssetID != "" {
+			if err := tx.PutAsset(r.Space, r.res.AssetID, r.knownAsset); err != nil {
+				return err
+			}
+		}
+		return tx.PutTarget(r.Space, r.Target.Name, r.knownTarget)
 	})
 }
 
 // end drops an intent, in memory: the next record makes it durable.
 func (r *run) end(nonce string) {
-	r.target.Intents = slices.DeleteFunc(slices.Clone(r.target.Intents), func(in state.Intent) bool { return in.Nonce == nonce })
+	r.knownTarget.Intents = slices.DeleteFunc(slices.Clone(r.knownTarget.Intents), func(in state.Intent) bool { return in.Nonce == nonce })
 }
 
 // done is what a publishing proved.
@@ -171,7 +185,7 @@ type done struct {
 // target in one transaction, which is the commit point of a run. A run that
 // learned nothing writes nothing.
 func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) error {
-	before := r.asset
+	before := r.knownAsset
 	for path, pair := range p.files.Settled {
 		r.setPair(path, state.Pair(pair))
 	}
@@ -179,15 +193,19 @@ func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) 
 		r.setPair(path, state.Pair{})
 	}
 	for key, value := range p.meta.settled {
-		r.setMetadata(key, value)
+		if err := r.setMetadata(key, value); err != nil {
+			return err
+		}
 	}
 	if d != nil {
-		r.take(*d)
+		if err := r.take(*d); err != nil {
+			return err
+		}
 	}
-	foreign := d == nil && !slices.Contains(r.asset.Own, obs.version)
-	r.asset.Version = obs.version
-	r.asset.Seen = obs.seen
-	r.target.AssetID = r.res.AssetID
+	foreign := d == nil && !slices.Contains(r.knownAsset.Own, obs.version)
+	r.knownAsset.Version = obs.version
+	r.knownAsset.Seen = obs.seen
+	r.knownTarget.AssetID = r.res.AssetID
 
 	if d != nil || obs.version != before.Version {
 		if err := r.remember(ctx, obs, "version read by assetsync", foreign); err != nil {
@@ -198,7 +216,7 @@ func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) 
 }
 
 // take advances the record by what was published.
-func (r *run) take(d done) {
+func (r *run) take(d done) error {
 	deleted := 0
 	for _, c := range d.changes {
 		read, ok := d.read[c.Path]
@@ -211,10 +229,14 @@ func (r *run) take(d done) {
 		}
 	}
 	for key, value := range d.metadata {
-		r.setMetadata(key, value)
+		if err := r.setMetadata(key, value); err != nil {
+			return err
+		}
 	}
-	r.asset.Own = r.asset.Own[max(0, len(r.asset.Own)-maxOwn):]
+	r.knownAsset.Own = append(slices.Clone(r.knownAsset.Own), r.made...)
+	r.knownAsset.Own = r.knownAsset.Own[max(0, len(r.knownAsset.Own)-maxOwn):]
 	r.countDeletions("remote", deleted)
+	return nil
 }
 
 // countDeletions remembers deletions for the cap, those of the window only.
@@ -223,8 +245,8 @@ func (r *run) countDeletions(side string, n int) {
 		return
 	}
 	now := r.Now()
-	recent := slices.DeleteFunc(slices.Clone(r.asset.Deletions), func(d state.Deletion) bool { return now.Sub(d.At) >= deleteWindow })
-	r.asset.Deletions = append(recent, state.Deletion{At: now.UTC(), Files: n, Side: side})
+	recent := slices.DeleteFunc(slices.Clone(r.knownAsset.Deletions), func(d state.Deletion) bool { return now.Sub(d.At) >= deleteWindow })
+	r.knownAsset.Deletions = append(recent, state.Deletion{At: now.UTC(), Files: n, Side: side})
 }
 
 // commit writes the record in one transaction, if it differs from the stored
@@ -238,11 +260,11 @@ func (r *run) commit() error {
 	if err != nil {
 		return err
 	}
-	if reflect.DeepEqual(asset, r.asset) && reflect.DeepEqual(target, r.target) && !r.learned {
+	if reflect.DeepEqual(asset, r.knownAsset) && reflect.DeepEqual(target, r.knownTarget) && !r.learned {
 		return nil
 	}
 	return r.State.Update(func(tx state.Tx) error {
-		if err := tx.PutAsset(r.Space, r.res.AssetID, r.asset); err != nil {
+		if err := tx.PutAsset(r.Space, r.res.AssetID, r.knownAsset); err != nil {
 			return err
 		}
 		if r.learned { // else another target of this run may know more
@@ -250,7 +272,7 @@ func (r *run) commit() error {
 				return err
 			}
 		}
-		return tx.PutTarget(r.Space, r.Target.Name, r.target)
+		return tx.PutTarget(r.Space, r.Target.Name, r.knownTarget)
 	})
 }
 

@@ -33,7 +33,7 @@ func (r *run) adopt(id string) (err error) {
 		return err
 	}
 	r.res.AssetID = id
-	r.asset, err = r.State.Asset(r.Space, id)
+	r.knownAsset, err = r.State.Asset(r.Space, id)
 	return err
 }
 
@@ -45,8 +45,8 @@ func (r *run) findAsset(ctx context.Context, snap manifest.Snapshot) (string, er
 	if err != nil {
 		return "", err
 	}
-	if pinned := r.target.AssetID; pinned != "" {
-		if old := r.target.Identity; identity != "" && old != "" && old != identity && r.Target.RenamedFrom != old {
+	if pinned := r.knownTarget.AssetID; pinned != "" {
+		if old := r.knownTarget.Identity; identity != "" && old != "" && old != identity && r.Target.RenamedFrom != old {
 			return "", usage(fmt.Sprintf("if it is the same asset under a new name, add renamed_from: %s to the target", old),
 				"target %s: its %s was %q and is %q now", r.Target.Name, r.kind.IdentityKey, old, identity)
 		}

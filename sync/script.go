@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"assetsync/diff"
 	"assetsync/manifest"
@@ -152,6 +153,15 @@ func (r *run) wantsZip(obs *observation, changes []diff.Change, meta map[string]
 // round, which no order of file calls does without a moment of neither.
 func changePlaces(changes []diff.Change) bool {
 	gone := deletions(changes)
+	names := slices.Clone(gone)
+	for _, c := range changes {
+		if c.Old == nil {
+			names = append(names, c.Path)
+		}
+	}
+	if len(gone) > 0 && len(manifest.Twins(slices.Values(names))) > 0 {
+		return true // a name changes its case alone: for a moment there would be twins
+	}
 	return slices.ContainsFunc(changes, func(c diff.Change) bool {
 		return c.New != nil && slices.ContainsFunc(gone, func(p manifest.Path) bool { return p.Under(c.Path) || c.Path.Under(p) })
 	})
@@ -188,7 +198,7 @@ func (r *run) zip(ctx context.Context, id string, obs *observation, changes []di
 	}
 	if err := r.carry(ctx, id, obs); err != nil {
 		if errors.Is(err, errMoved) {
-			r.asset.Seen = nil // the listing did not tell: look at everything
+			r.knownAsset.Seen = nil // the listing did not tell: look at everything
 			return nil, "", errReplan
 		}
 		if remote.IsKind(err, remote.KindContentSizeExceeded, remote.KindValidation) {
@@ -216,7 +226,40 @@ func (r *run) zip(ctx context.Context, id string, obs *observation, changes []di
 	if err != nil {
 		return nil, "", err
 	}
+	if key := r.setApart(*obs, bundle); key != "" {
+		return nil, "metadata " + key + " was changed apart from the frontmatter, which a zip would undo", nil
+	}
 	return r.pack(bundle)
+}
+
+// setApart names a key that the service derives from the frontmatter of a
+// zip, and that somebody has set to something else by itself: a zip with the
+// same frontmatter would silently undo that. A frontmatter that changes here
+// is meant to be taken over.
+func (r *run) setApart(obs observation, next manifest.Bundle) string {
+	main := r.source.mainFile()
+	e, ok := obs.side.Tree.Lookup(main)
+	if !ok {
+		return ""
+	}
+	now, err := manifest.NewBundle(map[manifest.Path][]byte{main: obs.content[e.ID]})
+	if err != nil {
+		return ""
+	}
+	was, is := assettype.DerivedMetadata(r.kind, now), assettype.DerivedMetadata(r.kind, next)
+	for _, key := range slices.Sorted(maps.Keys(was)) {
+		live, ok := obs.metadata[key]
+		if ok && sameValue(was[key], is[key]) && !sameText(live, was[key]) {
+			return key
+		}
+	}
+	return ""
+}
+
+// sameText compares texts apart from white space, in which YAML readers
+// differ.
+func sameText(a, b any) bool {
+	return slices.Equal(strings.Fields(fmt.Sprint(a)), strings.Fields(fmt.Sprint(b)))
 }
 
 // pack zips a bundle within the limits of type and service.

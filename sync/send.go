@@ -24,13 +24,16 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 	if err != nil {
 		return deed{}, err
 	}
-	if err := r.keepDeleted(ctx, id, obs, s.changes()); err != nil {
+	if err := r.readReplaced(ctx, id, obs, s.changes()); err != nil {
+		return deed{}, err
+	}
+	if err := r.keepDeleted(ctx, obs, s.changes()); err != nil {
 		return deed{}, err
 	}
 	if err := r.begin(state.Intent{Nonce: nonce, Observed: obs.version, Repair: repair}, s.writes); err != nil {
 		return deed{}, err
 	}
-	d := deed{nonce: nonce, observed: obs, changes: map[manifest.Path]*manifest.Entry{}, metadata: s.metadata(), bytes: s.bytes}
+	d := deed{nonce: nonce, observed: obs, changes: map[manifest.Path]*manifest.Entry{}, metadata: s.metadata(), zip: s.means == ByZip, bytes: s.bytes}
 	for _, c := range s.changes() {
 		d.changes[c.Path] = c.New
 	}
@@ -94,20 +97,33 @@ func (r *run) refused(ctx context.Context, id, nonce string, before []write, w w
 	return errReplan
 }
 
+// readReplaced reads what is about to be replaced or deleted, unless that was
+// done in this run: nothing goes that only a listing was believed for.
+func (r *run) readReplaced(ctx context.Context, id string, obs observation, changes []diff.Change) error {
+	for _, c := range changes {
+		if c.Old == nil || obs.fresh[c.Path] {
+			continue
+		}
+		data, err := r.readFile(ctx, id, obs.version, c.Path)
+		if err != nil {
+			return err
+		}
+		if manifest.BlobID(data) != c.Old.ID {
+			r.knownAsset.Seen = nil // the listing did not tell: look at everything
+			return errReplan
+		}
+		obs.content[c.Old.ID], obs.fresh[c.Path] = data, true
+	}
+	return nil
+}
+
 // keepDeleted puts the bytes that are about to be deleted into history.
-func (r *run) keepDeleted(ctx context.Context, id string, obs observation, changes []diff.Change) error {
+func (r *run) keepDeleted(ctx context.Context, obs observation, changes []diff.Change) error {
 	for _, c := range changes {
 		if c.New != nil {
 			continue
 		}
-		data, ok, err := r.blob(obs, c.Old.ID)
-		if err == nil && !ok {
-			data, err = r.readFile(ctx, id, obs.version, c.Path)
-		}
-		if err != nil {
-			return err
-		}
-		kept := gitrepo.Kept{Path: c.Path, Content: data, Why: fmt.Sprintf("deleted from version %d", obs.version), At: r.Now()}
+		kept := gitrepo.Kept{Path: c.Path, Content: obs.content[c.Old.ID], Why: fmt.Sprintf("deleted from version %d", obs.version), At: r.Now()}
 		if err := r.History.Keep(ctx, r.historyKey(), kept); err != nil {
 			return err
 		}

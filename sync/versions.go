@@ -60,7 +60,7 @@ func (r *run) treesOf(ctx context.Context, id string, list []remote.AssetVersion
 	trees := map[int32]manifest.Tree{}
 	for _, v := range list {
 		number := *v.Version
-		bundle, ok, err := r.History.Get(ctx, r.historyKey(), int(number))
+		bundle, ok, err := r.History.Get(ctx, r.historyKey(), id, int(number))
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func (r *run) treesOf(ctx context.Context, id string, list []remote.AssetVersion
 			return nil, err
 		}
 		trees[number] = obs.side.Tree
-		if err := r.remember(ctx, obs, "version read by assetsync", !slices.Contains(r.asset.Own, number)); err != nil {
+		if err := r.remember(ctx, obs, "version read by assetsync", !slices.Contains(r.knownAsset.Own, number)); err != nil {
 			return nil, err
 		}
 	}
@@ -86,7 +86,7 @@ func (r *run) treesOf(ctx context.Context, id string, list []remote.AssetVersion
 func (r *run) describe(v remote.AssetVersionMetadata, trees map[int32]manifest.Tree) VersionReport {
 	number := *v.Version
 	out := VersionReport{Version: number, By: "somebody else"}
-	if slices.Contains(r.asset.Own, number) {
+	if slices.Contains(r.knownAsset.Own, number) {
 		out.By = "this machine"
 	}
 	if v.CreatedAt != nil {
@@ -143,13 +143,13 @@ func (e *Engine) Revision(ctx context.Context, name string) (bundle manifest.Bun
 // baseBundle returns the local side of the base.
 func (r *run) baseBundle(ctx context.Context, id string) (manifest.Bundle, error) {
 	files := map[manifest.Path][]byte{}
-	for p, pair := range r.asset.Base {
+	for p, pair := range r.knownAsset.Base {
 		if pair.Local == nil {
 			continue
 		}
 		data, ok, err := r.History.Blob(pair.Local.ID)
 		if err == nil && !ok {
-			data, err = r.readFile(ctx, id, r.asset.Version, p)
+			data, err = r.readFile(ctx, id, r.knownAsset.Version, p)
 		}
 		if err != nil {
 			return manifest.Bundle{}, fmt.Errorf("read base: %w", err)

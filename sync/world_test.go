@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -384,26 +385,32 @@ func paths(changes []assetsync.ChangeReport) string {
 
 var errKilled = errors.New("killed")
 
-// pushAndDie pushes with a process that dies at its nth call: from then on
-// neither a call nor a write of the state happens. It reports whether the
-// push came that far.
+// pushAndDie pushes with a process that dies at its nth call, before or after
+// its effect: the goroutine ends inside the transport, so that neither a call
+// nor a write of the state comes after it. It reports whether the push came
+// that far.
 func (m *machine) pushAndDie(n int, after bool) bool {
 	m.t.Helper()
 	calls, dead := 0, false
 	m.engineWith(func(r *http.Request) (*http.Response, error) {
-		if calls++; dead || calls == n && !after {
-			dead = true
-			return nil, errKilled
+		if calls++; calls != n {
+			return m.world.Do(r)
 		}
-		resp, err := m.world.Do(r)
-		if calls == n {
-			dead = true
-			return nil, errKilled
+		dead = true
+		if after {
+			if _, err := m.world.Do(r); err != nil {
+				m.t.Error(err)
+			}
 		}
-		return resp, err
+		runtime.Goexit()
+		panic("a goroutine went on after its end")
 	}, func(e *assetsync.Engine) {
-		// A dead process's push ends somehow; what counts is what it leaves.
-		e.Push(m.t.Context(), assetsync.PushOptions{})
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			e.Push(m.t.Context(), assetsync.PushOptions{})
+		}()
+		<-ended
 	})
 	return dead
 }

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/config"
@@ -31,6 +33,7 @@ type Key struct {
 
 // Version is one version of an asset as it was read.
 type Version struct {
+	Asset   string    // id of the asset, without white space; one target may have had several
 	Number  int       // 1 or more
 	At      time.Time // when it was made; the commit's time, in whole seconds since 1970
 	Bundle  manifest.Bundle
@@ -40,6 +43,7 @@ type Version struct {
 
 // Record is what is known of a version without reading its files.
 type Record struct {
+	Asset    string
 	Number   int
 	TreeID   manifest.ID
 	CommitID manifest.ID
@@ -185,8 +189,8 @@ func (h *History) Close() error {
 	return h.repo.Close()
 }
 
-// Put adds a version, unless the newest arrival with its number has the same
-// tree, then returns the id of the version's commit. When it returns nil,
+// Put adds a version, unless the newest arrival with its asset and number has
+// the same tree, then returns the id of the version's commit. When it returns nil,
 // the version survives a crash.
 func (h *History) Put(ctx context.Context, key Key, v Version) (manifest.ID, error) {
 	id, err := h.put(ctx, key, v)
@@ -200,6 +204,9 @@ func (h *History) put(ctx context.Context, key Key, v Version) (manifest.ID, err
 	if v.Number < 1 {
 		return manifest.ID{}, errors.New("versions count from 1")
 	}
+	if strings.ContainsFunc(v.Asset, unicode.IsSpace) {
+		return manifest.ID{}, fmt.Errorf("asset id %q holds white space", v.Asset)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	tree := v.Bundle.Tree().ID()
@@ -208,7 +215,7 @@ func (h *History) put(ctx context.Context, key Key, v Version) (manifest.ID, err
 		if err != nil {
 			return manifest.ID{}, false, err
 		}
-		r, ok := newest(records, v.Number)
+		r, ok := newest(records, v.Asset, v.Number)
 		return r.CommitID, ok && r.TreeID == tree, nil
 	}
 	if id, ok, err := known(); err != nil || ok {

@@ -81,7 +81,7 @@ func versions(t testing.TB, h *History) []Record {
 // wantVersion compares what Get says with "path:content" words; "" is absent.
 func wantVersion(t testing.TB, h *History, number int, want string) {
 	t.Helper()
-	got, ok, err := h.Get(t.Context(), someKey, number)
+	got, ok, err := h.Get(t.Context(), someKey, "", number)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,8 +110,8 @@ func TestPutThenGet(t *testing.T) {
 	first := put(t, h, version(t, 1, "SKILL.md:a references/x.md:b"))
 	second := put(t, h, Version{Number: 2, At: someDay, Bundle: bundle(t, "SKILL.md:c"), Foreign: true})
 	want := []Record{
-		{1, bundle(t, "SKILL.md:a references/x.md:b").Tree().ID(), first, someDay.Add(time.Hour), false},
-		{2, bundle(t, "SKILL.md:c").Tree().ID(), second, someDay, true},
+		{"", 1, bundle(t, "SKILL.md:a references/x.md:b").Tree().ID(), first, someDay.Add(time.Hour), false},
+		{"", 2, bundle(t, "SKILL.md:c").Tree().ID(), second, someDay, true},
 	}
 	for name, h := range map[string]*History{"the same": h, "opened again": open(t, dir)} {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestPutEdges(t *testing.T) {
 			if tc.want != "" {
 				return
 			}
-			got, ok, err := h.Get(t.Context(), someKey, tc.v.Number)
+			got, ok, err := h.Get(t.Context(), someKey, tc.v.Asset, tc.v.Number)
 			if err != nil || !ok || !got.Tree().Equal(tc.v.Bundle.Tree()) {
 				t.Errorf("read back %v, %v, %v", got.Tree(), ok, err)
 			}
@@ -369,7 +369,7 @@ func TestCorrupt(t *testing.T) {
 			}
 			h, err := OpenHistory(dir)
 			if err == nil {
-				_, _, err = h.Get(t.Context(), someKey, 1)
+				_, _, err = h.Get(t.Context(), someKey, "", 1)
 				if err := h.Close(); err != nil {
 					t.Error(err)
 				}
@@ -459,7 +459,7 @@ func TestTreeIDsAreGits(t *testing.T) {
 		if _, err := h.Put(t.Context(), someKey, Version{Number: number, At: someDay, Bundle: b}); err != nil {
 			rt.Fatal(err)
 		}
-		got, _, err := h.Get(t.Context(), someKey, number)
+		got, _, err := h.Get(t.Context(), someKey, "", number)
 		if err != nil || !maps.EqualFunc(files, got.Files(), func(a, b []byte) bool { return string(a) == string(b) }) {
 			rt.Fatalf("read back %v, %v; want %v", got.Files(), err, files)
 		}
@@ -511,4 +511,35 @@ func FuzzEscape(f *testing.F) {
 			t.Errorf("%q and %q are both %q", a, b, escape(a))
 		}
 	})
+}
+
+// TestAssetsOfOneTarget keeps two assets of one target apart: one that was
+// deleted, and the one that was made anew, whose versions count from 1 again.
+func TestAssetsOfOneTarget(t *testing.T) {
+	h, err := OpenHistory(filepath.Join(t.TempDir(), "history.git"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	for _, asset := range []string{"ki-old", "ki-new"} {
+		bundle, err := manifest.NewBundle(map[manifest.Path][]byte{"a.md": []byte(asset)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Put(t.Context(), someKey, Version{Asset: asset, Number: 2, Bundle: bundle}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, asset := range []string{"ki-old", "ki-new"} {
+		got, ok, err := h.Get(t.Context(), someKey, asset, 2)
+		if data, _ := got.Content("a.md"); err != nil || !ok || string(data) != asset {
+			t.Errorf("version 2 of %s: %q, %v, %v", asset, data, ok, err)
+		}
+	}
+	if _, ok, err := h.Get(t.Context(), someKey, "ki-other", 2); ok || err != nil {
+		t.Errorf("a version of another asset: %v, %v", ok, err)
+	}
+	if _, err := h.Put(t.Context(), someKey, Version{Asset: "ki-x\nAssetsync-Version: 9", Number: 1}); err == nil {
+		t.Error("an asset id with a line break was taken")
+	}
 }

@@ -67,6 +67,7 @@ func plain(name string, i int) bool {
 
 // The trailers of a commit.
 const (
+	assetTrailer   = "Assetsync-Asset"
 	versionTrailer = "Assetsync-Version"
 	foreignTrailer = "Assetsync-Foreign"
 )
@@ -77,6 +78,9 @@ func versionMessage(v Version) string {
 		message = fmt.Sprintf("version %d", v.Number)
 	}
 	message += fmt.Sprintf("\n\n%s: %d\n", versionTrailer, v.Number)
+	if v.Asset != "" {
+		message += assetTrailer + ": " + v.Asset + "\n"
+	}
 	if v.Foreign {
 		message += foreignTrailer + ": true\n"
 	}
@@ -110,6 +114,8 @@ func parseVersion(c *object.Commit) (Record, error) {
 				return Record{}, fmt.Errorf("trailer %s: %q is no version", versionTrailer, value)
 			}
 			r.Number = n
+		case assetTrailer:
+			r.Asset = value
 		case foreignTrailer:
 			r.Foreign = value == "true"
 		}

@@ -31,16 +31,16 @@ func (h *History) Versions(ctx context.Context, key Key) ([]Record, error) {
 	return slices.Clone(records), err
 }
 
-// Get returns the files of the newest arrival with a number, and whether
-// there is one.
-func (h *History) Get(ctx context.Context, key Key, number int) (manifest.Bundle, bool, error) {
+// Get returns the files of the newest arrival with an asset and number, and
+// whether there is one.
+func (h *History) Get(ctx context.Context, key Key, asset string, number int) (manifest.Bundle, bool, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	records, err := h.records(ctx, key)
 	if err != nil {
 		return manifest.Bundle{}, false, err
 	}
-	r, ok := newest(records, number)
+	r, ok := newest(records, asset, number)
 	if !ok {
 		return manifest.Bundle{}, false, nil
 	}
@@ -73,9 +73,9 @@ func (h *History) Blob(id manifest.ID) ([]byte, bool, error) {
 	return data, true, nil
 }
 
-func newest(records []Record, number int) (Record, bool) {
+func newest(records []Record, asset string, number int) (Record, bool) {
 	for _, r := range slices.Backward(records) {
-		if r.Number == number {
+		if r.Asset == asset && r.Number == number {
 			return r, true
 		}
 	}

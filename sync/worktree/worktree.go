@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"assetsync/diff"
 	"assetsync/manifest"
@@ -219,9 +220,17 @@ func result(c diff.Change, o Outcome, err error) Result {
 }
 
 func done(c diff.Change) Result                { return result(c, Done, nil) }
-func fail(c diff.Change, err error) Result     { return result(c, Failed, err) }
 func refuse(c diff.Change, err error) Result   { return result(c, Refused, err) }
 func conflict(c diff.Change, err error) Result { return result(c, Conflict, err) }
+
+// fail ends a change on an error of the system; a name that the file system
+// does not take is refused, for trying again will not help.
+func fail(c diff.Change, err error) Result {
+	if errors.Is(err, syscall.ENAMETOOLONG) || errors.Is(err, syscall.EILSEQ) {
+		return refuse(c, err)
+	}
+	return result(c, Failed, err)
+}
 
 // unholdable says why this machine cannot, or must not, hold a name, as the
 // end of a sentence, or nothing.
