@@ -142,7 +142,7 @@ func (l Limits) CheckBody(body AssetFileBody) error {
 
 // SuggestPath returns a path like this one that CheckPath takes, as a hint
 // for people: letters lose their combining marks, other characters become
-// hyphens. It is empty when none can be made.
+// hyphens, but not at the start of a name. It is empty when none can be made.
 func (l Limits) SuggestPath(path string) string {
 	allowed := inPath + l.PathAlso
 	var segments []string
@@ -156,6 +156,8 @@ func (l Limits) SuggestPath(path string) string {
 			}
 			return '-'
 		}, segment)
+		// A leading hyphen would look like a flag.
+		clean = strings.TrimLeft(clean, "-")
 		if clean != "" && clean != "." && clean != ".." {
 			segments = append(segments, clean)
 		}

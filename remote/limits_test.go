@@ -29,7 +29,7 @@ func TestEditions(t *testing.T) {
 func TestSuggestPath(t *testing.T) {
 	limits := Edition20260608()
 	for path, want := range map[string]string{
-		"Über uns/größe (1).md":  "-ber-uns/gr--e--1-.md",
+		"Über uns/größe (1).md":  "ber-uns/gr--e--1-.md",
 		"u\u0308ber.md":          "uber.md",
 		"/a//b/../c":             "a/b/c",
 		"..":                     "",

@@ -47,7 +47,6 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	}
 	if o.DryRun {
 		r.res.Outcome = Planned
-		r.note("no asset yet: a push creates it")
 		return "", nil
 	}
 	identity, _ := assettype.Identity(r.kind, r.Target.Metadata, bundle)
@@ -250,9 +249,6 @@ func (r *run) proveCreated(ctx context.Context, id string, version int32, tree m
 		r.res.Versions = append(r.res.Versions, v)
 	}
 	r.made = r.res.Versions
-	if r.Target.AssetID == "" {
-		r.note("to pin the asset for every machine, add to the target: asset: %s", id)
-	}
 	if err := r.record(ctx, made, proposal{}, d); err != nil {
 		return err
 	}

@@ -74,12 +74,18 @@ func classify(r *remote.Error) (Kind, string) {
 	case remote.KindCredentialsExpired:
 		return KindAuth, "sign in again (for example: aws sso login) and repeat the command"
 	case remote.KindNotAuthorized:
+		if r.Status == 0 {
+			return KindAuth, "sign in (for example: aws sso login), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile:"
+		}
 		return KindAuth, "check the credentials: aws sts get-caller-identity shows who you are"
 	case remote.KindAccessDenied:
 		return KindAuth, "check region, agent_space and profile; the action aidevops:" + r.Operation + " must be allowed on the agent space"
 	case remote.KindThrottling, remote.KindUnavailable, remote.KindInternalServer:
 		return KindUnavailable, "repeat the command later; nothing that was not proven is taken as done"
 	case remote.KindNotFound:
+		if r.Operation == "ListAssets" || r.Operation == "CreateAsset" {
+			return KindUsage, "check agent_space, region and the account of the credentials"
+		}
 		return KindFailed, "check agent_space and asset: assetsync asset list shows what is there"
 	case remote.KindQuotaExceeded:
 		return KindFailed, "a quota of the agent space is used up: assetsync asset list shows what is there"

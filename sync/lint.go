@@ -58,7 +58,7 @@ func (r *run) blockOnProblems() error {
 func problemOf(f assettype.Finding) manifest.Problem {
 	detail := f.Message
 	if f.Field != "" && f.Path == "" {
-		detail = "metadata " + f.Field + ": " + f.Message
+		detail = "metadata: " + f.Message
 	}
 	return manifest.Problem{Path: f.Path, Kind: manifest.ProblemKind(f.Rule), Detail: detail, Hint: f.Fix}
 }

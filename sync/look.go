@@ -65,9 +65,11 @@ func (e *Engine) Status(ctx context.Context) Result {
 func (r *run) noteIntents() {
 	for _, in := range r.knownTarget.Intents {
 		if in.Doubt {
-			r.note("a write of %s may still have an effect, until %s: it was sent and not answered, or its run was cut short",
+			r.note("a write of %s was sent and not answered; it may still have an effect until %s",
 				in.Started.Local().Format(time.TimeOnly), in.Until.Local().Format(time.TimeOnly))
+			continue
 		}
+		r.note("the push of %s was cut short; the next push finds out what it did", in.Started.Local().Format(time.TimeOnly))
 	}
 }
 

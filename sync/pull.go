@@ -11,6 +11,7 @@ import (
 	"assetsync/diff"
 	"assetsync/manifest"
 	"assetsync/manifest/gitrepo"
+	"assetsync/remote"
 	"assetsync/sync/state"
 	"assetsync/sync/worktree"
 )
@@ -105,6 +106,13 @@ func (r *run) wanted(ctx context.Context, id string, newest observation, version
 		return newest, nil
 	}
 	asset, err := r.getAsset(ctx, id, &version)
+	if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
+		return observation{}, &Error{
+			Kind: KindUsage, Err: err,
+			Message: fmt.Sprintf("asset %s has no version %d", id, version),
+			Hint:    "assetsync log " + r.Target.Name + " shows the versions",
+		}
+	}
 	if err != nil {
 		return observation{}, err
 	}

@@ -217,11 +217,7 @@ func (r *run) rebase(ctx context.Context, id string, version int32) error {
 	if version == 0 {
 		return nil
 	}
-	asset, err := r.getAsset(ctx, id, &version)
-	if err != nil {
-		return err
-	}
-	then, err := r.look(ctx, id, asset, nil)
+	then, err := r.version(ctx, id, version)
 	if err != nil {
 		return err
 	}

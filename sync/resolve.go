@@ -115,3 +115,39 @@ func (r *run) whyNoIdentity(snap manifest.Snapshot) string {
 	}
 	return fmt.Sprintf("%s gives no %s", r.source.mainFile(), r.kind.IdentityKey)
 }
+
+// RefuseTwins fails when two engines of one space would publish to one asset
+// because nothing tells them apart: the same type and the same identity. It
+// looks at local files only, so that nothing has been written by then.
+func RefuseTwins(engines []*Engine) error {
+	seen := map[string]string{}
+	for _, e := range engines {
+		if e.Target.AssetID != "" {
+			continue
+		}
+		identity, ok := e.localIdentity()
+		if !ok {
+			continue // what is missing is told when the target is published
+		}
+		key := e.kind.Name + " " + identity
+		if other, twin := seen[key]; twin {
+			return usage("give each target a name of its own, or set asset: for one of them",
+				"targets %s and %s have the same %s, %q: they would be one asset", other, e.Target.Name, e.kind.IdentityKey, identity)
+		}
+		seen[key] = e.Target.Name
+	}
+	return nil
+}
+
+// localIdentity reads what identifies the target's asset, if that can be read.
+func (e *Engine) localIdentity() (string, bool) {
+	data, err := e.source.readMain()
+	if err != nil {
+		return "", false
+	}
+	bundle, err := manifest.NewBundle(map[manifest.Path][]byte{e.source.mainFile(): data})
+	if err != nil {
+		return "", false
+	}
+	return assettype.Identity(e.kind, e.Target.Metadata, bundle)
+}

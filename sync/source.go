@@ -86,6 +86,27 @@ func (s source) read(ctx context.Context, e manifest.Entry) ([]byte, error) {
 	return manifest.ReadFile(ctx, root, name, e)
 }
 
+// readMain returns the bytes of the main file as they are now.
+func (s source) readMain() ([]byte, error) {
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	name := string(s.main)
+	if s.file != "" {
+		name = s.file
+	}
+	info, err := root.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > s.opts.MaxFileSize {
+		return nil, fmt.Errorf("read %s: not a file that can be published", name)
+	}
+	return root.ReadFile(name)
+}
+
 // bundle reads all files of a tree of this source.
 func (s source) bundle(ctx context.Context, tree manifest.Tree) (manifest.Bundle, error) {
 	files := make(map[manifest.Path][]byte, tree.Len())

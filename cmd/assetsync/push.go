@@ -49,7 +49,9 @@ state is kept then, so a file that differs on both sides is a conflict unless
 			}
 			ctx, cancel := a.within(cmd.Context())
 			defer cancel()
-			s, err := a.openPush(ctx, cmd, args, direct, !o.DryRun)
+			// What a guard stops can only be allowed where it is a target at all.
+			gone := o.Consent.Empty || len(o.Consent.DeletePaths) > 0
+			s, err := a.openPush(ctx, cmd, args, direct, sessionOptions{writes: !o.DryRun, allowMissing: gone})
 			if err != nil {
 				return err
 			}
@@ -82,10 +84,11 @@ var directFlags = []string{"endpoint", "region", "agent-space", "agent-space-id"
 
 // openPush opens the config, or makes one of the command line when its flags
 // describe a target.
-func (a *app) openPush(ctx context.Context, cmd *cobra.Command, args []string, direct DirectOptions, writes bool) (*session, error) {
+func (a *app) openPush(ctx context.Context, cmd *cobra.Command, args []string, direct DirectOptions, so sessionOptions) (*session, error) {
 	i := slices.IndexFunc(directFlags, cmd.Flags().Changed)
 	if i < 0 {
-		return a.open(ctx, sessionOptions{args: args, writes: writes})
+		so.args = args
+		return a.open(ctx, so)
 	}
 	named := directFlags[i]
 	switch {
@@ -103,7 +106,8 @@ func (a *app) openPush(ctx context.Context, cmd *cobra.Command, args []string, d
 	if err != nil {
 		return nil, err
 	}
-	return a.openWith(ctx, config, sessionOptions{writes: writes, stateless: true})
+	so.stateless = true
+	return a.openWith(ctx, config, so)
 }
 
 // sayPins says how to pin the assets that were made, so that every machine

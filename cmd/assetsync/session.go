@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,6 +49,7 @@ type session struct {
 	assets    *assetsync.Directory
 	db        *state.DB
 	history   *gitrepo.History
+	engines   []*assetsync.Engine // in the order of targets
 	embedded  *emulator.Server
 }
 
@@ -99,8 +102,47 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 	if s.db, err = state.Open(filepath.Join(s.dir, "state.db"), owner); err != nil {
 		return stateError(err)
 	}
-	s.history, err = gitrepo.OpenHistory(filepath.Join(s.dir, "history.git"))
-	return err
+	if s.history, err = gitrepo.OpenHistory(filepath.Join(s.dir, "history.git")); err != nil {
+		return err
+	}
+	return s.makeEngines(o)
+}
+
+// makeEngines makes an engine for each target.
+func (s *session) makeEngines(o sessionOptions) error {
+	for _, t := range s.targets {
+		engine, err := s.engine(t)
+		if err != nil {
+			return err
+		}
+		s.engines = append(s.engines, engine)
+	}
+	if o.writes {
+		if err := assetsync.RefuseTwins(s.engines); err != nil {
+			return err
+		}
+	}
+	if len(o.args) > 0 || o.stateless {
+		return nil
+	}
+	return s.sayOrphans()
+}
+
+// sayOrphans tells of targets that were published before and that the config
+// no longer yields: deleting a SKILL.md below a glob, for one, makes a target
+// vanish, and its asset stays as it is.
+func (s *session) sayOrphans() error {
+	known, err := s.db.Targets(s.space)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		isTarget := slices.ContainsFunc(s.targets, func(t Target) bool { return t.Name == name || t.AssetID == known[name].AssetID })
+		if known[name].AssetID != "" && !isTarget {
+			s.say("note: %s was published before and is no target any more; its asset %s stays as it is", name, known[name].AssetID)
+		}
+	}
+	return nil
 }
 
 func stateError(err error) error {
@@ -184,6 +226,7 @@ func (s *session) dial(ctx context.Context, home string) error {
 		Limiter: aws.NewLimiter(s.env.Rate.RequestsPerSecond, s.env.Rate.Burst), Timeout: s.timeout,
 		UserAgent: "assetsync/" + buildVersion(), Clock: s.now, Logger: s.log,
 	}
+	opts.Anonymous = s.isUnsigned()
 	if s.env.Embedded() {
 		server, err := emulator.New(emulator.Options{
 			Path: filepath.Join(home, "emulator.db"), Clock: s.now, NewID: newID,
@@ -192,7 +235,7 @@ func (s *session) dial(ctx context.Context, home string) error {
 			return fmt.Errorf("open embedded remote: %w", err)
 		}
 		s.embedded = server
-		opts.Anonymous, opts.Base, opts.Endpoint = true, emulator.RoundTripper(server), "http://embedded"
+		opts.Base, opts.Endpoint = emulator.RoundTripper(server), "http://embedded"
 		opts.Limiter = aws.NewLimiter(embeddedRate, embeddedRate)
 	}
 	transport, err := aws.New(ctx, opts)
@@ -209,6 +252,20 @@ func (s *session) dial(ctx context.Context, home string) error {
 	}
 	s.assets = assetsync.NewDirectory(s.space.AgentSpace)
 	return nil
+}
+
+// isUnsigned reports whether requests go without a signature: to a remote of
+// our own, and to an endpoint on this machine unless credentials are named.
+func (s *session) isUnsigned() bool {
+	if s.env.Embedded() {
+		return true
+	}
+	named := s.env.Profile != "" || s.env.RoleARN != ""
+	for _, variable := range []string{"AWS_ACCESS_KEY_ID", "AWS_PROFILE"} {
+		text, _ := s.getenv(variable)
+		named = named || text != ""
+	}
+	return !named && onThisMachine(s.env.Endpoint)
 }
 
 // newID returns a random UUID.
@@ -282,16 +339,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 // each runs a verb on every target, a few at once, and returns the results in
 // the order of the targets. One target's failure never stops another.
 func (s *session) each(ctx context.Context, verb func(context.Context, *assetsync.Engine) assetsync.Result) []assetsync.Result {
-	results := make([]assetsync.Result, len(s.targets))
+	results := make([]assetsync.Result, len(s.engines))
 	var group errgroup.Group
 	group.SetLimit(parallelTargets)
-	for i, t := range s.targets {
+	for i, engine := range s.engines {
 		group.Go(func() error {
-			engine, err := s.engine(t)
-			if err != nil {
-				results[i] = assetsync.FailedResult(t.Name, err)
-				return nil
-			}
 			results[i] = verb(ctx, engine)
 			return nil
 		})

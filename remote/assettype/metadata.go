@@ -76,16 +76,22 @@ func CheckMetadata(t Type, metadata map[string]any, derived ...string) []Finding
 			out = append(out, k.check(metadataField(k.name), v)...)
 		case k.required:
 			out = append(out, refused(ruleName(k.name)+"-required", fmt.Sprintf("%s is required for %s", k.name, t.Name)).
-				in(metadataField(k.name)).fixedBy(requiredFix(k.name)))
+				in(metadataField(k.name)).fixedBy(requiredFix(t, k.name)))
 		}
 	}
 	return append(out, checkValues(metadata)...)
 }
 
-func requiredFix(key string) string {
+const fixAgentTypes = "set metadata.agent_types to [GENERIC] or to a list of agent types"
+
+func requiredFix(t Type, key string) string {
 	switch key {
+	case "name", "description":
+		if t.Frontmatter {
+			return "begin " + t.MainFile + " with a frontmatter that has name and description, or set metadata." + key
+		}
 	case "agent_types":
-		return "set metadata.agent_types to [GENERIC] or to a list of agent types"
+		return fixAgentTypes
 	case "agent_type":
 		return "set agent_type to one agent type, for example CHAT"
 	}
@@ -174,7 +180,7 @@ func checkAgentTypes(field string, v any) []Finding {
 		return []Finding{refused("agent-types-kind", "agent_types must be a list of strings").in(field)}
 	}
 	if len(list) == 0 {
-		return []Finding{refused("agent-types-required", "agent_types must not be empty").in(field).fixedBy(requiredFix("agent_types"))}
+		return []Finding{refused("agent-types-required", "agent_types must not be empty").in(field).fixedBy(fixAgentTypes)}
 	}
 	var out []Finding
 	if len(list) > 1 && slices.Contains(list, "GENERIC") {

@@ -15,10 +15,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"go.uber.org/zap"
 )
 
 // ErrNoCredentials is wrapped where no source had credentials.
-var ErrNoCredentials = errors.New("no credentials found")
+var ErrNoCredentials = errors.New("no AWS credentials found")
 
 // ErrUnsigned is the error of Identity on an anonymous transport.
 var ErrUnsigned = errors.New("unsigned requests have no identity")
@@ -68,7 +69,7 @@ func (t *Transport) credentialsError(ctx context.Context, err error) *remote.Err
 		return unsent(remote.KindCredentialsExpired, "the SSO session is over: run aws sso login", err)
 	case errors.As(err, &failed) && failed.ServiceID == imds.ServiceID:
 		// The last source of the chain; here there is no instance.
-		return unsent(remote.KindNotAuthorized, t.whereLooked(), fmt.Errorf("%w: %w", ErrNoCredentials, err))
+		return t.noCredentials(err)
 	case errors.As(err, &answered):
 		return unsent(kindOfCode(answered.ErrorCode()), answered.ErrorMessage(), err)
 	case errors.As(err, &unreachable):
@@ -76,8 +77,27 @@ func (t *Transport) credentialsError(ctx context.Context, err error) *remote.Err
 	case t.sso:
 		return unsent(remote.KindCredentialsExpired, "there is no SSO session: run aws sso login", err)
 	}
-	return unsent(remote.KindNotAuthorized, t.whereLooked(), fmt.Errorf("%w: %w", ErrNoCredentials, err))
+	return t.noCredentials(err)
 }
+
+// noCredentials is the error of a chain that came to its end. What the SDK
+// says of it is about the last source alone, which misleads; it is for the
+// log.
+func (t *Transport) noCredentials(cause error) *remote.Error {
+	t.log.Debug("no credentials", zap.Error(cause))
+	return &remote.Error{
+		Kind: remote.KindNotAuthorized, Message: ErrNoCredentials.Error() + ": " + t.whereLooked(),
+		Err: quiet{remote.ErrNotSent, []error{remote.ErrNotSent, ErrNoCredentials, cause}},
+	}
+}
+
+// quiet is an error that wraps more than it says.
+type quiet struct {
+	error
+	causes []error
+}
+
+func (q quiet) Unwrap() []error { return q.causes }
 
 // fromSSO reports whether credentials come from a session of IAM Identity
 // Center, which a person has to renew.
