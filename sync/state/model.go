@@ -70,7 +70,7 @@ type Intent struct {
 	Changes  []PlannedChange `json:"changes,omitempty"`
 	Metadata json.RawMessage `json:"metadata,omitempty"` // the owned keys as sent
 	Doubt    bool            `json:"doubt,omitempty"`    // a write was sent and not answered
-	Zip      bool            `json:"zip,omitempty"` // sent as the whole next version
+	Zip      bool            `json:"zip,omitempty"`      // sent as the whole next version
 	Repair   bool            `json:"repair,omitempty"`   // puts somebody else's content back: it is not the local side's
 }
 
