@@ -38,7 +38,7 @@ var demoView = tree(
 func expanded(t *testing.T, fsys fs.FS, text string, opts ExpandOptions) (Expansion, error) {
 	t.Helper()
 	c := parseFixture(t, "endpoint: embedded\n"+text)
-	c.Dir = filepath.FromSlash("/work")
+	c.Dir = filepath.FromSlash("/repo")
 	env, err := c.Environment("", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -178,16 +178,16 @@ func TestExpandTarget(t *testing.T) {
 	}
 	want := []Target{
 		{
-			Name: "ops/AGENTS.md", Path: filepath.FromSlash("/work/ops/AGENTS.md"), Type: "agents_md",
+			Name: "ops/AGENTS.md", Path: filepath.FromSlash("/repo/ops/AGENTS.md"), Type: "agents_md",
 			Metadata: map[string]any{"agent_type": "CHAT"}, MaxFileCalls: 3, MaxDeletes: 10, MaxDeletePercent: 25, Line: 19,
 		},
 		{
-			Name: "skills/eks", Path: filepath.FromSlash("/work/skills/eks"), Type: "skill", AssetID: "ki-1",
+			Name: "skills/eks", Path: filepath.FromSlash("/repo/skills/eks"), Type: "skill", AssetID: "ki-1",
 			Metadata: map[string]any{"agent_types": []any{"GENERIC"}, "status": "ACTIVE"}, Ignore: []string{"evals/"},
 			Atomic: true, MaxFileCalls: 7, MaxDeletes: 1, MaxDeletePercent: 2, Protected: true, Create: CreateNever, RenamedFrom: "old", Line: 3,
 		},
 		{
-			Name: "skills/rds", Path: filepath.FromSlash("/work/skills/rds"), Type: "skill", AssetID: "ki-2",
+			Name: "skills/rds", Path: filepath.FromSlash("/repo/skills/rds"), Type: "skill", AssetID: "ki-2",
 			Metadata: map[string]any{"agent_types": []any{"CHAT"}, "status": "ACTIVE"}, Ignore: []string{"evals/"},
 			MaxFileCalls: 7, MaxDeletes: 1, MaxDeletePercent: 2, Protected: true, Create: CreateAlways, RenamedFrom: "older", Line: 3,
 		},
@@ -251,7 +251,7 @@ func TestExpandTheConfigsDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := x.Targets[0]
-	if got.Name != "." || got.Path != filepath.FromSlash("/work") {
+	if got.Name != "." || got.Path != filepath.FromSlash("/repo") {
 		t.Errorf("got name %q, path %q", got.Name, got.Path)
 	}
 	if diff := cmp.Diff([]string{"/assetsync.yaml"}, got.Ignore); diff != "" {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestSelect(t *testing.T) {
-	root := filepath.FromSlash("/work")
+	root := filepath.FromSlash("/repo")
 	var targets []Target
 	for _, name := range []string{"skills/eks", "skills/rds", "skills/team/sqs", "ops/AGENTS.md#CHAT", "ops/AGENTS.md#GENERIC"} {
 		file := name
