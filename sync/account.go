@@ -60,23 +60,35 @@ func (r *run) account(ctx context.Context, id string, d deed, after observation)
 		return nil, err
 	}
 	a.step(r, d, d.observed, start, false)
-	unclaimed := r.unclaimed(d, after)
 	inPlace := len(a.theirs) > 0 || len(a.theirKeys) > 0
-	if !inPlace && (len(unclaimed) == 0 || r.areOurDeletions(d, unclaimed, after)) {
-		a.own = unclaimed
+	gap := d.gap(after.version)
+	if !inPlace && (gap == 0 || r.areOurDeletions(d, gap, after)) {
+		for v := after.version; gap > 0; gap-- {
+			a.own = append(a.own, v)
+			v--
+		}
 		r.learnDeletes(d, after)
 		return a, nil
 	}
-	if len(unclaimed) > maxAccounted {
-		return nil, lostTrack(fmt.Errorf("%d versions were made meanwhile", len(unclaimed)))
-	}
-	if err := r.walk(ctx, id, d, start, after, unclaimed, a); err != nil {
+	if err := r.walk(ctx, id, d, start, after, a); err != nil {
 		return nil, err
 	}
 	if len(a.foreign) == 0 {
 		r.learnDeletes(d, after)
 	}
 	return a, nil
+}
+
+// gap counts the numbers after the observed version, up to another, that no
+// answer named.
+func (d deed) gap(up int32) int {
+	gap := int(up) - int(d.observed.version)
+	for _, v := range d.answered {
+		if v > d.observed.version && v <= up {
+			gap--
+		}
+	}
+	return gap
 }
 
 // grown returns the observed version as it is now: where creating or deleting
@@ -100,28 +112,19 @@ func (r *run) grown(ctx context.Context, id string, d deed, after observation) (
 	return r.version(ctx, id, version)
 }
 
-// unclaimed returns the numbers after the observed version that no answer
-// named.
-func (r *run) unclaimed(d deed, after observation) (numbers []int32) {
-	for v := d.observed.version + 1; v <= after.version; v++ {
-		if !slices.Contains(d.answered, v) {
-			numbers = append(numbers, v)
-		}
-	}
-	return numbers
-}
-
-// areOurDeletions reports whether the unclaimed versions can be nothing but
-// our own deletions: their answers name no version, they come last, and there
-// is just one for each, on a service that is known to make one.
-func (r *run) areOurDeletions(d deed, unclaimed []int32, after observation) bool {
-	if d.silent != d.deletes || r.endpoint.DeleteRaisesVersion != state.Yes || len(unclaimed) != d.deletes {
+// areOurDeletions reports whether the versions without a known maker can be
+// nothing but our own deletions: their answers name no version, they come
+// last, and there is just one for each, on a service that is known to make
+// one.
+func (r *run) areOurDeletions(d deed, gap int, after observation) bool {
+	if d.silent != d.deletes || r.endpoint.DeleteRaisesVersion != state.Yes || gap != d.deletes {
 		return false
 	}
-	if len(d.answered) > 0 && slices.Max(d.answered) > unclaimed[0] {
-		return false
+	last := d.observed.version
+	if len(d.answered) > 0 {
+		last = slices.Max(d.answered)
 	}
-	return d.expected().Equal(after.side.Tree)
+	return int(after.version-last) == gap && d.expected().Equal(after.side.Tree)
 }
 
 // expected is the tree that the observed version becomes by the deed.
@@ -165,20 +168,24 @@ func (r *run) learnDeletes(d deed, after observation) {
 }
 
 // walk reads the versions since start one by one and tells ours from theirs.
-func (r *run) walk(ctx context.Context, id string, d deed, start, after observation, unclaimed []int32, a *account) error {
+func (r *run) walk(ctx context.Context, id string, d deed, start, after observation, a *account) error {
 	list, err := r.listVersions(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := missing(list, start.version, unclaimed); err != nil {
-		return err
+	if len(list) > 0 && d.gap(*list[0].Version-1) > 0 {
+		// What is older than the oldest was pruned, or has no such numbers.
+		return lostTrack(fmt.Errorf("the versions before %d are not listed any more", *list[0].Version))
+	}
+	list = slices.DeleteFunc(list, func(v remote.AssetVersionMetadata) bool {
+		return *v.Version <= start.version || *v.Version > after.version
+	})
+	if len(list) > maxAccounted {
+		return lostTrack(fmt.Errorf("%d versions were made meanwhile", len(list)))
 	}
 	previous := start
 	for _, v := range list {
 		number := *v.Version
-		if number <= start.version || number > after.version {
-			continue
-		}
 		now := after
 		if number != after.version {
 			now, err = r.version(ctx, id, number)
@@ -209,20 +216,6 @@ func (r *run) walk(ctx context.Context, id string, d deed, start, after observat
 // did was known, and meant.
 func (r *run) isAccounted(version int32) bool {
 	return slices.Contains(r.knownAsset.Own, version) || slices.Contains(r.made, version)
-}
-
-// missing stops when a version without a known maker is gone: it may have
-// held somebody's change. Numbers that were never given are no versions.
-func missing(list []remote.AssetVersionMetadata, observed int32, unclaimed []int32) error {
-	if len(list) > 0 && *list[0].Version <= observed {
-		return nil // what is older is still there, so nothing was pruned
-	}
-	for _, number := range unclaimed {
-		if !slices.ContainsFunc(list, func(v remote.AssetVersionMetadata) bool { return *v.Version == number }) {
-			return lostTrack(fmt.Errorf("version %d is not listed any more", number))
-		}
-	}
-	return nil
 }
 
 // lostTrack is an account that cannot be finished.
@@ -302,7 +295,7 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 		default:
 			a.theirs[c.Path] = c.New
 			delete(a.overwritten, c.Path)
-			if c.New != nil {
+			if c.New != nil && now.fresh[c.Path] {
 				a.content[c.New.ID] = now.content[c.New.ID]
 			}
 		}

@@ -245,8 +245,9 @@ func (r *run) proveCreated(ctx context.Context, id string, version int32, tree m
 	}
 	r.res.Outcome, r.res.Published = Created, means
 	r.res.ObservedVersion, r.res.Version = 0, made.version
-	for v := int32(1); v <= made.version; v++ {
-		r.res.Versions = append(r.res.Versions, v)
+	r.res.Versions = []int32{made.version}
+	if version != 0 && version != made.version { // the service made a further one
+		r.res.Versions = []int32{version, made.version}
 	}
 	r.made = r.res.Versions
 	if err := r.record(ctx, made, proposal{}, d); err != nil {

@@ -75,7 +75,7 @@ func classify(r *remote.Error) (Kind, string) {
 		return KindAuth, "sign in again (for example: aws sso login) and repeat the command"
 	case remote.KindNotAuthorized:
 		if r.Status == 0 {
-			return KindAuth, "sign in (for example: aws sso login), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile:"
+			return KindAuth, "sign in (for example: aws sso login), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or set profile: in the config"
 		}
 		return KindAuth, "check the credentials: aws sts get-caller-identity shows who you are"
 	case remote.KindAccessDenied:

@@ -54,13 +54,19 @@ func (l lostUpdates) overwrote(p manifest.Path) bool {
 	return slices.ContainsFunc(l.repairs, func(c diff.Change) bool { return c.Path == p })
 }
 
-// content returns the bytes that others wrote.
-func (l lostUpdates) content(_ context.Context, e manifest.Entry) ([]byte, error) {
-	data, ok := l.theirs[e.ID]
-	if !ok || manifest.BlobID(data) != e.ID {
-		return nil, fmt.Errorf("put %s back: its bytes were not read", e.Path)
+// theirContent returns the bytes that others wrote: as read for the account,
+// or by an earlier run.
+func (r *run) theirContent(l lostUpdates) contentOf {
+	return func(_ context.Context, e manifest.Entry) ([]byte, error) {
+		if data, ok := l.theirs[e.ID]; ok {
+			return data, nil
+		}
+		data, ok, err := r.History.Blob(e.ID)
+		if err == nil && !ok {
+			err = fmt.Errorf("put %s back: its bytes were not read", e.Path)
+		}
+		return data, err
 	}
-	return data, nil
 }
 
 // unrepaired tells of overwritten changes that are not back yet, when there
@@ -172,8 +178,8 @@ func (r *run) auditOrReplan(ctx context.Context, id string, obs observation) err
 }
 
 func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs observation) (lost lostUpdates, err error) {
-	if in.Observed == 0 || in.Observed > obs.version {
-		return lost, nil // a creation overwrites nothing
+	if in.AssetID != r.res.AssetID || in.Observed > obs.version {
+		return lost, nil // a creation, which overwrites nothing, or another asset
 	}
 	observed, err := r.version(ctx, id, in.Observed)
 	if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {

@@ -78,7 +78,7 @@ func (r *run) repair(ctx context.Context, id string, obs observation, lost lostU
 		if err := r.jitter(ctx); err != nil {
 			return obs, lost.unrepaired(err)
 		}
-		d, after, err := r.publishOnce(ctx, id, &obs, job{changes: lost.repairs, metadata: lost.metadata, repair: true, content: lost.content})
+		d, after, err := r.publishOnce(ctx, id, &obs, job{changes: lost.repairs, metadata: lost.metadata, repair: true, content: r.theirContent(lost)})
 		if err != nil {
 			return obs, lost.unrepaired(err)
 		}

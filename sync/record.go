@@ -51,8 +51,8 @@ func (r *run) settle(obs observation) error {
 }
 
 func (r *run) settleIntent(in state.Intent, obs observation) error {
-	if in.Repair {
-		return nil // the local side never had what a repair puts back
+	if in.Repair || in.AssetID != "" && in.AssetID != r.res.AssetID {
+		return nil // not of the local side, or not of this asset
 	}
 	for _, c := range in.Changes {
 		if got := obs.side.Tree.Get(c.Path); sameEntry(got, c.New) && !obs.side.Unknown.Has(c.Path) {
@@ -115,6 +115,7 @@ func sameEntry(a, b *manifest.Entry) bool {
 
 // begin makes an intent durable. Nothing of it may be sent before.
 func (r *run) begin(in state.Intent, writes []write) error {
+	in.AssetID = r.res.AssetID
 	in.Started, in.Until = r.Now().UTC(), r.Now().Add(doubtWindow).UTC()
 	if err := describeWrites(&in, writes); err != nil {
 		return err

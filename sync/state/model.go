@@ -64,6 +64,7 @@ type Target struct {
 // doubt.
 type Intent struct {
 	Nonce    string          `json:"nonce"`    // random, part of every token of the run
+	AssetID  string          `json:"asset_id"` // "" when the asset is created
 	Observed int32           `json:"observed"` // the version that was planned on; 0: none, the asset is created
 	Started  time.Time       `json:"started"`
 	Until    time.Time       `json:"until"` // a write that has had no effect by then is taken as lost
