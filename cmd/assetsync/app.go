@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -215,6 +216,10 @@ func (a *app) prepare(cmd *cobra.Command) error {
 			a.dir = filepath.Join(a.cwd, a.dir)
 		}
 		a.cwd = filepath.Clean(a.dir)
+		if info, err := os.Stat(a.cwd); err != nil || !info.IsDir() {
+			// The config would be looked for above it, and a wrong one found.
+			return usageError(err, "name a directory that exists", "-C %s: no such directory", a.dir)
+		}
 	}
 	if a.envName == "" {
 		a.envName, _ = a.getenv("ASSETSYNC_ENV")

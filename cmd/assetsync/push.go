@@ -56,6 +56,7 @@ state is kept then, so a file that differs on both sides is a conflict unless
 				return err
 			}
 			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
+			s.dropCopies(results)
 			err = s.finish(results, false)
 			s.sayPins(results)
 			return err
@@ -96,6 +97,8 @@ func (a *app) openPush(ctx context.Context, cmd *cobra.Command, args []string, d
 		return nil, usageError(nil, "leave out --config, or the flags that describe a target", "--%s and --config exclude each other", named)
 	case len(args) != 1:
 		return nil, usageError(nil, "for example: assetsync push ./my-skill --"+named+" ...", "a push that is described by --%s takes one directory or file, not %d", named, len(args))
+	case endpointFault(direct.Endpoint) != "":
+		return nil, usageError(nil, "give --endpoint embedded, or the URL of the service", "--endpoint %s %s", quoted(direct.Endpoint), endpointFault(direct.Endpoint))
 	case direct.AgentSpace == "" && direct.Endpoint != EmbeddedEndpoint:
 		return nil, usageError(nil, "give --agent-space ID, or --endpoint embedded for a local remote", "--%s describes a target, and --agent-space is missing", named)
 	}
@@ -132,6 +135,23 @@ func (s *session) sayPins(results []assetsync.Result) {
 		s.say("hint: to publish to this asset whatever its name, give --asset %s", results[0].AssetID)
 	default:
 		s.say("hint: to pin what was created for every machine, add under targets: in %s\n%s", ConfigName, strings.Join(lines, "\n"))
+	}
+}
+
+// dropCopies takes back what a run that keeps no state cannot offer: copies of
+// the other side, which end with it, and a pull.
+func (s *session) dropCopies(results []assetsync.Result) {
+	if s.throw == "" {
+		return
+	}
+	for i := range results {
+		r := &results[i]
+		for j := range r.Conflicts {
+			r.Conflicts[j].Copy = ""
+		}
+		if len(r.Conflicts) > 0 && r.Error != nil && r.Error.Kind == assetsync.KindConflict {
+			r.Error.Hint = "without state nobody knows who is newer: publish yours with --prefer local, or say with --base N from which version yours was made"
+		}
 	}
 }
 

@@ -143,11 +143,18 @@ func jsonText(v any) string {
 // headline says in one line what became of a target.
 func (a *app) headline(r assetsync.Result) string {
 	outcome := strings.ReplaceAll(string(r.Outcome), "_", " ")
-	if r.Outcome == assetsync.Planned {
+	switch {
+	case r.Outcome == assetsync.Planned:
 		outcome = a.planned(r)
+	case r.Outcome == assetsync.Blocked && r.Published == assetsync.ByNothing && len(r.Changes) > 0:
+		outcome += ", nothing done" // what follows is what was planned
 	}
 	parts := []string{outcome}
-	if r.Version > 0 {
+	switch {
+	case r.Version == 0:
+	case outcome == wouldPublish: // the number is of what is live
+		parts = append(parts, fmt.Sprintf("over v%d", r.Version))
+	default:
 		parts = append(parts, fmt.Sprintf("v%d", r.Version))
 	}
 	if done := means(r); done != "" {
@@ -159,6 +166,8 @@ func (a *app) headline(r assetsync.Result) string {
 	return strings.Join(parts, "  ")
 }
 
+const wouldPublish = "would publish"
+
 // planned says what a verb that did nothing yet found to do.
 func (a *app) planned(r assetsync.Result) string {
 	switch {
@@ -167,7 +176,7 @@ func (a *app) planned(r assetsync.Result) string {
 	case a.command == "push" && r.AssetID == "":
 		return "would create"
 	case a.command == "push":
-		return "would publish"
+		return wouldPublish
 	case r.AssetID == "":
 		return "no asset yet"
 	}
@@ -188,13 +197,17 @@ func isPublished(c assetsync.MetadataChange) bool { return c.Action == "publish"
 
 // means says how much was published, and how.
 func means(r assetsync.Result) string {
+	published := " published"
+	if r.Outcome == assetsync.Published || r.Outcome == assetsync.Created {
+		published = "" // the outcome says it
+	}
 	switch r.Published {
 	case assetsync.ByZip:
-		return count(len(r.Changes), "file") + " published in one zip"
+		return count(len(r.Changes), "file") + published + " in one zip"
 	case assetsync.ByFiles:
-		return count(len(r.Changes), "file") + " published"
+		return count(len(r.Changes), "file") + published
 	case assetsync.ByMetadata:
-		return "metadata published"
+		return "metadata" + published
 	}
 	return ""
 }
@@ -209,6 +222,7 @@ func count(n int, what string) string {
 // explain says on standard error what went wrong and what else is worth
 // knowing.
 func (a *app) explain(results []assetsync.Result) {
+	failed := sameFailures(results)
 	for _, r := range results {
 		for _, p := range r.Problems {
 			where := r.Target
@@ -224,12 +238,43 @@ func (a *app) explain(results []assetsync.Result) {
 			a.say("assetsync: %s: nothing was published, because of %s", r.Target, count(len(r.Problems), "problem"))
 		}
 		if r.Error != nil {
-			a.sayError(r.Target, r.Error)
+			if targets := failed[failure(r.Error)]; targets[0] == r.Target {
+				a.sayError(someOf(targets), r.Error)
+			}
 		}
 		for _, n := range r.Notes {
 			a.say("note: %s: %s", r.Target, n)
 		}
 	}
+}
+
+// failure is what makes two errors one to people: all but the request.
+func failure(e *assetsync.Error) string {
+	message := e.Message
+	if e.RequestID != "" {
+		message = strings.ReplaceAll(message, e.RequestID, "")
+	}
+	return message + "\n" + e.Hint
+}
+
+// sameFailures returns the targets of each failure: missing credentials, say,
+// are told once and not for every target.
+func sameFailures(results []assetsync.Result) map[string][]string {
+	targets := map[string][]string{}
+	for _, r := range results {
+		if r.Error != nil {
+			targets[failure(r.Error)] = append(targets[failure(r.Error)], r.Target)
+		}
+	}
+	return targets
+}
+
+// someOf names the first of some targets, and says how many more there are.
+func someOf(targets []string) string {
+	if len(targets) == 1 {
+		return targets[0]
+	}
+	return fmt.Sprintf("%s and %d more", targets[0], len(targets)-1)
 }
 
 // table prints aligned columns.
