@@ -128,21 +128,31 @@ func emulatorCmd(ts *testscript.TestScript, neg bool, args []string) {
 	logFile, err := os.Create(filepath.Join(ts.Getenv("WORK"), "emulator.log"))
 	ts.Check(err)
 	defer logFile.Close()
-	cmd := exec.Command("assetsync", append([]string{"emulator", "-v", "--addr", "127.0.0.1:0"}, args...)...)
-	cmd.Dir, cmd.Stderr = ts.Getenv("WORK"), logFile
-	cmd.Env = append(os.Environ(), "GORACE="+raceOptions)
-	stdout, err := cmd.StdoutPipe()
+	cmd, url, err := startEmulator(ts.Getenv("WORK"), logFile, args...)
 	ts.Check(err)
-	ts.Check(cmd.Start())
 	p.cmd = cmd
 	ts.Defer(func() { _ = p.stop() }) // after a failure nobody looks at its end
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	ts.Check(err)
-	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-	if !ok {
-		ts.Fatalf("emulator says %q", line)
-	}
 	ts.Setenv("URL", url)
+}
+
+// startEmulator starts an emulator in a directory and returns its address.
+func startEmulator(dir string, log io.Writer, args ...string) (*exec.Cmd, string, error) {
+	cmd := exec.Command("assetsync", append([]string{"emulator", "-v", "--addr", "127.0.0.1:0"}, args...)...)
+	cmd.Dir, cmd.Stderr = dir, log
+	cmd.Env = append(os.Environ(), "GORACE="+raceOptions)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, "", err
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if err != nil || !ok {
+		return nil, "", errors.Join(fmt.Errorf("emulator says %q", line), err, (&process{cmd}).stop())
+	}
+	return cmd, url, nil
 }
 
 // awaitCmd is "await FILE REGEXP": it waits until the file says so.
@@ -352,18 +362,24 @@ func TestExamples(t *testing.T) {
 		}
 		for line := range strings.Lines(cmd.Example) {
 			line, _, _ = strings.Cut(strings.TrimSpace(line), "   ")
-			args := strings.Fields(line)
-			named, rest, err := root.Find(args[1:])
-			if err == nil {
-				err = named.ParseFlags(rest)
-			}
-			if err == nil {
-				err = named.ValidateArgs(named.Flags().Args())
-			}
-			if err != nil || args[0] != "assetsync" {
-				t.Errorf("%s: example %q: %v", cmd.CommandPath(), line, err)
-			}
+			checkCommandLine(t, line)
 		}
 	}
 	visit(root)
+}
+
+// checkCommandLine asks for a command line whose words and flags exist.
+func checkCommandLine(t *testing.T, line string) {
+	t.Helper()
+	args := strings.Fields(line)
+	cmd, rest, err := (&app{}).rootCommand().Find(args[1:])
+	if err == nil {
+		err = cmd.ParseFlags(rest)
+	}
+	if err == nil {
+		err = cmd.ValidateArgs(cmd.Flags().Args())
+	}
+	if err != nil || args[0] != "assetsync" {
+		t.Errorf("%q: %v", line, err)
+	}
 }

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const root = "../.."
+
+// TestReadme runs the commands of README in their order: those that need a
+// clone in one that holds the demo, those that need an agent space against an
+// emulator. What README shows as their output is what they print.
+func TestReadme(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("the commands are written for a shell")
+	}
+	sections := shellBlocks(t, "README.md")
+	r := newReader(t)
+	for _, c := range sections["Try it"] {
+		if target, ok := strings.CutPrefix(c, "make "); ok {
+			checkMakeTarget(t, target)
+			continue
+		}
+		r.run(t, strings.Replace(c, "go run ./cmd/assetsync", "assetsync", 1))
+	}
+	r.checkSample(t)
+	for _, title := range []string{"Use it", "Without a config"} {
+		for _, c := range sections[title] {
+			r.run(t, strings.ReplaceAll(c, "assetsync ", "assetsync -C mine "))
+		}
+	}
+	for _, c := range sections["Rehearse without AWS"] {
+		checkCommandLine(t, c) // it would not end
+	}
+	delete(sections, "Try it")
+	delete(sections, "Use it")
+	delete(sections, "Without a config")
+	delete(sections, "Rehearse without AWS")
+	for title := range sections {
+		t.Errorf("the commands of section %q are not tried", title)
+	}
+}
+
+// TestReadmeTable holds README's table of commands to their flags.
+func TestReadmeTable(t *testing.T) {
+	row := regexp.MustCompile("(?m)^\\| (`[a-z].*) \\| .* \\|$")
+	flag := regexp.MustCompile("`(--[a-z-]+)")
+	listed := map[string]bool{}
+	for _, m := range row.FindAllStringSubmatch(readDoc(t, "README.md"), -1) {
+		verb := strings.Trim(strings.Fields(m[1])[0], "`,")
+		cmd, _, err := (&app{}).rootCommand().Find([]string{verb})
+		if err != nil {
+			t.Errorf("README: %v", err)
+			continue
+		}
+		listed[verb] = true
+		for _, f := range flag.FindAllStringSubmatch(m[0], -1) {
+			if cmd.Flags().Lookup(strings.TrimPrefix(f[1], "--")) == nil {
+				t.Errorf("README: %s has no flag %s", verb, f[1])
+			}
+		}
+	}
+	for _, cmd := range (&app{}).rootCommand().Commands() {
+		if !listed[cmd.Name()] && cmd.Name() != "help" {
+			t.Errorf("README does not list %s", cmd.Name())
+		}
+	}
+}
+
+// TestContributing holds CONTRIBUTING's commands to the Makefile.
+func TestContributing(t *testing.T) {
+	for _, commands := range shellBlocks(t, "CONTRIBUTING.md") {
+		for _, c := range commands {
+			target, ok := strings.CutPrefix(c, "make ")
+			if !ok {
+				t.Errorf("CONTRIBUTING: %q is not tried", c)
+				continue
+			}
+			checkMakeTarget(t, target)
+		}
+	}
+}
+
+// reader is somebody who follows README.
+type reader struct {
+	dir    string // holds testdata/demo, and mine, a repository of skills
+	env    []string
+	pushed string // what the last push of the demo printed
+}
+
+func newReader(t *testing.T) *reader {
+	t.Helper()
+	dir := t.TempDir()
+	copyDir(t, demoDir, filepath.Join(dir, "testdata", "demo"))
+	copyDir(t, filepath.Join(demoDir, "skills"), filepath.Join(dir, "mine", "skills"))
+	copyDir(t, filepath.Join(demoDir, "skills", "queue-backlog"), filepath.Join(dir, "mine", "my-skill"))
+	// Another name, for another asset.
+	main := filepath.Join(dir, "mine", "my-skill", "SKILL.md")
+	text, err := os.ReadFile(main)
+	if err == nil {
+		err = os.WriteFile(main, bytes.Replace(text, []byte("name: queue-backlog"), []byte("name: my-skill"), 1), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, url, err := startEmulator(dir, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = (&process{cmd}).stop() }) // it holds nothing
+	return &reader{dir: dir, env: append(os.Environ(),
+		"GORACE="+raceOptions, "HOME="+dir, "AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL="+url,
+		"AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=example-secret")}
+}
+
+// copyDir copies a directory, but for state that somebody left in it.
+func copyDir(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(to, ".assetsync")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run runs one command line as a shell does.
+func (r *reader) run(t *testing.T, line string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.dir, r.env, &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%s: %v\n%s%s", line, err, stdout.String(), stderr.String())
+	}
+	if strings.HasSuffix(line, " -C testdata/demo push") {
+		r.pushed = stdout.String()
+	}
+}
+
+// checkSample compares README's sample of a push with what it printed.
+func (r *reader) checkSample(t *testing.T) {
+	t.Helper()
+	sample := regexp.MustCompile("(?s)```\n\\$ assetsync push\n(.*?)```").FindStringSubmatch(readDoc(t, "README.md"))
+	if sample == nil {
+		t.Fatal("README shows no push")
+	}
+	got := regexp.MustCompile(`\(ki-[-0-9a-f]+\)`).ReplaceAllString(r.pushed, "(ki-…)")
+	if d := cmp.Diff(sample[1], got); d != "" {
+		t.Errorf("push prints (-README +got):\n%s", d)
+	}
+}
+
+// shellBlocks returns the command lines of a document's sh blocks by the
+// title of their section.
+func shellBlocks(t *testing.T, name string) map[string][]string {
+	t.Helper()
+	blocks := map[string][]string{}
+	title, inBlock := "", false
+	for line := range strings.Lines(readDoc(t, name)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "```"):
+			inBlock = line == "```sh"
+		case inBlock && line != "":
+			blocks[title] = append(blocks[title], line)
+		case strings.HasPrefix(line, "#"):
+			title = strings.TrimLeft(line, "# ")
+		}
+	}
+	if len(blocks) == 0 {
+		t.Fatalf("%s has no commands", name)
+	}
+	return blocks
+}
+
+func readDoc(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// checkMakeTarget asks for a target of the Makefile.
+func checkMakeTarget(t *testing.T, args string) {
+	t.Helper()
+	target, _, _ := strings.Cut(args, " ")
+	if !strings.Contains(readDoc(t, "Makefile"), "\n"+target+": ") {
+		t.Errorf("make %s: the Makefile has no such target", target)
+	}
+}
