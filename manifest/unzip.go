@@ -17,20 +17,22 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// ZipLimits bound what [ReadZip] takes. A field that is not positive stands
-// for its value in [DefaultZipLimits].
+// ZipLimits bound what [ReadZip] takes. The zero value is the default, and so
+// is a field that is not positive.
 type ZipLimits struct {
-	Entries  int   // directories included
-	Unpacked int64 // bytes of all files together
+	Entries  int   // directories included; by default 10,000
+	Unpacked int64 // bytes of all files together; by default 256 MiB
 }
 
-// DefaultZipLimits are far above what the service holds in a zip (100 files
-// in a skill, 6 MiB packed), since what it answers with may be rebuilt and
-// other types of assets have no stated count, and far below what hurts:
-// 10,000 entries cost some megabytes of headers, and 256 MiB is 42 times the
-// largest zip, where text deflates to a tenth or so and a bomb to a
-// thousandth.
-var DefaultZipLimits = ZipLimits{Entries: 10_000, Unpacked: 256 << 20}
+// The defaults are far above what the service holds in a zip (100 files in a
+// skill, 6 MiB packed), since what it answers with may be rebuilt and other
+// types of assets have no stated count, and far below what hurts: 10,000
+// entries cost some megabytes of headers, and 256 MiB is 42 times the largest
+// zip, where text deflates to a tenth or so and a bomb to a thousandth.
+const (
+	defaultZipEntries  = 10_000
+	defaultZipUnpacked = 256 << 20
+)
 
 // maxDeflateRatio bounds what deflate can make of one byte: a match of 258
 // bytes in two bits.
@@ -67,8 +69,8 @@ func (e *ZipError) Unwrap() error { return e.Err }
 func ReadZip(data []byte, limits ZipLimits) (Bundle, error) {
 	r := &zipReader{
 		data:    data,
-		entries: cmp.Or(max(limits.Entries, 0), DefaultZipLimits.Entries),
-		limit:   min(cmp.Or(max(limits.Unpacked, 0), DefaultZipLimits.Unpacked), math.MaxInt64-1),
+		entries: cmp.Or(max(limits.Entries, 0), defaultZipEntries),
+		limit:   min(cmp.Or(max(limits.Unpacked, 0), defaultZipUnpacked), math.MaxInt64-1),
 		files:   make(map[Path][]byte),
 	}
 	r.left = r.limit

@@ -298,7 +298,7 @@ func (r *run) getContent(ctx context.Context, id string, version int32) (manifes
 	if *out.Version != version {
 		return manifest.Bundle{}, fmt.Errorf("read content of asset %s version %d: the answer holds version %d", id, version, *out.Version)
 	}
-	bundle, err := manifest.ReadZip(out.Content.ZipFile, manifest.DefaultZipLimits)
+	bundle, err := manifest.ReadZip(out.Content.ZipFile, manifest.ZipLimits{})
 	if err != nil {
 		return manifest.Bundle{}, &Error{
 			Kind: KindFailed, Err: err,

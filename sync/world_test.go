@@ -180,7 +180,7 @@ func (w *world) live(id string, version int32) map[string]string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	bundle, err := manifest.ReadZip(out.Content.ZipFile, manifest.DefaultZipLimits)
+	bundle, err := manifest.ReadZip(out.Content.ZipFile, manifest.ZipLimits{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

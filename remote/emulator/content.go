@@ -50,7 +50,7 @@ func (st *state) readZip(archive []byte) (upload, error) {
 	if err := st.limits.CheckZip(len(archive)); err != nil {
 		return upload{}, refuse(remote.KindContentSizeExceeded, "%v", err)
 	}
-	bundle, err := manifest.ReadZip(archive, manifest.DefaultZipLimits)
+	bundle, err := manifest.ReadZip(archive, manifest.ZipLimits{})
 	if err == nil {
 		err = refuseDirectories(archive)
 	}

@@ -204,7 +204,7 @@ func checkWhole(t *testing.T, s *emulator.Server, id *string, answered int32) {
 	entries, err := s.Log()
 	u.check(err)
 	want(t, "newest version in the log", entries[len(entries)-1].After, version)
-	bundle, err := manifest.ReadZip(u.zip(id), manifest.DefaultZipLimits)
+	bundle, err := manifest.ReadZip(u.zip(id), manifest.ZipLimits{})
 	u.check(err)
 	first, _ := bundle.Content("references/0.md")
 	want(t, "files", bundle.Tree().Len(), 6)

@@ -196,7 +196,7 @@ func (s *scratch) metadata(a *remote.Asset) map[string]any {
 func (s *scratch) content(id *string, version *int32) map[manifest.Path][]byte {
 	out, err := s.client.GetAssetContent(s.ctx, &remote.GetAssetContentInput{AgentSpaceId: &s.Space, AssetId: id, AssetVersion: version})
 	s.must("get asset content", err)
-	bundle, err := manifest.ReadZip(out.Content.ZipFile, manifest.DefaultZipLimits)
+	bundle, err := manifest.ReadZip(out.Content.ZipFile, manifest.ZipLimits{})
 	s.must("read the zip of GetAssetContent", err)
 	return bundle.Files()
 }
