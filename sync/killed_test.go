@@ -1,50 +1,28 @@
 package sync_test
 
 import (
+	"bytes"
+	"fmt"
+	"io"
 	"net/http"
-	"runtime"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	assetsync "assetsync/sync"
+	"assetsync/sync/state"
 )
 
-// killAfterWrite pushes and really dies when the nth write had its effect:
-// the goroutine ends inside the transport, so that not even the state is
-// written after it (pushAndDie lets the engine go on with an ambiguous error,
-// which writes Doubt into the state: no dead process does).
-func killAfterWrite(m *machine, n int, before func()) {
-	writes := 0
-	m.engineWith(func(r *http.Request) (*http.Response, error) {
-		if r.Method != http.MethodGet {
-			if writes++; writes == n {
-				if before != nil {
-					before()
-				}
-				if _, err := m.world.Do(r); err != nil {
-					m.t.Error(err)
-				}
-				runtime.Goexit()
-			}
-		}
-		return m.world.Do(r)
-	}, func(e *assetsync.Engine) {
-		died := make(chan struct{})
-		go func() {
-			defer close(died)
-			e.Push(m.t.Context(), assetsync.PushOptions{})
-		}()
-		<-died
-	})
-}
-
-// Settling drops the intent durably (begin) before the base that it
-// settled is durable: a death and a failure make our own write foreign.
+// TestSettledBaseIsDurable lets a push die, and the next one fail after it
+// has settled: the third still knows the first one's write for our own.
 func TestSettledBaseIsDurable(t *testing.T) {
 	w := newWorld(t)
 	m := w.machine(skill(fiveFiles))
 	id := m.mustPush(assetsync.Created).AssetID
 	m.write("a.md", "first")
-	killAfterWrite(m, 1, nil)
+	m.dieAfterWrite(1, func() {})
 	m.write("a.md", "second")
 	w.fault("op=UpdateAssetFile,kind=throttle")
 	m.push(assetsync.PushOptions{})
@@ -54,63 +32,9 @@ func TestSettledBaseIsDurable(t *testing.T) {
 	}
 }
 
-// Killed between the zip and its proof; the next verb is pull, which
-// settles and forgets what push would have audited.
-func TestPullLeavesTheAudit(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(skill(fiveFiles))
-	id := m.mustPush(assetsync.Created).AssetID
-	changeFour(m)
-	killAfterWrite(m, 1, func() { w.save(id, "b.md", "theirs") })
-	pull := m.pull(assetsync.PullOptions{})
-	push := m.push(assetsync.PushOptions{})
-	if got := w.live(id, 0)["b.md"]; got != "theirs" && pull.Error == nil && push.Error == nil {
-		t.Errorf("b.md=%q; pull %s\n%s push %s\n%s", got, pull.Outcome, describe(pull), push.Outcome, describe(push))
-	}
-}
-
-// They edit a file, we publish another one by a file call, they delete
-// theirs in place (a deletion makes no version): we bring it back.
-func TestInPlaceDeletionStays(t *testing.T) {
-	w := newWorld(t, "file-delete-version=keep")
-	m := w.machine(skill(fiveFiles))
-	id := m.mustPush(assetsync.Created).AssetID
-	m.write("a.md", "ours")
-	writes := 0
-	w.before = func(r *http.Request) {
-		switch {
-		case r.Method != http.MethodGet:
-			if writes++; writes == 1 {
-				w.save(id, "b.md", "theirs")
-			}
-		case writes == 1:
-			w.before = nil
-			w.remove(id, "b.md")
-		}
-	}
-	res := m.push(assetsync.PushOptions{})
-	if got, live := w.live(id, 0)["b.md"]; live {
-		t.Errorf("b.md=%q, they had deleted it: %s\n%s", got, res.Outcome, describe(res))
-	}
-}
-
-// An intent older than its time is dropped by the audit's age, not by an
-// account: killed, then nobody looks for an hour.
-func TestAuditAfterAnHour(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(skill(fiveFiles))
-	id := m.mustPush(assetsync.Created).AssetID
-	changeFour(m)
-	killAfterWrite(m, 1, func() { w.save(id, "b.md", "theirs") })
-	w.now = w.now.Add(3600e9)
-	res := m.push(assetsync.PushOptions{})
-	if got := w.live(id, 0)["b.md"]; got != "theirs" && res.Error == nil {
-		t.Errorf("b.md=%q; %s\n%s", got, res.Outcome, describe(res))
-	}
-}
-
-// Killed after the zip, and the local file it sent was changed since.
-func TestAuditWithRewriteAndLocalEdit(t *testing.T) {
+// TestDeathUnderRewriting lets a push die on a service that rewrites or
+// skips numbers, and edits the file again.
+func TestDeathUnderRewriting(t *testing.T) {
 	for _, q := range []string{"rewrite=frontmatter", "rewrite=extra-version", "version-step=3"} {
 		t.Run(q, func(t *testing.T) {
 			w := newWorld(t, q)
@@ -118,7 +42,7 @@ func TestAuditWithRewriteAndLocalEdit(t *testing.T) {
 			m.mustPush(assetsync.Created)
 			m.write("SKILL.md", skillMain+"one\n")
 			m.write("a.md", "one")
-			killAfterWrite(m, 2, nil)
+			m.dieAfterWrite(2, func() {})
 			m.write("SKILL.md", skillMain+"two\n")
 			res := m.push(assetsync.PushOptions{})
 			if res.Outcome != assetsync.Published {
@@ -128,9 +52,9 @@ func TestAuditWithRewriteAndLocalEdit(t *testing.T) {
 	}
 }
 
-// A dry run and a status after a death say nothing is in doubt and leave
-// everything for the push.
-func TestAuditIsNotRepeated(t *testing.T) {
+// TestWriteInDoubtDisturbsNobody keeps a write in doubt while others work:
+// no push of ours writes anything for it.
+func TestWriteInDoubtDisturbsNobody(t *testing.T) {
 	w := newWorld(t)
 	m := w.machine(skill(fiveFiles))
 	id := m.mustPush(assetsync.Created).AssetID
@@ -150,31 +74,142 @@ func TestAuditIsNotRepeated(t *testing.T) {
 	}
 }
 
-// A passing failure while an earlier publishing is audited is noted as
-// "can no longer be read"; then settling drops the intent and the loss with it.
-func TestPassingFailureOfTheAudit(t *testing.T) {
+// TestVanishingSourceDeletesNothing removes the directory at each call of a
+// push.
+func TestVanishingSourceDeletesNothing(t *testing.T) {
 	w := newWorld(t)
 	m := w.machine(skill(fiveFiles))
 	id := m.mustPush(assetsync.Created).AssetID
-	changeFour(m)
-	killAfterWrite(m, 1, func() { w.save(id, "b.md", "theirs") })
-	w.fault("op=GetAsset,nth=2,kind=throttle")
-	first := m.push(assetsync.PushOptions{})
-	second := m.push(assetsync.PushOptions{})
-	if got := w.live(id, 0)["b.md"]; got != "theirs" && second.Error == nil {
-		t.Errorf("b.md=%q; first %s\n%s second %s\n%s", got, first.Outcome, describe(first), second.Outcome, describe(second))
+	for n := 1; n < 8; n++ {
+		for p := range fiveFiles {
+			m.write(p, fmt.Sprint(n))
+		}
+		m.write("SKILL.md", skillMain)
+		calls := 0
+		w.before = func(*http.Request) {
+			if calls++; calls == n {
+				os.RemoveAll(m.dir)
+			}
+		}
+		res := m.push(assetsync.PushOptions{})
+		w.before = nil
+		if got := w.live(id, 0); len(got) != 6 {
+			t.Errorf("call %d: live %v, %s", n, got, describe(res))
+		}
+		res = m.push(assetsync.PushOptions{})
+		if got := w.live(id, 0); len(got) != 6 {
+			t.Errorf("again, call %d: live %v, %s", n, got, describe(res))
+		}
 	}
 }
 
-// The same with the observed version pruned: exit 0 instead of 3.
-func TestAuditOfPrunedVersion(t *testing.T) {
-	w := newWorld(t, "prune-versions=1")
+// TestIntentsDoNotPileUp fails again and again: the intents stay few.
+func TestIntentsDoNotPileUp(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	w.fault("op=CreateAsset,kind=denied,count=all")
+	for range 30 {
+		m.push(assetsync.PushOptions{})
+	}
+	db, err := state.Open(filepath.Join(m.state, "state.db"), state.Owner{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	target, err := db.Target(w.space, "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(target.Intents); n > 3 {
+		t.Errorf("%d intents, the oldest until %s, now %s", n, target.Intents[0].Until, w.now)
+	}
+}
+
+// TestIntentsEnd fails for hours: intents end when their time is over.
+func TestIntentsEnd(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	w.fault("op=CreateAsset,kind=denied,count=all")
+	for range 10 {
+		m.push(assetsync.PushOptions{})
+		w.now = w.now.Add(time.Hour)
+	}
+	db, err := state.Open(filepath.Join(m.state, "state.db"), state.Owner{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	target, _ := db.Target(w.space, "demo")
+	if n := len(target.Intents); n > 1 {
+		t.Errorf("%d intents of runs that ended hours ago", n)
+	}
+}
+
+// TestPartialFailureTellsWhatItDid refuses the second of three calls: the
+// result names what the first one published, and nothing is in doubt.
+func TestPartialFailureTellsWhatItDid(t *testing.T) {
+	w := newWorld(t)
 	m := w.machine(skill(fiveFiles))
 	id := m.mustPush(assetsync.Created).AssetID
-	changeFour(m)
-	killAfterWrite(m, 1, func() { w.save(id, "b.md", "theirs") })
+	m.write("a.md", "ours")
+	m.write("b.md", "ours")
+	w.fault("op=UpdateAssetFile,nth=2,kind=denied")
 	res := m.push(assetsync.PushOptions{})
-	if res.Error == nil {
-		t.Errorf("b.md=%q; %s\n%s", w.live(id, 0)["b.md"], res.Outcome, describe(res))
+	if res.Published == assetsync.ByNothing || len(res.Versions) == 0 {
+		t.Errorf("a.md=%q is live, the result says published %q, versions %v, version %d\n%s", w.live(id, 0)["a.md"], res.Published, res.Versions, res.Version, describe(res))
 	}
+	st := m.status()
+	for _, n := range st.Notes {
+		if strings.Contains(n, "not answered") {
+			t.Errorf("every call was answered, status says: %s", n)
+		}
+	}
+}
+
+// TestFailedReadBackTellsWhatItDid lets the proof fail: the result still
+// says that something was published.
+func TestFailedReadBackTellsWhatItDid(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	m.mustPush(assetsync.Created)
+	m.write("a.md", "ours")
+	w.fault("op=GetAsset,nth=2,count=all,kind=500")
+	res := m.push(assetsync.PushOptions{})
+	if res.Published == assetsync.ByNothing {
+		t.Errorf("a.md is published; result: %s published %q versions %v", res.Outcome, res.Published, res.Versions)
+	}
+}
+
+// TestCorruptedContentIsTold stores something else than what was sent.
+func TestCorruptedContentIsTold(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	m.mustPush(assetsync.Created)
+	m.write("a.md", "a long text of ours")
+	var res assetsync.Result
+	m.engineWith(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPatch {
+			body, _ := io.ReadAll(r.Body)
+			body = bytes.Replace(body, []byte("a long text of ours"), []byte("a lon"), 1)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			r.ContentLength = int64(len(body))
+		}
+		return m.world.Do(r)
+	}, func(e *assetsync.Engine) { res = e.Push(t.Context(), assetsync.PushOptions{}) })
+	if res.Error == nil {
+		t.Errorf("what is live differs from what was sent, and the push says %s\n%s", res.Outcome, describe(res))
+	}
+}
+
+// TestCreatedAssetIsNamed lets the proof of a creation fail: the result
+// names the asset, and the next push finds it.
+func TestCreatedAssetIsNamed(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	w.fault("op=GetAsset,kind=500")
+	res := m.push(assetsync.PushOptions{})
+	if res.AssetID == "" {
+		t.Error("an asset was created and the result does not name it")
+	}
+	m.mustPush(assetsync.Unchanged)
 }

@@ -2,41 +2,17 @@ package sync_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"assetsync/diff"
 	assetsync "assetsync/sync"
-	"assetsync/sync/state"
 )
 
-// A zip that was given up executes late, over an edit made since.
-func TestLateZipOverForeignEdit(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(skill(fiveFiles))
-	id := m.mustPush(assetsync.Created).AssetID
-	changeFour(m)
-	w.fault("op=UpdateAsset,kind=late:60")
-	m.mustPush(assetsync.Published)
-	w.save(id, "b.md", "theirs")
-	for range 80 {
-		w.asset(id)
-	}
-	res := m.push(assetsync.PushOptions{})
-	again := m.pull(assetsync.PullOptions{})
-	if got := w.live(id, 0)["b.md"]; got != "theirs" && res.Error == nil && again.Error == nil {
-		t.Errorf("b.md=%q; push %s\n%s pull %s\n%s", got, res.Outcome, describe(res), again.Outcome, describe(again))
-	}
-}
-
-func rewriteList(w *world, f func(path string, body []byte) []byte) doer {
+// rewriteAnswers is a remote whose answers to readings f may change.
+func rewriteAnswers(w *world, f func(path string, body []byte) []byte) doer {
 	return func(r *http.Request) (*http.Response, error) {
 		resp, err := w.Do(r)
 		if err != nil || r.Method != http.MethodGet {
@@ -57,20 +33,35 @@ func rewriteList(w *world, f func(path string, body []byte) []byte) doer {
 	}
 }
 
-// Names in the remote listing.
-func TestHostileNames(t *testing.T) {
+// listMore lists further files of version 1 before those in a listing.
+func listMore(body []byte, names ...string) []byte {
+	var items strings.Builder
+	items.WriteString(`{"items":[`)
+	for _, name := range names {
+		fmt.Fprintf(&items, `{"path":%q,"version":1,"createdAt":1780920000,"updatedAt":1780920000},`, name)
+	}
+	return bytes.Replace(body, []byte(`{"items":[`), []byte(items.String()), 1)
+}
+
+// oddFile is the answer that holds such a file.
+func oddFile(name, text string) []byte {
+	return fmt.Appendf(nil, `{"file":{"path":%q,"content":{"text":%q},"version":1,"createdAt":1780920000,"updatedAt":1780920000}}`, name, text)
+}
+
+// TestOddNamesStopNothing lists names that cannot be handled here:
+// everything else is published and pulled.
+func TestOddNamesStopNothing(t *testing.T) {
 	for _, name := range []string{"../../etc/x", "/abs", "a//b", "a b (1).md", "ä.md", "a\\b", "CON", "a.md/x", "A.md", ".git/config", ".assetsync/state.db", strings.Repeat("x", 600)} {
 		t.Run(name[:min(20, len(name))], func(t *testing.T) {
 			w := newWorld(t)
 			m := w.machine(skill(map[string]string{"a.md": "a"}))
 			id := m.mustPush(assetsync.Created).AssetID
-			quoted, _ := json.Marshal(name)
-			do := rewriteList(w, func(path string, body []byte) []byte {
+			do := rewriteAnswers(w, func(path string, body []byte) []byte {
 				if strings.HasSuffix(path, "/files") {
-					return bytes.Replace(body, []byte(`{"items":[`), []byte(`{"items":[{"path":`+string(quoted)+`,"version":1,"createdAt":1780920000,"updatedAt":1780920000},`), 1)
+					return listMore(body, name)
 				}
 				if strings.Contains(path, "/files/") && !strings.HasSuffix(path, "SKILL.md") && !strings.HasSuffix(path, "/a.md") {
-					return []byte(`{"file":{"path":` + string(quoted) + `,"content":{"text":"evil"},"version":1,"createdAt":1780920000,"updatedAt":1780920000}}`)
+					return oddFile(name, "evil")
 				}
 				return body
 			})
@@ -91,19 +82,19 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// A listing of very many files, all of them below another file.
-func TestManyFiles(t *testing.T) {
+// TestManyOddNamesAreToldBriefly lists very many files, all of them below
+// another file.
+func TestManyOddNamesAreToldBriefly(t *testing.T) {
 	w := newWorld(t)
 	m := w.machine(skill(map[string]string{"a.md": "a"}))
 	id := m.mustPush(assetsync.Created).AssetID
-	var items strings.Builder
+	names := []string{"d"}
 	for i := range 20_000 {
-		fmt.Fprintf(&items, `{"path":"d/%d","version":1,"createdAt":1780920000,"updatedAt":1780920000},`, i)
+		names = append(names, fmt.Sprintf("d/%d", i))
 	}
-	items.WriteString(`{"path":"d","version":1,"createdAt":1780920000,"updatedAt":1780920000},`)
-	do := rewriteList(w, func(path string, body []byte) []byte {
+	do := rewriteAnswers(w, func(path string, body []byte) []byte {
 		if strings.HasSuffix(path, "/files") {
-			return bytes.Replace(body, []byte(`{"items":[`), []byte(`{"items":[`+items.String()), 1)
+			return listMore(body, names...)
 		}
 		return body
 	})
@@ -119,7 +110,69 @@ func TestManyFiles(t *testing.T) {
 	}
 }
 
-// A server that ignores the type filter.
+// TestLongNameStopsNothing has a name that the file system cannot hold: the
+// pull does not fail for it.
+func TestLongNameStopsNothing(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	w.save(id, strings.Repeat("x", 300)+".md", "long")
+	res := m.pull(assetsync.PullOptions{})
+	if res.Outcome == assetsync.Failed {
+		t.Errorf("%s\n%s", res.Outcome, describe(res))
+	}
+}
+
+// TestPulledNamesStopNoPush pulls names that we would not publish: the next
+// push goes through.
+func TestPulledNamesStopNoPush(t *testing.T) {
+	for _, name := range []string{"a (1).md", "A.md"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			m := w.machine(skill(map[string]string{"a.md": "a"}))
+			m.mustPush(assetsync.Created)
+			do := rewriteAnswers(w, func(path string, body []byte) []byte {
+				if strings.HasSuffix(path, "/files") {
+					return listMore(body, name)
+				}
+				if strings.HasSuffix(path, "/"+name) || strings.HasSuffix(path, "%281%29.md") {
+					return oddFile(name, "theirs")
+				}
+				return body
+			})
+			var res assetsync.Result
+			m.engineWith(do, func(e *assetsync.Engine) { res = e.Pull(t.Context(), assetsync.PullOptions{}) })
+			m.write("SKILL.md", skillMain+"more")
+			m.engineWith(do, func(e *assetsync.Engine) { res = e.Push(t.Context(), assetsync.PushOptions{}) })
+			if res.Outcome != assetsync.Published {
+				t.Errorf("push: %s\n%s", res.Outcome, describe(res))
+			}
+		})
+	}
+}
+
+// TestUnknownPathIsTold cannot tell what a path is on the remote: an edit
+// of it here is not left unpublished unsaid.
+func TestUnknownPathIsTold(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(map[string]string{"a.md": "a"}))
+	m.mustPush(assetsync.Created)
+	do := rewriteAnswers(w, func(path string, body []byte) []byte {
+		if strings.HasSuffix(path, "/files") {
+			return listMore(body, "a.md/x")
+		}
+		return body
+	})
+	m.write("a.md", "ours")
+	var res assetsync.Result
+	m.engineWith(do, func(e *assetsync.Engine) { res = e.Push(t.Context(), assetsync.PushOptions{}) })
+	if res.Outcome == assetsync.Unchanged && len(res.Notes)+len(res.Problems) == 0 {
+		t.Errorf("a.md is edited here, not published, and not a word: %s\n%s", res.Outcome, describe(res))
+	}
+}
+
+// TestListIgnoresFilter answers a listing of skills with everything: a
+// skill is not bound to an asset of another type.
 func TestListIgnoresFilter(t *testing.T) {
 	w := newWorld(t)
 	m := w.machine(map[string]string{"AGENT.md": "You are.\n"})
@@ -139,7 +192,87 @@ func TestListIgnoresFilter(t *testing.T) {
 	}
 }
 
-// Log after the asset was deleted and made anew.
+// TestCarriedFileKeepsItsBytes changes a file in place, which no listing
+// shows: a zip that carries it has its bytes.
+func TestCarriedFileKeepsItsBytes(t *testing.T) {
+	w := newWorld(t, "create-existing=overwrite", "file-create-version=keep", "timestamps=frozen")
+	m := w.machine(skill(map[string]string{"a.md": "a", "b.md": "b", "c.md": "c", "d.md": "d", "e.md": "e", "f.md": "f", "g.md": "g", "h.md": "h"}))
+	id := m.mustPush(assetsync.Created).AssetID
+	w.createFile(id, "b.md", "theirs") // in place: neither version nor time moves
+	for _, p := range []string{"e.md", "f.md", "g.md", "h.md"} {
+		w.save(id, p, "theirs")
+	}
+	for _, p := range []string{"a.md", "c.md", "d.md", "new.md"} {
+		m.write(p, "ours")
+	}
+	res := m.push(assetsync.PushOptions{})
+	if got := w.live(id, 0)["b.md"]; got != "theirs" {
+		t.Errorf("b.md=%q, want theirs: %s\n%s", got, res.Outcome, describe(res))
+	}
+}
+
+// TestStaleListingIsReadAgain does the same: pushes by zip go on.
+func TestStaleListingIsReadAgain(t *testing.T) {
+	w := newWorld(t, "create-existing=overwrite", "file-create-version=keep", "timestamps=frozen")
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	w.createFile(id, "b.md", "theirs")
+	changeFour(m)
+	for range 3 {
+		res := m.push(assetsync.PushOptions{})
+		if res.Error != nil {
+			t.Errorf("%s\n%s", res.Outcome, describe(res))
+		}
+	}
+}
+
+// TestCreateUnderQuirks creates and changes an asset under each reading
+// that touches what is read back: nothing looks foreign.
+func TestCreateUnderQuirks(t *testing.T) {
+	for _, q := range []string{"rewrite=frontmatter", "rewrite=extra-version", "version-step=3", "file-version=asset", "timestamps=frozen", "timestamps=seconds", "text-readback=bytes", "read-zip=uploaded"} {
+		t.Run(q, func(t *testing.T) {
+			w := newWorld(t, q)
+			m := w.machine(skill(fiveFiles))
+			res := m.push(assetsync.PushOptions{})
+			if res.Outcome != assetsync.Created {
+				t.Fatalf("%s\n%s", res.Outcome, describe(res))
+			}
+			for _, n := range res.Notes {
+				if strings.Contains(n, "somebody else") {
+					t.Errorf("note %q", n)
+				}
+			}
+			m.wantQuiet()
+			m.write("SKILL.md", skillMain+"more\n")
+			m.mustPush(assetsync.Published)
+			m.wantQuiet()
+			m.write("SKILL.md", skillMain+"more\n\nand more\n")
+			m.write("a.md", "2")
+			m.rm("b.md")
+			m.mustPush(assetsync.Published)
+			m.wantQuiet()
+		})
+	}
+}
+
+// TestTokenOfRenamedAsset makes an asset with a token that was used for one
+// which has another name by now: the target is not bound to that.
+func TestTokenOfRenamedAsset(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	first := m.mustPush(assetsync.Created).AssetID
+	m.write("SKILL.md", strings.Replace(skillMain, "name: demo", "name: fresh", 1))
+	m.target.RenamedFrom = "demo"
+	m.mustPush(assetsync.Published)
+	other := w.machine(skill(fiveFiles)) // the template again, on another machine
+	res := other.push(assetsync.PushOptions{})
+	if res.AssetID == first {
+		t.Errorf("the target named demo was bound to asset %s, whose name is fresh: %s\n%s", first, res.Outcome, describe(res))
+	}
+}
+
+// TestLogAfterRecreate deletes the asset and makes it anew: the log speaks
+// of the new one.
 func TestLogAfterRecreate(t *testing.T) {
 	w := newWorld(t)
 	m := w.machine(skill(fiveFiles))
@@ -154,219 +287,5 @@ func TestLogAfterRecreate(t *testing.T) {
 	m.engine(func(e *assetsync.Engine) { log, res = e.Log(t.Context(), 10) })
 	if len(log) > 0 && paths(log[0].Changes) != "update e.md" {
 		t.Errorf("version 2 changed e.md alone, the log says %q by %s", paths(log[0].Changes), log[0].By)
-	}
-}
-
-// An intent of a create that never worked stays for ever.
-func TestIntentsEnd(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(skill(fiveFiles))
-	w.fault("op=CreateAsset,kind=denied,count=all")
-	for range 10 {
-		m.push(assetsync.PushOptions{})
-		w.now = w.now.Add(time.Hour)
-	}
-	db, err := state.Open(filepath.Join(m.state, "state.db"), state.Owner{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	target, _ := db.Target(w.space, "demo")
-	if n := len(target.Intents); n > 1 {
-		t.Errorf("%d intents of runs that ended hours ago", n)
-	}
-}
-
-// Conflicts repeated: stable, no writes of state or copies.
-func TestConflictIsStable(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(skill(fiveFiles))
-	id := m.mustPush(assetsync.Created).AssetID
-	w.save(id, "a.md", "theirs")
-	m.write("a.md", "ours")
-	m.push(assetsync.PushOptions{})
-	m.pull(assetsync.PullOptions{})
-	sum := func() string {
-		data, _ := os.ReadFile(filepath.Join(m.state, "state.db"))
-		n := 0
-		filepath.WalkDir(m.state, func(string, os.DirEntry, error) error { n++; return nil })
-		return fmt.Sprintf("%x %d", len(data), n)
-	}
-	before, _ := os.ReadFile(filepath.Join(m.state, "state.db"))
-	s := sum()
-	for range 3 {
-		m.push(assetsync.PushOptions{})
-		m.pull(assetsync.PullOptions{})
-		m.status()
-	}
-	after, _ := os.ReadFile(filepath.Join(m.state, "state.db"))
-	if !bytes.Equal(before, after) || s != sum() {
-		t.Errorf("state is written by runs that learn nothing")
-	}
-	for i := range 5 {
-		w.save(id, "b.md", fmt.Sprint(i))
-		m.push(assetsync.PushOptions{})
-	}
-	n := 0
-	filepath.WalkDir(filepath.Join(m.state, "conflicts"), func(p string, d os.DirEntry, err error) error {
-		if d != nil && !d.IsDir() {
-			n++
-		}
-		return nil
-	})
-	if n > 2 {
-		t.Errorf("%d copies of one and the same conflicting content", n)
-	}
-}
-
-// A conflict that the proof finds leaves no copy of their bytes.
-func TestConflictOfProofHasACopy(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(skill(fiveFiles))
-	id := m.mustPush(assetsync.Created).AssetID
-	m.write("a.md", "ours")
-	w.beforeWrite(func() { w.save(id, "a.md", "theirs") })
-	res := m.push(assetsync.PushOptions{})
-	if len(res.Conflicts) != 1 || res.Conflicts[0].Copy == "" {
-		t.Errorf("%s", describe(res))
-	}
-}
-
-// In-place deletion between look and keepDeleted, history gone.
-func TestDeletedMeanwhile(t *testing.T) {
-	w := newWorld(t, "file-delete-version=keep")
-	m := w.machine(skill(fiveFiles))
-	id := m.mustPush(assetsync.Created).AssetID
-	if err := os.RemoveAll(filepath.Join(m.state, "history.git")); err != nil {
-		t.Fatal(err)
-	}
-	m.rm("a.md")
-	gets := 0
-	w.before = func(r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/files") {
-			gets++
-			return
-		}
-		if gets == 1 {
-			w.before = nil
-			w.remove(id, "a.md")
-		}
-	}
-	res := m.push(assetsync.PushOptions{})
-	if res.Error != nil {
-		t.Errorf("%s\n%s", res.Outcome, describe(res))
-	}
-}
-
-// Two metadata conflicts are called files.
-func TestMetadataConflictIsNoFile(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(skill(nil))
-	id := m.mustPush(assetsync.Created).AssetID
-	m.target.Metadata = map[string]any{"agent_types": []any{"CHAT"}}
-	w.beforeWrite(func() { w.setMetadata(id, map[string]any{"agent_types": []any{"PREVENTION"}}) })
-	res := m.push(assetsync.PushOptions{})
-	if strings.Contains(res.Error.Message, "1 file ") {
-		t.Error(res.Error.Message)
-	}
-}
-
-// The tree vanishes between plan and read; between create and proof.
-func TestVanish(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(skill(fiveFiles))
-	id := m.mustPush(assetsync.Created).AssetID
-	for n := 1; n < 8; n++ {
-		changeFour(m)
-		for p := range fiveFiles {
-			m.write(p, fmt.Sprint(n))
-		}
-		m.write("SKILL.md", skillMain)
-		calls := 0
-		w.before = func(*http.Request) {
-			if calls++; calls == n {
-				os.RemoveAll(m.dir)
-			}
-		}
-		res := m.push(assetsync.PushOptions{})
-		w.before = nil
-		if got := w.live(id, 0); len(got) != 6 {
-			t.Errorf("call %d: live %v, %s", n, got, describe(res))
-		}
-		res = m.push(assetsync.PushOptions{})
-		if got := w.live(id, 0); len(got) != 6 {
-			t.Errorf("again, call %d: live %v, %s", n, got, describe(res))
-		}
-	}
-}
-
-// Prefer local in the push, prefer remote in the pull, afterwards quiet.
-func TestPrefer(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(skill(fiveFiles))
-	id := m.mustPush(assetsync.Created).AssetID
-	w.save(id, "a.md", "theirs")
-	m.write("a.md", "ours")
-	m.push(assetsync.PushOptions{})
-	res := m.pull(assetsync.PullOptions{Prefer: diff.Remote})
-	m.want(res, assetsync.CheckedOut)
-	m.wantQuiet()
-	// a delete on the one side, an edit on the other
-	w.remove(id, "b.md")
-	m.write("b.md", "ours")
-	m.want(m.pull(assetsync.PullOptions{Prefer: diff.Remote}), assetsync.Unchanged)
-	if got := m.files()["b.md"]; got != "ours" {
-		t.Errorf("b.md=%q: an edit lost to a deletion", got)
-	}
-	w.save(id, "c.md", "theirs")
-	m.rm("c.md")
-	m.push(assetsync.PushOptions{Prefer: diff.Local})
-	if got := w.live(id, 0)["c.md"]; got != "theirs" {
-		t.Errorf("c.md=%q: an edit lost to a deletion", got)
-	}
-}
-
-// Metadata-only push while their file is pending: zip or metadata?
-func TestMetadataAndPending(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(skill(fiveFiles))
-	id := m.mustPush(assetsync.Created).AssetID
-	w.save(id, "a.md", "theirs")
-	m.target.Metadata = map[string]any{"agent_types": []any{"CHAT"}}
-	m.mustPush(assetsync.Published)
-	if w.live(id, 0)["a.md"] != "theirs" {
-		t.Error("lost")
-	}
-}
-
-// Agents_md/custom_agent basic story with conflicts.
-func TestSingles(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(nil)
-	m.target.Type = "agents_md"
-	m.target.Path = filepath.Join(m.dir, "TEAM.md")
-	m.target.Metadata = map[string]any{"agent_type": "CHAT"}
-	m.write("TEAM.md", "one")
-	id := m.mustPush(assetsync.Created).AssetID
-	m.wantQuiet()
-	w.save(id, "AGENTS.md", "theirs")
-	m.mustPull(assetsync.CheckedOut)
-	if m.files()["TEAM.md"] != "theirs" {
-		t.Errorf("%v", m.files())
-	}
-	m.wantQuiet()
-	w.save(id, "AGENTS.md", "theirs 2")
-	m.write("TEAM.md", "ours 2")
-	m.want(m.push(assetsync.PushOptions{}), assetsync.Conflict)
-	m.want(m.pull(assetsync.PullOptions{}), assetsync.Conflict)
-	m.want(m.push(assetsync.PushOptions{Prefer: diff.Local}), assetsync.Published)
-	m.wantQuiet()
-	m.rm("TEAM.md")
-	m.want(m.push(assetsync.PushOptions{}), assetsync.Blocked)
-	m.mustPull(assetsync.CheckedOut)
-	m.want(m.pull(assetsync.PullOptions{Version: 1}), assetsync.CheckedOut)
-	m.want(m.push(assetsync.PushOptions{}), assetsync.Published)
-	if got := w.live(id, 0)["AGENTS.md"]; got != "one" {
-		t.Errorf("%q", got)
 	}
 }

@@ -19,8 +19,8 @@ var (
 
 // TestRandomStories tells stories of two machines and the web, each with files
 // of its own, so that no two ever mean the same path. Whatever the quirks,
-// faults and deaths: at the end the last content of each file is live, or
-// somebody was told.
+// faults and deaths: at the end the last content of each file is live and on
+// both machines.
 func TestRandomStories(t *testing.T) {
 	first, last := uint64(1), uint64(*stories)
 	if *seed > 0 {
@@ -30,194 +30,231 @@ func TestRandomStories(t *testing.T) {
 		for _, mode := range []string{"plain", "faults", "kills"} {
 			t.Run(fmt.Sprint(mode, " seed ", n), func(t *testing.T) {
 				t.Parallel()
-				randomStory(t, mode, rand.New(rand.NewPCG(n, 7)))
+				newRandomStory(t, mode, rand.New(rand.NewPCG(n, 7))).tell()
 			})
 		}
 	}
 }
 
-func randomStory(t *testing.T, mode string, rnd *rand.Rand) {
-	pick := func(s ...string) string { return s[rnd.IntN(len(s))] }
-	quirks := []string{
-		pick("file-delete-version=bump", "file-delete-version=keep"), pick("file-version=last-change", "file-version=asset"),
-		pick("timestamps=fraction", "timestamps=seconds", "timestamps=frozen"), pick("rewrite=off", "rewrite=frontmatter", "rewrite=extra-version"),
-		pick("version-step=0", "version-step=3"), pick("update-missing=not-found", "update-missing=create"), pick("text-readback=text", "text-readback=bytes"),
-		pick("page-size=0", "page-size=1"), pick("empty-pages=off", "empty-pages=on"), pick("list-lag=0", "list-lag=5"), pick("read-zip=rebuilt", "read-zip=uploaded"),
-	}
-	w := newWorld(t, quirks...)
-	files := map[string]string{}
-	owner := map[string]int{}
-	for i := range 5 {
-		for o, pre := range []string{"x", "y", "w"} {
-			p := fmt.Sprintf("%s%d.md", pre, i)
-			files[p], owner[p] = p, o
+// The writers of a story. A machine's number is its index.
+const (
+	web       = 2
+	writers   = 3
+	filesEach = 5
+)
+
+// randomStory is one random sequence of events.
+type randomStory struct {
+	t        *testing.T
+	mode     string // "plain", "faults" or "kills"
+	rnd      *rand.Rand
+	world    *world
+	machines [2]*machine
+	id       string
+	quirks   []string
+
+	last  map[string]string // what each file holds at the end; "" when it was deleted
+	edits int
+	depth int      // of pushes inside pushes
+	told  []string // what people were told of losses and conflicts
+	log   []string // shown when the story ends badly
+}
+
+func newRandomStory(t *testing.T, mode string, rnd *rand.Rand) *randomStory {
+	s := &randomStory{t: t, mode: mode, rnd: rnd, last: map[string]string{}}
+	s.quirks = s.chooseQuirks()
+	s.world = newWorld(t, s.quirks...)
+	for writer := range writers {
+		for i := range filesEach {
+			p := s.path(writer, i)
+			s.last[p] = p
 		}
 	}
-	m := [2]*machine{w.machine(skill(files)), nil}
-	id := m[0].mustPush(assetsync.Created).AssetID
-	m[1] = w.machine(nil)
-	m[1].target.AssetID = id
-	m[1].mustPull(assetsync.CheckedOut)
-	for _, x := range m {
-		x.target.MaxDeletePercent, x.target.MaxDeletes = 100, 100
+	s.machines[0] = s.world.machine(skill(s.last))
+	s.id = s.machines[0].mustPush(assetsync.Created).AssetID
+	s.machines[1] = s.world.machine(nil)
+	s.machines[1].target.AssetID = s.id
+	s.machines[1].mustPull(assetsync.CheckedOut)
+	for _, m := range s.machines {
+		m.target.MaxDeletePercent, m.target.MaxDeletes = 100, 100
 	}
-	last := map[string]string{} // want; "" deleted
-	for p, c := range files {
-		last[p] = c
+	return s
+}
+
+func (s *randomStory) chooseQuirks() []string {
+	return []string{
+		s.pick("file-delete-version=bump", "file-delete-version=keep"),
+		s.pick("file-version=last-change", "file-version=asset"),
+		s.pick("timestamps=fraction", "timestamps=seconds", "timestamps=frozen"),
+		s.pick("rewrite=off", "rewrite=frontmatter", "rewrite=extra-version"),
+		s.pick("version-step=0", "version-step=3"),
+		s.pick("update-missing=not-found", "update-missing=create"),
+		s.pick("text-readback=text", "text-readback=bytes"),
+		s.pick("page-size=0", "page-size=1"),
+		s.pick("empty-pages=off", "empty-pages=on"),
+		s.pick("list-lag=0", "list-lag=5"),
+		s.pick("read-zip=rebuilt", "read-zip=uploaded"),
 	}
-	var told []string
-	var logs []string
-	note := func(f string, a ...any) { logs = append(logs, fmt.Sprintf(f, a...)) }
-	k := 0
-	edit := func(o int, web func(p, c string)) {
-		k++
-		p := fmt.Sprintf("%s%d.md", []string{"x", "y", "w"}[o], rnd.IntN(5))
-		c := fmt.Sprintf("%s edit %d", p, k)
-		if rnd.IntN(4) == 0 && last[p] != "" {
-			c = ""
-		}
-		note("edit %s=%q", p, c)
-		web(p, c)
-		last[p] = c
-	}
-	webEdit := func() {
-		edit(2, func(p, c string) {
-			if c == "" {
-				w.remove(id, p)
-			} else {
-				w.save(id, p, c)
-			}
-		})
-	}
-	localEdit := func(i int) {
-		edit(i, func(p, c string) {
-			if c == "" {
-				m[i].rm(p)
-			} else {
-				m[i].write(p, c)
-			}
-		})
-	}
-	see := func(i int, verb string, res assetsync.Result) {
-		note("machine %d %s: %s v%d->%d by %s | %s", i, verb, res.Outcome, res.ObservedVersion, res.Version, res.Published, strings.ReplaceAll(describe(res), "\n", " / "))
-		if res.Error != nil && (strings.Contains(res.Error.Message, "lost") || res.Error.Kind == assetsync.KindConflict) {
-			told = append(told, res.Error.Message)
-		}
-		for _, n := range res.Notes {
-			if strings.Contains(n, "lost") {
-				told = append(told, n)
-			}
-		}
-	}
-	depth := 0
-	var push func(i int)
-	push = func(i int) {
-		depth++
-		defer func() { depth-- }()
-		at := map[int]bool{}
-		for range rnd.IntN(3) {
-			at[1+rnd.IntN(10)] = true
-		}
-		kill := 0
-		fault, faultAt := "", 0
-		if mode == "kills" && rnd.IntN(4) == 0 {
-			kill = 1 + rnd.IntN(14)
-		}
-		if mode == "faults" && rnd.IntN(4) == 0 && depth == 1 {
-			fault, faultAt = "op=*,kind="+pick("reset-before", "reset-after", "500", "truncate", "not-json", "late:9", "throttle"), 1+rnd.IntN(3)
-		}
-		after := rnd.IntN(2) == 0
-		writes := 0
-		calls, dead := 0, false
-		var res assetsync.Result
-		m[i].engineWith(func(r *http.Request) (*http.Response, error) {
-			calls++
-			if calls == kill && !after {
-				dead = true
-				runtime.Goexit() // nothing happens after it, not even in the state
-			}
-			if at[calls] {
-				if depth == 1 && rnd.IntN(3) == 0 {
-					note("  (inside call %d of %d: other machine pushes)", calls, i)
-					push(1 - i)
-				} else {
-					note("  (inside call %d of %d %s %s)", calls, i, r.Method, r.URL.Path)
-					webEdit()
-				}
-			}
-			if r.Method != http.MethodGet {
-				if writes++; writes == faultAt {
-					note("  fault %s", fault)
-					w.fault(fault)
-				}
-			}
-			resp, err := w.Do(r)
-			if r.Method != http.MethodGet {
-				note("  [%d] %s %s %v", i, r.Method, r.URL.Path, err)
-			}
-			if calls == kill {
-				dead = true
-				runtime.Goexit()
-			}
-			return resp, err
-		}, func(e *assetsync.Engine) {
-			died := make(chan struct{})
-			go func() {
-				defer close(died)
-				res = e.Push(t.Context(), assetsync.PushOptions{})
-			}()
-			<-died
-		})
-		note("killed=%v", dead)
-		if !dead {
-			see(i, "push", res)
-		}
-	}
+}
+
+func (s *randomStory) pick(choices ...string) string { return choices[s.rnd.IntN(len(choices))] }
+
+// path is the name of the ith file of a writer.
+func (s *randomStory) path(writer, i int) string { return fmt.Sprintf("%c%d.md", "xyw"[writer], i) }
+
+func (s *randomStory) note(format string, args ...any) {
+	s.log = append(s.log, fmt.Sprintf(format, args...))
+}
+
+// tell lets things happen, then lets everybody get in step.
+func (s *randomStory) tell() {
 	for range 8 {
-		for range rnd.IntN(6) {
-			localEdit(rnd.IntN(2))
+		for range s.rnd.IntN(6) {
+			s.edit(s.rnd.IntN(2))
 		}
-		if rnd.IntN(2) == 0 {
-			webEdit()
+		if s.rnd.IntN(2) == 0 {
+			s.edit(web)
 		}
-		push(rnd.IntN(2))
-		if rnd.IntN(3) == 0 {
-			i := rnd.IntN(2)
-			see(i, "pull", m[i].pull(assetsync.PullOptions{}))
+		s.push(s.rnd.IntN(2))
+		if s.rnd.IntN(3) == 0 {
+			i := s.rnd.IntN(2)
+			s.see(i, "pull", s.machines[i].pull(assetsync.PullOptions{}))
 		}
 	}
-	for range 45 { // late ones come
-		w.asset(id)
+	for range 45 { // requests, by which late writes come to their effect
+		s.world.asset(s.id)
 	}
 	for range 3 {
-		for i := range m {
-			see(i, "push", m[i].push(assetsync.PushOptions{}))
-			see(i, "pull", m[i].pull(assetsync.PullOptions{}))
+		for i, m := range s.machines {
+			s.see(i, "push", m.push(assetsync.PushOptions{}))
+			s.see(i, "pull", m.pull(assetsync.PullOptions{}))
 		}
 	}
-	live := w.live(id, 0)
-	bad := false
-	for p, c := range last {
-		if live[p] != c {
-			t.Errorf("%s: live %q, want %q", p, live[p], c)
-			bad = true
+	s.check()
+}
+
+// edit changes or deletes a file of a writer.
+func (s *randomStory) edit(writer int) {
+	s.edits++
+	path := s.path(writer, s.rnd.IntN(filesEach))
+	content := fmt.Sprintf("%s edit %d", path, s.edits)
+	if s.rnd.IntN(4) == 0 && s.last[path] != "" {
+		content = ""
+	}
+	s.note("edit %s=%q", path, content)
+	switch {
+	case writer == web && content == "":
+		s.world.remove(s.id, path)
+	case writer == web:
+		s.world.save(s.id, path, content)
+	case content == "":
+		s.machines[writer].rm(path)
+	default:
+		s.machines[writer].write(path, content)
+	}
+	s.last[path] = content
+}
+
+// see takes note of a result.
+func (s *randomStory) see(i int, verb string, res assetsync.Result) {
+	s.note("machine %d %s: %s v%d->%d by %s | %s", i, verb, res.Outcome, res.ObservedVersion, res.Version, res.Published,
+		strings.ReplaceAll(describe(res), "\n", " / "))
+	if res.Error != nil && (strings.Contains(res.Error.Message, "lost") || res.Error.Kind == assetsync.KindConflict) {
+		s.told = append(s.told, res.Error.Message)
+	}
+	for _, n := range res.Notes {
+		if strings.Contains(n, "lost") {
+			s.told = append(s.told, n)
 		}
-		for i := range m {
-			if got := m[i].files()[p]; got != c {
-				t.Errorf("%s: machine %d has %q, want %q", p, i, got, c)
-				bad = true
+	}
+}
+
+// mishaps are what befalls one push, by the number of its call or write.
+type mishaps struct {
+	meets      map[int]bool // calls before which somebody else writes
+	dies       int          // call at which the process dies; 0: none
+	diesAfter  bool         // after the call had its effect
+	fault      string       // rule
+	faultWrite int          // write that it befalls; 0: none
+}
+
+func (s *randomStory) chooseMishaps() mishaps {
+	h := mishaps{meets: map[int]bool{}}
+	for range s.rnd.IntN(3) {
+		h.meets[1+s.rnd.IntN(10)] = true
+	}
+	if s.mode == "kills" && s.rnd.IntN(4) == 0 {
+		h.dies = 1 + s.rnd.IntN(14)
+	}
+	if s.mode == "faults" && s.rnd.IntN(4) == 0 && s.depth == 1 {
+		h.fault = "op=*,kind=" + s.pick("reset-before", "reset-after", "500", "truncate", "not-json", "late:9", "throttle")
+		h.faultWrite = 1 + s.rnd.IntN(3)
+	}
+	h.diesAfter = s.rnd.IntN(2) == 0
+	return h
+}
+
+// push pushes from a machine while others write.
+func (s *randomStory) push(i int) {
+	s.depth++
+	defer func() { s.depth-- }()
+	h := s.chooseMishaps()
+	calls, writes := 0, 0
+	res, alive := s.machines[i].mortalPush(func(r *http.Request) (*http.Response, error) {
+		calls++
+		if calls == h.dies && !h.diesAfter {
+			runtime.Goexit()
+		}
+		if h.meets[calls] {
+			s.interrupt(i, calls, r)
+		}
+		if r.Method != http.MethodGet {
+			if writes++; writes == h.faultWrite {
+				s.note("  fault %s", h.fault)
+				s.world.fault(h.fault)
+			}
+		}
+		resp, err := s.world.Do(r)
+		if r.Method != http.MethodGet {
+			s.note("  [%d] %s %s %v", i, r.Method, r.URL.Path, err)
+		}
+		if calls == h.dies {
+			runtime.Goexit()
+		}
+		return resp, err
+	})
+	if !alive {
+		s.note("machine %d push: killed at call %d", i, calls)
+		return
+	}
+	s.see(i, "push", res)
+}
+
+// interrupt lets the web or the other machine write inside a push.
+func (s *randomStory) interrupt(i, call int, r *http.Request) {
+	if s.depth == 1 && s.rnd.IntN(3) == 0 {
+		s.note("  (inside call %d of %d: the other machine pushes)", call, i)
+		s.push(1 - i)
+		return
+	}
+	s.note("  (inside call %d of %d: %s %s)", call, i, r.Method, r.URL.Path)
+	s.edit(web)
+}
+
+// check wants the last content of each file everywhere.
+func (s *randomStory) check() {
+	live := s.world.live(s.id, 0)
+	for path, want := range s.last {
+		if live[path] != want {
+			s.t.Errorf("%s: live %q, want %q", path, live[path], want)
+		}
+		for i, m := range s.machines {
+			if got := m.files()[path]; got != want {
+				s.t.Errorf("%s: machine %d has %q, want %q", path, i, got, want)
 			}
 		}
 	}
-	if bad {
-		t.Logf("quirks %v", quirks)
-		if len(told) > 0 {
-			t.Logf("TOLD: %q", told)
-		} else {
-			t.Logf("NOT TOLD")
-		}
-		for _, l := range logs {
-			t.Log(l)
-		}
+	if s.t.Failed() {
+		s.t.Logf("quirks %q\ntold %q\n%s", s.quirks, s.told, strings.Join(s.log, "\n"))
 	}
 }
