@@ -28,6 +28,8 @@ type deed struct {
 	zip      bool                                // sent as the whole next version
 	silent   int                                 // writes whose version no answer named: deletions and doubtful ones
 	bytes    func(manifest.Entry) ([]byte, bool) // what was sent, where it is still at hand
+	past     bool                                // of an earlier run
+	derived  map[string]any                      // metadata that the service makes of a zip's frontmatter
 }
 
 // account is who made the versions since the observed one, and what of
@@ -150,15 +152,11 @@ func (d deed) expected() manifest.Tree {
 // learnDeletes remembers whether DeleteAssetFile raises the version, once
 // deletions were seen without anybody else's writes.
 func (r *run) learnDeletes(d deed, after observation) {
-	if d.deletes == 0 || d.silent != d.deletes {
-		return
-	}
-	last := d.observed.version
-	if len(d.answered) > 0 {
-		last = slices.Max(d.answered)
+	if d.deletes == 0 || d.silent != d.deletes || len(d.answered) > 0 {
+		return // another write may have made a version more than it answered
 	}
 	was := r.endpoint
-	switch int(after.version - last) {
+	switch int(after.version - d.observed.version) {
 	case 0:
 		r.endpoint.DeleteRaisesVersion = state.No
 	case d.deletes:
@@ -230,7 +228,7 @@ func lostTrack(cause error) *Error {
 // looksLike reports whether a version without a known maker is one of the
 // deed: its zip, or a version that changes nothing but what was sent.
 func (r *run) looksLike(d deed, previous, now observation) bool {
-	if d.expected().Equal(now.side.Tree) && !previous.side.Tree.Equal(now.side.Tree) {
+	if !previous.side.Tree.Equal(now.side.Tree) && r.isExpected(d, now) {
 		return true
 	}
 	changes := diff.Two(previous.side.Tree, now.side.Tree)
@@ -245,6 +243,14 @@ func (r *run) looksLike(d deed, previous, now observation) bool {
 		}
 	}
 	return len(changes) > 0
+}
+
+// isExpected reports whether a version is as the deed leaves it, apart from
+// what the service rewrites.
+func (r *run) isExpected(d deed, now observation) bool {
+	return !slices.ContainsFunc(diff.Two(d.expected(), now.side.Tree), func(c diff.Change) bool {
+		return !r.isRewritten(d, c.Path, c.Old, c.New, now)
+	})
 }
 
 // isRewriting reports whether a version is the service's own, which changes
@@ -270,6 +276,11 @@ func (r *run) isRewritten(d deed, p manifest.Path, sent, read *manifest.Entry, n
 		return false
 	}
 	was, ok := d.bytes(*sent)
+	if !ok && d.past {
+		// What was sent is not at hand any more. The main file alone is ever
+		// rewritten.
+		return p == r.source.mainFile()
+	}
 	is, held := now.content[read.ID]
 	return ok && held && assettype.Same(r.kind, p, was, is)
 }
@@ -300,7 +311,7 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 			}
 		}
 	}
-	for key := range d.metadata {
+	for _, key := range slices.Concat(slices.Collect(maps.Keys(d.metadata)), slices.Collect(maps.Keys(d.derived))) {
 		was, is := then.metadata[key], now.metadata[key]
 		if is == nil || sameValue(was, is) {
 			continue

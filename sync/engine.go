@@ -133,7 +133,8 @@ func (r *run) historyKey() gitrepo.Key {
 }
 
 // remember keeps a remote version in history. History is a cache of what the
-// remote holds, so it may lack a version of which not every byte was read.
+// remote holds: it may lack a version of which not every byte was read, and
+// damage to it is told and stops nothing.
 func (r *run) remember(ctx context.Context, obs observation, message string, foreign bool) error {
 	bundle, ok, err := r.bundleOf(obs)
 	if err != nil || !ok {
@@ -142,7 +143,17 @@ func (r *run) remember(ctx context.Context, obs observation, message string, for
 	_, err = r.History.Put(ctx, r.historyKey(), gitrepo.Version{
 		Asset: r.res.AssetID, Number: int(obs.version), At: obs.updatedAt, Bundle: bundle, Message: message, Foreign: foreign,
 	})
-	return err
+	return r.tellDamage(err)
+}
+
+// tellDamage makes a note of damage to the history. Other errors stay.
+func (r *run) tellDamage(err error) error {
+	var damage *gitrepo.CorruptError
+	if !errors.As(err, &damage) {
+		return err
+	}
+	r.note("%v; %s", damage, damage.Hint())
+	return nil
 }
 
 // bundleOf collects the bytes of what was observed: read in this run, or kept
@@ -165,5 +176,6 @@ func (r *run) blob(obs observation, id manifest.ID) ([]byte, bool, error) {
 	if data, ok := obs.content[id]; ok {
 		return data, true, nil
 	}
-	return r.History.Blob(id)
+	data, ok, err := r.History.Blob(id)
+	return data, ok, r.tellDamage(err)
 }

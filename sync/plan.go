@@ -119,6 +119,14 @@ func (r *run) report(p proposal, obs observation) {
 	}
 }
 
+// reportRepairs puts repairs in the place of what they undo.
+func (r *run) reportRepairs(repairs []diff.Change) {
+	r.res.Changes = slices.DeleteFunc(r.res.Changes, func(c ChangeReport) bool {
+		return slices.ContainsFunc(repairs, func(repair diff.Change) bool { return repair.Path == c.Path })
+	})
+	r.reportChanges(repairs)
+}
+
 // mostNotes is how many files are named one by one in what people read.
 const mostNotes = 5
 

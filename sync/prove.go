@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"assetsync/diff"
 	"assetsync/manifest"
@@ -152,6 +153,7 @@ func (r *run) audit(ctx context.Context, id string, obs observation) (bool, erro
 			return false, err
 		}
 		if lost.any() {
+			r.note("the push of %s had overwritten a change of somebody else's: %s", in.Started.Local().Format(time.DateTime), lost.what())
 			_, err := r.repair(ctx, id, obs, lost)
 			return true, err
 		}
@@ -185,8 +187,18 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 	if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
 		err = lostTrack(fmt.Errorf("version %d, on which a run that was cut short had planned, cannot be read", in.Observed))
 	}
+	if err == nil {
+		// As it was observed, not as it may have become in place since.
+		then, ok, herr := r.History.Get(ctx, r.historyKey(), in.AssetID, int(in.Observed))
+		if herr := r.tellDamage(herr); herr != nil {
+			return lost, herr
+		}
+		if ok && !then.Tree().Equal(observed.side.Tree) {
+			observed.side.Tree, observed.listing = then.Tree(), nil
+		}
+	}
 	var a *account
-	d := deed{observed: observed, changes: map[manifest.Path]*manifest.Entry{}, zip: in.Zip}
+	d := deed{observed: observed, changes: map[manifest.Path]*manifest.Entry{}, zip: in.Zip, past: true}
 	if err == nil {
 		if d.metadata, err = decodeObject(in.Metadata); err != nil {
 			return lost, fmt.Errorf("read intent: %w", err)

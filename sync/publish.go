@@ -86,7 +86,7 @@ func (r *run) repair(ctx context.Context, id string, obs observation, lost lostU
 		if r.res.Outcome == Unchanged {
 			r.res.Outcome = Published
 		}
-		r.reportChanges(lost.repairs)
+		r.reportRepairs(lost.repairs)
 		lost, obs = after.lost, after.observation
 	}
 	return obs, nil

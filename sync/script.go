@@ -23,6 +23,7 @@ type write struct {
 	content   []byte                   // what is sent: of the file, or the zip; nil for metadata alone and for a deletion
 	zip       bool
 	metadata  map[string]any
+	derived   map[string]any // metadata that the service makes of a zip
 }
 
 func (w write) path() manifest.Path {
@@ -71,12 +72,13 @@ func (r *run) script(ctx context.Context, id string, obs *observation, j job) (s
 	if len(changes) == 0 {
 		return script{ByMetadata, []write{{operation: "UpdateAsset", metadata: meta}}}, nil
 	}
-	zipped, why, err := r.zip(ctx, id, obs, changes, files)
+	whole, why, err := r.zip(ctx, id, obs, changes, files)
 	if err != nil {
 		return script{}, err
 	}
 	if why == "" {
-		return script{ByZip, []write{{operation: "UpdateAsset", changes: changes, files: files, content: zipped, zip: true, metadata: meta}}}, nil
+		whole.metadata = meta
+		return script{ByZip, []write{whole}}, nil
 	}
 	if atomic {
 		return script{}, &Error{
@@ -104,6 +106,15 @@ func (s script) metadata() map[string]any {
 	all := map[string]any{}
 	for _, w := range s.writes {
 		maps.Copy(all, w.metadata)
+	}
+	return all
+}
+
+// derived is the metadata that the service makes of what is sent.
+func (s script) derived() map[string]any {
+	all := map[string]any{}
+	for _, w := range s.writes {
+		maps.Copy(all, w.derived)
 	}
 	return all
 }
@@ -187,28 +198,28 @@ func (r *run) sameFrontmatter(obs *observation, main manifest.Path, text []byte)
 	return err1 == nil && err2 == nil && sameValue(was.Fields, is.Fields), nil
 }
 
-// zip makes the complete next version: the observed one with the changes. It
-// says why not when a zip cannot stand for it.
-func (r *run) zip(ctx context.Context, id string, obs *observation, changes []diff.Change, files map[manifest.Path][]byte) (zipped []byte, why string, err error) {
+// zip makes the write of the complete next version: the observed one with the
+// changes. It says why not when a zip cannot stand for it.
+func (r *run) zip(ctx context.Context, id string, obs *observation, changes []diff.Change, files map[manifest.Path][]byte) (w write, why string, err error) {
 	if !r.kind.Zip {
-		return nil, "assets of type " + r.kind.Name + " take no zip", nil
+		return w, "assets of type " + r.kind.Name + " take no zip", nil
 	}
 	if obs.noZip != "" {
-		return nil, obs.noZip, nil
+		return w, obs.noZip, nil
 	}
 	if err := r.carry(ctx, id, obs); err != nil {
 		if errors.Is(err, errMoved) {
 			r.knownAsset.Seen = nil // the listing did not tell: look at everything
-			return nil, "", errReplan
+			return w, "", errReplan
 		}
 		if remote.IsKind(err, remote.KindContentSizeExceeded, remote.KindValidation) {
-			return nil, "the service does not give the version as a zip", nil
+			return w, "the service does not give the version as a zip", nil
 		}
-		return nil, "", err
+		return w, "", err
 	}
 	next, err := diff.Apply(obs.side.Tree, changes)
 	if err != nil {
-		return nil, "", fmt.Errorf("make the next version: %w", err)
+		return w, "", fmt.Errorf("make the next version: %w", err)
 	}
 	all := make(map[manifest.Path][]byte, next.Len())
 	for e := range next.All() {
@@ -218,18 +229,20 @@ func (r *run) zip(ctx context.Context, id string, obs *observation, changes []di
 		}
 		data, ok := obs.content[e.ID]
 		if !ok {
-			return nil, "", fmt.Errorf("make the next version: the bytes of %s were not read", e.Path)
+			return w, "", fmt.Errorf("make the next version: the bytes of %s were not read", e.Path)
 		}
 		all[e.Path] = data
 	}
 	bundle, err := manifest.NewBundle(all)
 	if err != nil {
-		return nil, "", err
+		return w, "", err
 	}
 	if key := r.setApart(*obs, bundle); key != "" {
-		return nil, "metadata " + key + " was changed apart from the frontmatter, which a zip would undo", nil
+		return w, "metadata " + key + " was changed apart from the frontmatter, which a zip would undo", nil
 	}
-	return r.pack(bundle)
+	w = write{operation: "UpdateAsset", changes: changes, files: files, zip: true, derived: assettype.DerivedMetadata(r.kind, bundle)}
+	w.content, why, err = r.pack(bundle)
+	return w, why, err
 }
 
 // setApart names a key that the service derives from the frontmatter of a

@@ -33,7 +33,7 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 	if err := r.begin(state.Intent{Nonce: nonce, Observed: obs.version, Repair: repair}, s.writes); err != nil {
 		return deed{}, err
 	}
-	d := deed{nonce: nonce, observed: obs, changes: map[manifest.Path]*manifest.Entry{}, metadata: s.metadata(), zip: s.means == ByZip, bytes: s.bytes}
+	d := deed{nonce: nonce, observed: obs, changes: map[manifest.Path]*manifest.Entry{}, metadata: s.metadata(), zip: s.means == ByZip, derived: s.derived(), bytes: s.bytes}
 	for _, c := range s.changes() {
 		d.changes[c.Path] = c.New
 	}

@@ -61,7 +61,7 @@ func (r *run) treesOf(ctx context.Context, id string, list []remote.AssetVersion
 	for _, v := range list {
 		number := *v.Version
 		bundle, ok, err := r.History.Get(ctx, r.historyKey(), id, int(number))
-		if err != nil {
+		if err := r.tellDamage(err); err != nil {
 			return nil, err
 		}
 		if ok {
