@@ -54,11 +54,6 @@ type Result struct {
 	DurationMS      int64              `json:"duration_ms"`
 }
 
-// FailedResult is the result of a target that could not even be begun.
-func FailedResult(target string, err error) Result {
-	return Result{Target: target, Outcome: Failed, Published: ByNothing, Error: AsError(err)}.complete()
-}
-
 // complete makes lists empty that are absent, so that programs need not ask.
 func (r Result) complete() Result {
 	r.Versions = present(r.Versions)
