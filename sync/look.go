@@ -33,7 +33,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 			r.checkNames(snap.Tree, diff.Side{})
 			return r.blockOnProblems()
 		}
-		obs, err := r.observe(ctx, id)
+		obs, err := r.observeLive(ctx, id)
 		if err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 	if err != nil {
 		return err
 	}
-	obs, err := r.observe(ctx, id)
+	obs, err := r.observeLive(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -88,10 +88,7 @@ func (r *run) jitter(ctx context.Context) error {
 }
 
 func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o PushOptions) error {
-	obs, err := r.observe(ctx, id)
-	if remote.IsKind(err, remote.KindNotFound) && r.Target.AssetID == "" {
-		return r.gone(id, err)
-	}
+	obs, err := r.observeLive(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -190,6 +187,15 @@ func (r *run) stop(stops []guardStop, dryRun bool) error {
 		r.note("%s; %s", s.message, s.hint)
 	}
 	return &Error{Kind: KindGuard, Message: stops[0].message, Hint: stops[0].hint}
+}
+
+// observeLive is observe for an asset that must be there.
+func (r *run) observeLive(ctx context.Context, id string) (observation, error) {
+	obs, err := r.observe(ctx, id)
+	if remote.IsKind(err, remote.KindNotFound) && r.Target.AssetID == "" {
+		err = r.gone(id, err)
+	}
+	return obs, err
 }
 
 // errGone is an asset that was pinned and is not there any more, and whose

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,7 +80,7 @@ func TestRealSkills(t *testing.T) {
 }
 
 func oneReference(files map[string]string) string {
-	for name := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if strings.HasPrefix(name, "references/") {
 			return name
 		}

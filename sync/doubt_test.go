@@ -1,0 +1,142 @@
+package sync_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"assetsync/remote"
+	assetsync "assetsync/sync"
+)
+
+// wasTold reports whether a result says that something was or may be lost.
+func wasTold(res assetsync.Result) bool {
+	return res.Error != nil || len(res.Conflicts) > 0
+}
+
+// saveByFileCall is an edit in the web app by the call that rules for
+// UpdateAsset do not hit.
+func (w *world) saveByFileCall(id, path, content string) {
+	w.t.Helper()
+	_, err := w.web().UpdateAssetFile(context.Background(), &remote.UpdateAssetFileInput{
+		AgentSpaceId: &w.space.AgentSpace, AssetId: &id, Path: &path, Content: &remote.AssetFileBodyMemberText{Value: content},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A zip in doubt, or one whose run was killed, is known for ours although the
+// service rewrote its main file: what it carried over an edit is put back.
+func TestRewrittenZipIsOurs(t *testing.T) {
+	for _, q := range []string{"rewrite=off", "rewrite=frontmatter", "rewrite=extra-version"} {
+		for _, how := range []string{"doubt", "killed"} {
+			t.Run(q+" "+how, func(t *testing.T) {
+				w := newWorld(t, q)
+				m := w.machine(skill(fiveFiles))
+				id := m.mustPush(assetsync.Created).AssetID
+				changeFour(m)
+				m.write("SKILL.md", skillMain+"more\n")
+				var first assetsync.Result
+				if how == "doubt" {
+					w.fault("op=UpdateAsset,kind=reset-after")
+					w.beforeWrite(func() { w.saveByFileCall(id, "b.md", "theirs") })
+					first = m.push(assetsync.PushOptions{})
+				} else {
+					m.dieAfterWrite(1, func() { w.save(id, "b.md", "theirs") })
+				}
+				res := m.push(assetsync.PushOptions{})
+				if got := w.live(id, 0)["b.md"]; got != "theirs" && !wasTold(res) && !wasTold(first) {
+					t.Errorf("b.md=%q: %s\n%s\nfirst %s", got, res.Outcome, describe(res), describe(first))
+				}
+			})
+		}
+	}
+}
+
+// A file that was created in place, between the look and the zip of a run that
+// was killed, comes back.
+func TestCreatedInPlaceWhileKilled(t *testing.T) {
+	w := newWorld(t, "file-create-version=keep")
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	changeFour(m)
+	m.dieAfterWrite(1, func() { w.createFile(id, "new.md", "theirs") })
+	res := m.push(assetsync.PushOptions{})
+	if got := w.live(id, 0)["new.md"]; got != "theirs" && !wasTold(res) {
+		t.Errorf("new.md=%q: %s\n%s", got, res.Outcome, describe(res))
+	}
+}
+
+// A description that was set apart from the frontmatter, between our look and
+// our zip, is put back: the zip had derived it anew.
+func TestDescriptionSetMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	changeFour(m)
+	const theirs = "Set by hand in the web app while somebody pushed, with enough words in it to be a description of some length, surely."
+	w.beforeWrite(func() { w.setMetadata(id, map[string]any{"description": theirs}) })
+	res := m.push(assetsync.PushOptions{})
+	md, _ := w.asset(id).Metadata.Map()
+	if md["description"] != theirs {
+		t.Errorf("description=%q: %s\n%s", md["description"], res.Outcome, describe(res))
+	}
+}
+
+// A deletion that lost to an edit is not reported as done.
+func TestDeletionThatLostIsNotClaimed(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.rm("a.md")
+	w.beforeWrite(func() { w.save(id, "a.md", "theirs") })
+	res := m.push(assetsync.PushOptions{})
+	if w.live(id, 0)["a.md"] == "theirs" && strings.Contains(paths(res.Changes), "delete a.md") && !wasTold(res) {
+		t.Errorf("says %q, a.md is live: %s\n%s", paths(res.Changes), res.Outcome, describe(res))
+	}
+}
+
+// Damage to the history, which is a cache, stops no publishing.
+func TestDamagedHistoryStopsNothing(t *testing.T) {
+	for _, how := range []string{"truncated", "empty", "gone"} {
+		t.Run(how, func(t *testing.T) {
+			w := newWorld(t)
+			m := w.machine(skill(fiveFiles))
+			id := m.mustPush(assetsync.Created).AssetID
+			objects := filepath.Join(m.state, "history.git", "objects")
+			err := filepath.WalkDir(objects, func(name string, d os.DirEntry, err error) error {
+				if err != nil || !d.Type().IsRegular() {
+					return err
+				}
+				data, err := os.ReadFile(name)
+				if err != nil {
+					return err
+				}
+				if err := os.Remove(name); err != nil || how == "gone" {
+					return err
+				}
+				if how == "empty" {
+					data = nil
+				}
+				return os.WriteFile(name, data[:len(data)/2], 0o644)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, content := range []string{"one", "two"} {
+				m.write("a.md", content)
+				res := m.mustPush(assetsync.Published)
+				if got := w.live(id, 0)["a.md"]; got != content {
+					t.Errorf("a.md=%q", got)
+				}
+				if how != "gone" && !strings.Contains(strings.Join(res.Notes, "\n"), "history") {
+					t.Errorf("not a word of the damage: %q", res.Notes)
+				}
+			}
+			m.wantQuiet()
+		})
+	}
+}
