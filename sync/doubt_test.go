@@ -70,6 +70,21 @@ func TestCreatedInPlaceWhileKilled(t *testing.T) {
 	}
 }
 
+// A file that was deleted in place meanwhile stays deleted, also when the
+// version that the run had planned on was somebody else's and never recorded.
+func TestDeletedInPlaceWhileKilled(t *testing.T) {
+	w := newWorld(t, "file-delete-version=keep")
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	w.save(id, "extra.md", "theirs")
+	changeFour(m)
+	m.dieAfterWrite(1, func() { w.remove(id, "extra.md") })
+	res := m.push(assetsync.PushOptions{})
+	if got, live := w.live(id, 0)["extra.md"]; live {
+		t.Errorf("extra.md=%q: %s\n%s", got, res.Outcome, describe(res))
+	}
+}
+
 // A description that was set apart from the frontmatter, between our look and
 // our zip, is put back: the zip had derived it anew.
 func TestDescriptionSetMeanwhile(t *testing.T) {

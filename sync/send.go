@@ -30,6 +30,13 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 	if err := r.keepDeleted(ctx, obs, s.changes()); err != nil {
 		return deed{}, err
 	}
+	if s.means == ByZip {
+		// What the zip replaces, as it was observed: should this run be cut
+		// short, the version may have changed in place by the time of the audit.
+		if err := r.remember(ctx, obs, "version read by assetsync", !r.isAccounted(obs.version)); err != nil {
+			return deed{}, err
+		}
+	}
 	if err := r.begin(state.Intent{Nonce: nonce, Observed: obs.version, Repair: repair}, s.writes); err != nil {
 		return deed{}, err
 	}
