@@ -41,14 +41,19 @@ type account struct {
 	overwritten map[manifest.Path]*manifest.Entry // of theirs, replaced by us and not back since
 	content     map[manifest.ID][]byte            // of theirs
 
+	// superseded is theirs, replaced by us, and changed again by somebody who
+	// may have seen only ours.
+	superseded map[manifest.Path]*manifest.Entry
+
 	theirKeys, overwrittenKeys map[string]any // the same for metadata
 }
 
 func newAccount() *account {
 	return &account{
 		theirs: map[manifest.Path]*manifest.Entry{}, overwritten: map[manifest.Path]*manifest.Entry{},
-		content:   map[manifest.ID][]byte{},
-		theirKeys: map[string]any{}, overwrittenKeys: map[string]any{},
+		superseded: map[manifest.Path]*manifest.Entry{},
+		content:    map[manifest.ID][]byte{},
+		theirKeys:  map[string]any{}, overwrittenKeys: map[string]any{},
 	}
 }
 
@@ -186,7 +191,7 @@ func (r *run) walk(ctx context.Context, id string, d deed, start, after observat
 		number := *v.Version
 		now := after
 		if number != after.version {
-			now, err = r.version(ctx, id, number)
+			now, err = r.past(ctx, id, number)
 		}
 		if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
 			return lostTrack(fmt.Errorf("version %d cannot be read: %w", number, err))
@@ -208,6 +213,21 @@ func (r *run) walk(ctx context.Context, id string, d deed, start, after observat
 		previous = now
 	}
 	return nil
+}
+
+// past reads a version that is not the newest, once in a run.
+func (r *run) past(ctx context.Context, id string, number int32) (observation, error) {
+	if obs, ok := r.pastRead[number]; ok {
+		return obs, nil
+	}
+	obs, err := r.version(ctx, id, number)
+	if err == nil {
+		if r.pastRead == nil {
+			r.pastRead = map[int32]observation{}
+		}
+		r.pastRead[number] = obs
+	}
+	return obs, err
 }
 
 // isAccounted reports whether a version is proven to be ours already: what it
@@ -304,6 +324,9 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 		case mine && r.wrote(d, c, now), then.version == now.version && r.isOurs(d, c, now):
 			delete(a.overwritten, c.Path) // what was theirs is back, or never was
 		default:
+			if lost := a.overwritten[c.Path]; lost != nil && !sameEntry(lost, c.New) {
+				a.superseded[c.Path] = lost
+			}
 			a.theirs[c.Path] = c.New
 			delete(a.overwritten, c.Path)
 			if c.New != nil && now.fresh[c.Path] {

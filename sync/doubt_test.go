@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,6 +99,33 @@ func TestDescriptionSetMeanwhile(t *testing.T) {
 	md, _ := w.asset(id).Metadata.Map()
 	if md["description"] != theirs {
 		t.Errorf("description=%q: %s\n%s", md["description"], res.Outcome, describe(res))
+	}
+}
+
+// A change that our write replaced, and that a third person changed again
+// without having seen it, is told and kept.
+func TestSupersededChangeIsTold(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "ours")
+	w.beforeWrite(func() { w.save(id, "a.md", "theirs") })
+	wrote := false
+	var res assetsync.Result
+	m.engineWith(func(r *http.Request) (*http.Response, error) {
+		resp, err := m.world.Do(r)
+		if r.Method != http.MethodGet && !wrote {
+			wrote = true
+			w.save(id, "a.md", "of a third person")
+		}
+		return resp, err
+	}, func(e *assetsync.Engine) { res = e.Push(t.Context(), assetsync.PushOptions{}) })
+	m.want(res, assetsync.Conflict)
+	if len(res.Conflicts) != 1 {
+		t.Fatal(describe(res))
+	}
+	if got, err := os.ReadFile(res.Conflicts[0].Copy); err != nil || string(got) != "theirs" {
+		t.Errorf("copy: %q, %v", got, err)
 	}
 }
 

@@ -79,8 +79,10 @@ type run struct {
 	knownTarget state.Target // as on record, advanced by settling
 	knownAsset  state.Asset  // as on record, advanced by settling
 	endpoint    state.Endpoint
-	made        []int32 // versions of this run that are not on record yet
-	learned     bool    // endpoint is new knowledge of this run
+	made        []int32               // versions of this run that are not on record yet
+	adopted     bool                  // knownAsset is the record of the result's asset
+	pastRead    map[int32]observation // versions that are not the newest, as read in this run
+	learned     bool                  // endpoint is new knowledge of this run
 }
 
 // errStopped ends a run whose result already says why.

@@ -88,11 +88,16 @@ func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun 
 	}
 	for i := range r.res.Conflicts {
 		c := &r.res.Conflicts[i]
-		if theirs := obs.side.Tree.Get(c.Path); theirs != nil && !dryRun {
-			var err error
-			if c.Copy, err = r.conflictCopy(ctx, id, obs, *theirs); err != nil {
-				return err
-			}
+		theirs := obs.side.Tree.Get(c.Path)
+		if theirs == nil || c.Copy != "" || dryRun {
+			continue
+		}
+		data, err := r.remoteContent(ctx, id, obs, *theirs)
+		if err != nil {
+			return err
+		}
+		if c.Copy, err = r.conflictCopy(*theirs, data); err != nil {
+			return err
 		}
 	}
 	e := &Error{Kind: KindConflict}
@@ -107,13 +112,9 @@ func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun 
 	return e
 }
 
-// conflictCopy writes the remote's bytes of a path beside the state and
+// conflictCopy writes the bytes of the other side's file beside the state and
 // returns where: one copy of each content, however often it is in the way.
-func (r *run) conflictCopy(ctx context.Context, id string, obs observation, e manifest.Entry) (string, error) {
-	data, err := r.remoteContent(ctx, id, obs, e)
-	if err != nil {
-		return "", err
-	}
+func (r *run) conflictCopy(e manifest.Entry, data []byte) (string, error) {
 	if err := os.MkdirAll(r.Conflicts, 0o700); err != nil {
 		return "", fmt.Errorf("write conflict copy: %w", err)
 	}

@@ -102,6 +102,9 @@ func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
 		observation: after, lost: a.lost(d, after), read: map[manifest.Path]*manifest.Entry{},
 		own: slices.Compact(slices.Sorted(slices.Values(append(a.own, d.answered...)))),
 	}
+	if p.strange, err = r.superseded(a, after); err != nil {
+		return proof{}, err
+	}
 	for path, sent := range d.changes {
 		read := after.side.Tree.Get(path)
 		_, theirs := a.theirs[path]
@@ -116,6 +119,24 @@ func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
 		}
 	}
 	return p, nil
+}
+
+// superseded reports changes of others that a version of ours replaced and
+// that somebody has changed again since, perhaps without having seen them:
+// they are not put back, and a copy is kept.
+func (r *run) superseded(a *account, after observation) (reports []ConflictReport, err error) {
+	for _, p := range slices.Sorted(maps.Keys(a.superseded)) {
+		e, data := a.superseded[p], a.content[a.superseded[p].ID]
+		if sameEntry(e, after.side.Tree.Get(p)) || data == nil {
+			continue
+		}
+		c := ConflictReport{Path: p, Why: "was overwritten by this run and changed again since; what was overwritten is in the copy"}
+		if c.Copy, err = r.conflictCopy(*e, data); err != nil {
+			return nil, err
+		}
+		reports = append(reports, c)
+	}
+	return reports, nil
 }
 
 // lost turns what was overwritten into changes that put it back.
@@ -183,7 +204,7 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 	if in.AssetID != r.res.AssetID || in.Observed > obs.version {
 		return lost, nil // a creation, which overwrites nothing, or another asset
 	}
-	observed, err := r.version(ctx, id, in.Observed)
+	observed, err := r.past(ctx, id, in.Observed)
 	if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
 		err = lostTrack(fmt.Errorf("version %d, on which a run that was cut short had planned, cannot be read", in.Observed))
 	}
@@ -222,7 +243,11 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 	if err != nil {
 		return lost, err
 	}
-	return a.lost(d, obs), nil
+	told, err := r.superseded(a, obs)
+	for _, c := range told {
+		r.note("%s %s: %s", c.Path, c.Why, c.Copy)
+	}
+	return a.lost(d, obs), err
 }
 
 // markDoubt keeps an intent of which not everything is seen.

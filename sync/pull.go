@@ -163,7 +163,7 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 	}
 	if r.source.file == "" { // a single file's directory is not ours to go through
 		if err := wt.Sweep(ctx, r.started, keep); err != nil {
-			return nil, err
+			r.note("left-overs of a killed run stay: %v", err)
 		}
 	}
 	content := func(e manifest.Entry) ([]byte, error) { return r.remoteContent(ctx, id, obs, e) }

@@ -214,7 +214,7 @@ func (r *run) gone(id string, cause error) error {
 	}
 	r.knownTarget.AssetID = ""
 	r.knownTarget.Epoch++
-	r.res.AssetID = ""
+	r.res.AssetID, r.adopted = "", false
 	return errGone
 }
 

@@ -161,7 +161,7 @@ func describeWrites(in *state.Intent, writes []write) error {
 // run.
 func (r *run) keepIntents() error {
 	return r.State.Update(func(tx state.Tx) error {
-		if r.res.AssetID != "" {
+		if r.adopted {
 			if err := tx.PutAsset(r.Space, r.res.AssetID, r.knownAsset); err != nil {
 				return err
 			}

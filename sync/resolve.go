@@ -34,6 +34,7 @@ func (r *run) adopt(id string) (err error) {
 	}
 	r.res.AssetID = id
 	r.knownAsset, err = r.State.Asset(r.Space, id)
+	r.adopted = err == nil
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -60,7 +61,11 @@ func Open(path string, owner Owner) (*DB, error) {
 		return nil, fmt.Errorf("open state: %w", err)
 	}
 	note := path + ".owner"
-	bolt, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
+	var bolt *bbolt.DB
+	err := shielded(func() (err error) {
+		bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
+		return err
+	})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("open state %s: %w by %s", path, ErrLocked, readOwner(note))
@@ -112,25 +117,32 @@ func readOwner(note string) string {
 // file is only read, so that a look never writes.
 func (db *DB) prepare() error {
 	ready := false
-	err := db.bolt.View(func(tx *bbolt.Tx) error {
+	err := db.view(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(metaBucket)
 		if meta == nil {
 			return nil
 		}
 		ready = true
+		for _, name := range [][]byte{targetsBucket, assetsBucket, endpointsBucket} {
+			if tx.Bucket(name) == nil {
+				return fmt.Errorf("the file is damaged: bucket %s is missing", name)
+			}
+		}
 		return checkFormat(meta.Get(formatKey))
 	})
 	if err != nil || ready {
 		return err
 	}
-	return db.bolt.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{metaBucket, targetsBucket, assetsBucket, endpointsBucket} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
+	return shielded(func() error { return db.bolt.Update(makeBuckets) })
+}
+
+func makeBuckets(tx *bbolt.Tx) error {
+	for _, name := range [][]byte{metaBucket, targetsBucket, assetsBucket, endpointsBucket} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
 		}
-		return tx.Bucket(metaBucket).Put(formatKey, []byte(format))
-	})
+	}
+	return tx.Bucket(metaBucket).Put(formatKey, []byte(format))
 }
 
 func checkFormat(got []byte) error {
@@ -154,7 +166,7 @@ func (db *DB) Asset(space Space, id string) (a Asset, err error) {
 func (db *DB) Targets(space Space) (map[string]Target, error) {
 	targets := map[string]Target{}
 	prefix := key(space.prefix(), "")
-	err := db.bolt.View(func(tx *bbolt.Tx) error {
+	err := db.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(targetsBucket).Cursor()
 		for k, data := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, data = c.Next() {
 			var t Target
@@ -174,7 +186,7 @@ func (db *DB) Endpoint(space Space) (e Endpoint, err error) {
 }
 
 func (db *DB) get(bucket, k []byte, into any) error {
-	return db.bolt.View(func(tx *bbolt.Tx) error {
+	return db.view(func(tx *bbolt.Tx) error {
 		data := tx.Bucket(bucket).Get(k)
 		if data == nil {
 			return nil
@@ -186,10 +198,30 @@ func (db *DB) get(bucket, k []byte, into any) error {
 	})
 }
 
+func (db *DB) view(look func(*bbolt.Tx) error) error {
+	return shielded(func() error { return db.bolt.View(look) })
+}
+
+// shielded turns what a damaged file does to bbolt, which maps it into memory
+// and trusts it, into an error: a panic, or a fault where the file is too
+// short.
+func shielded(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the file is damaged: %v", p)
+		}
+	}()
+	return f()
+}
+
 // Update runs change and makes all that it put durable at once, or nothing
 // of it when change fails or the process dies.
 func (db *DB) Update(change func(Tx) error) error {
-	if err := db.bolt.Update(func(tx *bbolt.Tx) error { return change(Tx{tx}) }); err != nil {
+	err := shielded(func() error {
+		return db.bolt.Update(func(tx *bbolt.Tx) error { return change(Tx{tx}) })
+	})
+	if err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
 	return nil

@@ -143,6 +143,47 @@ func TestGarbageIsRefused(t *testing.T) {
 	}
 }
 
+// TestDamageIsAnError damages the file in ways that make bbolt panic or fault.
+func TestDamageIsAnError(t *testing.T) {
+	for name, damage := range map[string]func([]byte) []byte{
+		"cut off": func(data []byte) []byte { return data[:2*os.Getpagesize()] },
+		"flipped": func(data []byte) []byte {
+			for i := 2 * os.Getpagesize(); i < len(data); i += 64 {
+				data[i] ^= 0xff
+			}
+			return data
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.db")
+			db := open(t, path)
+			if err := db.Update(func(tx state.Tx) error { return tx.PutAsset(space, "ki-1", state.Asset{Version: 3}) }); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, damage(data), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			db, err = state.Open(path, owner)
+			if err == nil {
+				_, err = db.Asset(space, "ki-1")
+				if closeErr := db.Close(); closeErr != nil {
+					t.Log(closeErr)
+				}
+			}
+			if err == nil {
+				t.Error("damage was not noticed")
+			}
+		})
+	}
+}
+
 // TestLock holds the state in another process, because the lock belongs to
 // one, and kills it.
 func TestLock(t *testing.T) {
