@@ -240,3 +240,14 @@ func TestRulesOfTheTypeStopTheTarget(t *testing.T) {
 		})
 	}
 }
+
+// TestWarningsOfTheTypeAreTold publishes a skill whose frontmatter is no YAML,
+// as one real skill's is, and wants to hear of it.
+func TestWarningsOfTheTypeAreTold(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(map[string]string{"SKILL.md": strings.Replace(skillMain, "description: ", "description: Use it: ", 1)})
+	res := m.mustPush(assetsync.Created)
+	if said := strings.Join(res.Notes, "\n"); !strings.Contains(said, "SKILL.md: frontmatter is read line by line") {
+		t.Errorf("notes %q", said)
+	}
+}

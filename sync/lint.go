@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 
 	"assetsync/manifest"
 	"assetsync/remote/assettype"
@@ -27,8 +28,13 @@ func (r *run) lint(ctx context.Context, snap manifest.Snapshot) error {
 }
 
 func (r *run) lintBundle(bundle manifest.Bundle) error {
-	for _, f := range assettype.Errors(assettype.Check(r.kind, bundle, r.allMetadata(bundle))) {
-		r.res.Problems = append(r.res.Problems, problemOf(f))
+	for _, f := range assettype.Check(r.kind, bundle, r.allMetadata(bundle)) {
+		p := problemOf(f)
+		if f.Severity == assettype.Error {
+			r.res.Problems = append(r.res.Problems, p)
+			continue
+		}
+		r.note("%s", strings.TrimPrefix(string(p.Path)+": "+p.Detail, ": "))
 	}
 	return r.blockOnProblems()
 }
