@@ -70,6 +70,7 @@ func TestScript(t *testing.T) {
 			"oddzip":   oddzipCmd,
 			"sametree": sametreeCmd,
 			"setjson":  setjsonCmd,
+			"sts":      stsCmd,
 		},
 	})
 }
@@ -346,6 +347,21 @@ func oddzipCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 	ts.Defer(server.Close)
 	ts.Setenv("ODDURL", server.URL)
+}
+
+// stsCmd serves an STS that says that every caller is of one account.
+func stsCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: sts ACCOUNT")
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/xml")
+		fmt.Fprintf(w, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+<Arn>arn:aws:iam::%[1]s:user/demo</Arn><UserId>AIDAEXAMPLE</UserId><Account>%[1]s</Account>
+</GetCallerIdentityResult></GetCallerIdentityResponse>`, args[0])
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("AWS_ENDPOINT_URL_STS", server.URL)
 }
 
 // TestExamples asks for an example of every command, and for examples whose
