@@ -163,10 +163,7 @@ func updateAsset(st *state, c *call) (any, error) {
 	if err := decodeBody(c, &in); err != nil {
 		return nil, err
 	}
-	if _, err := st.claim(c, in.ClientToken); err != nil {
-		return nil, err
-	}
-	a, v, t, err := st.newest(c)
+	a, v, t, err := st.claimNewest(c, in.ClientToken)
 	if err != nil {
 		return nil, err
 	}
@@ -218,6 +215,15 @@ func getAssetContent(st *state, c *call) (any, error) {
 		return nil, err
 	}
 	return &remote.GetAssetContentOutput{Content: &remote.AssetZipContent{ZipFile: archive}, Version: new(v.Version)}, nil
+}
+
+// claimNewest is newest for a write that has a client token, which is checked
+// first.
+func (st *state) claimNewest(c *call, token *string) (assetRecord, versionRecord, assettype.Type, error) {
+	if _, err := st.claim(c, token); err != nil {
+		return assetRecord{}, versionRecord{}, assettype.Type{}, err
+	}
+	return st.newest(c)
 }
 
 // newest finds an asset with its newest version and its type, for a write.

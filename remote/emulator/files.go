@@ -13,10 +13,7 @@ func createAssetFile(st *state, c *call) (any, error) {
 	if err := decodeBody(c, &in); err != nil {
 		return nil, err
 	}
-	if _, err := st.claim(c, in.ClientToken); err != nil {
-		return nil, err
-	}
-	a, v, t, err := st.newest(c)
+	a, v, t, err := st.claimNewest(c, in.ClientToken)
 	if err != nil {
 		return nil, err
 	}
@@ -43,10 +40,7 @@ func updateAssetFile(st *state, c *call) (any, error) {
 	if err := decodeBody(c, &in); err != nil {
 		return nil, err
 	}
-	if _, err := st.claim(c, in.ClientToken); err != nil {
-		return nil, err
-	}
-	a, v, t, err := st.newest(c)
+	a, v, t, err := st.claimNewest(c, in.ClientToken)
 	if err != nil {
 		return nil, err
 	}
