@@ -129,6 +129,31 @@ func TestSupersededChangeIsTold(t *testing.T) {
 	}
 }
 
+// An interrupt in the middle of a write is one plain error, and the next push
+// ends in step.
+func TestInterruptedWrite(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "ours")
+	ctx, interrupt := context.WithCancel(t.Context())
+	var res assetsync.Result
+	m.engineWith(func(r *http.Request) (*http.Response, error) {
+		if r.Method != http.MethodGet {
+			interrupt()
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return m.world.Do(r)
+	}, func(e *assetsync.Engine) { res = e.Push(ctx, assetsync.PushOptions{}) })
+	if res.Error == nil || strings.Contains(res.Error.Message, "\n") {
+		t.Errorf("want one line: %s", describe(res))
+	}
+	m.mustPush(assetsync.Published)
+	w.wantLive(id, m.files())
+}
+
 // A deletion that lost to an edit is not reported as done.
 func TestDeletionThatLostIsNotClaimed(t *testing.T) {
 	w := newWorld(t)
