@@ -81,8 +81,8 @@ func (r *run) mayCreate(snap manifest.Snapshot, dryRun bool) error {
 	if r.Target.Protected && r.Target.Create != CreateAlways && !r.consent.Create {
 		stops = append(stops, guardStop{"protected", "the target is protected and has no asset yet", "if it is to be made, allow it with --create"})
 	}
-	if r.Target.Protected && !r.consent.Protected {
-		stops = append(stops, guardStop{"protected", "the target is protected", "look at it with --dry-run, then allow it with --allow-protected"})
+	if s := guardProtected(guardInput{target: r.Target, consent: r.consent, writes: true, side: "remote"}); s != nil {
+		stops = append(stops, *s)
 	}
 	return r.stop(stops, dryRun)
 }
