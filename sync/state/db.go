@@ -37,19 +37,7 @@ var ErrLocked = errors.New("state is in use")
 // until Close or its end, however it ends. It is safe for concurrent use.
 type DB struct {
 	bolt  *bbolt.DB
-	owner string // path of the owner note
-}
-
-// Owner says who holds a state, for messages only: the lock itself is the
-// operating system's.
-type Owner struct {
-	PID     int       `json:"pid"`
-	Command string    `json:"command"`
-	Since   time.Time `json:"since"`
-}
-
-func (o Owner) String() string {
-	return fmt.Sprintf("assetsync %s (process %d, since %s)", o.Command, o.PID, o.Since.Format(time.TimeOnly))
+	owner note
 }
 
 // Open opens the state at path for one process, making file and directory
@@ -60,7 +48,7 @@ func Open(path string, owner Owner) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
 	}
-	note := path + ".owner"
+	note := noteOf(path)
 	var bolt *bbolt.DB
 	err := shielded(func() (err error) {
 		bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
@@ -68,7 +56,7 @@ func Open(path string, owner Owner) (*DB, error) {
 	})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("open state %s: %w by %s", path, ErrLocked, readOwner(note))
+		return nil, fmt.Errorf("open state %s: %w by %s", path, ErrLocked, note.read())
 	case err != nil:
 		return nil, fmt.Errorf("open state %s: %w", path, err)
 	}
@@ -76,7 +64,7 @@ func Open(path string, owner Owner) (*DB, error) {
 	if err := db.prepare(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state %s: %w", path, err), bolt.Close())
 	}
-	if err := db.writeOwner(owner); err != nil {
+	if err := db.owner.write(owner); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state %s: %w", path, err), bolt.Close())
 	}
 	return db, nil
@@ -84,33 +72,10 @@ func Open(path string, owner Owner) (*DB, error) {
 
 // Close gives the state back.
 func (db *DB) Close() error {
-	// Before the lock goes: a later holder's note must not be removed.
-	err := os.Remove(db.owner)
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
-	}
-	if err := errors.Join(err, db.bolt.Close()); err != nil {
+	if err := errors.Join(db.owner.remove(), db.bolt.Close()); err != nil {
 		return fmt.Errorf("close state: %w", err)
 	}
 	return nil
-}
-
-func (db *DB) writeOwner(owner Owner) error {
-	data, err := json.Marshal(owner)
-	if err != nil {
-		return err
-	}
-	// Not durable on purpose: it describes a process that is alive.
-	return os.WriteFile(db.owner, data, 0o600)
-}
-
-func readOwner(note string) string {
-	data, err := os.ReadFile(note)
-	var owner Owner
-	if err != nil || json.Unmarshal(data, &owner) != nil {
-		return "another process"
-	}
-	return owner.String()
 }
 
 // prepare checks the format and makes the buckets of a new file. An existing

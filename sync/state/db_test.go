@@ -211,7 +211,7 @@ func TestLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = state.Open(path, owner)
-	if !errors.Is(err, state.ErrLocked) || !strings.Contains(err.Error(), "assetsync push (process 4711, since 09:10:11)") {
+	if !errors.Is(err, state.ErrLocked) || !strings.Contains(err.Error(), "assetsync push (process 4711, since 2026-06-08 09:10:11)") {
 		t.Errorf("Open of a held state: %v, want ErrLocked with the holder", err)
 	}
 	if err := holder.Process.Kill(); err != nil {

@@ -1,0 +1,62 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// Owner says who holds a state or a lock, for messages only: the lock itself
+// is the operating system's.
+type Owner struct {
+	PID     int       `json:"pid"`
+	Command string    `json:"command"`
+	Since   time.Time `json:"since"`
+}
+
+// String names the owner in a message; the zero Owner is "another process".
+func (o Owner) String() string {
+	if o == (Owner{}) {
+		return "another process"
+	}
+	return fmt.Sprintf("assetsync %s (process %d, since %s)", o.Command, o.PID, o.Since.Format(time.DateTime))
+}
+
+// note is the path of the file that names the owner of the file beside it.
+// It is a file of its own because Windows lets nobody else read a locked one.
+// A process that is killed leaves its note behind, so a note alone says
+// nothing: first the lock has to be found taken.
+type note string
+
+func noteOf(path string) note { return note(path + ".owner") }
+
+func (n note) write(owner Owner) error {
+	data, err := json.Marshal(owner)
+	if err != nil {
+		return err
+	}
+	// Not durable on purpose: it describes a process that is alive.
+	return os.WriteFile(string(n), data, 0o600)
+}
+
+// remove is for the holder, before its lock goes: a later holder's note must
+// not be removed.
+func (n note) remove() error {
+	if err := os.Remove(string(n)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// read returns the zero Owner when there is no note, or half of one.
+func (n note) read() Owner {
+	data, err := os.ReadFile(string(n))
+	var owner Owner
+	if err != nil || json.Unmarshal(data, &owner) != nil {
+		return Owner{}
+	}
+	return owner
+}
