@@ -30,7 +30,8 @@ var (
 	formatKey       = []byte("format")
 )
 
-// ErrLocked means that another process holds the state.
+// ErrLocked means that another process holds the state, or the lock file that
+// stands for it.
 var ErrLocked = errors.New("state is in use")
 
 // DB is an open state. The process that opened it holds the lock of the file

@@ -3,10 +3,12 @@ package state_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -190,13 +192,26 @@ func TestLock(t *testing.T) {
 	if path := os.Getenv("STATE_TEST_HOLD"); path != "" {
 		db := open(t, path)
 		defer db.Close()
-		os.Stdout.WriteString("held\n")
-		_, err := os.Stdin.Read(make([]byte, 1)) // until killed
-		t.Fatalf("standard input ended: %v", err)
+		sayHeld(t)
 	}
 	path := filepath.Join(t.TempDir(), "state.db")
-	holder := exec.Command(os.Args[0], "-test.run=^TestLock$")
-	holder.Env = append(os.Environ(), "STATE_TEST_HOLD="+path)
+	kill := holdElsewhere(t, "^TestLock$", "STATE_TEST_HOLD="+path)
+	_, err := state.Open(path, owner)
+	if !errors.Is(err, state.ErrLocked) || !strings.Contains(err.Error(), "assetsync push (process 4711, since 2026-06-08 09:10:11)") {
+		t.Errorf("Open of a held state: %v, want ErrLocked with the holder", err)
+	}
+	kill()
+	if err := open(t, path).Close(); err != nil {
+		t.Errorf("Open after the holder was killed: %v", err)
+	}
+}
+
+// holdElsewhere runs a test of this package in another process, with env,
+// until it says that it holds something. kill ends it as kill -9 does.
+func holdElsewhere(t *testing.T, test, env string) (kill func()) {
+	t.Helper()
+	holder := exec.Command(os.Args[0], "-test.run="+test)
+	holder.Env = append(os.Environ(), env)
 	if _, err := holder.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
@@ -207,18 +222,24 @@ func TestLock(t *testing.T) {
 	if err := holder.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := out.Read(make([]byte, 5)); err != nil {
+	kill = sync.OnceFunc(func() {
+		if err := holder.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = holder.Wait() // it was killed
+	})
+	t.Cleanup(kill)
+	if _, err := io.ReadFull(out, make([]byte, len(held))); err != nil {
 		t.Fatal(err)
 	}
-	_, err = state.Open(path, owner)
-	if !errors.Is(err, state.ErrLocked) || !strings.Contains(err.Error(), "assetsync push (process 4711, since 2026-06-08 09:10:11)") {
-		t.Errorf("Open of a held state: %v, want ErrLocked with the holder", err)
-	}
-	if err := holder.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = holder.Wait() // it was killed
-	if err := open(t, path).Close(); err != nil {
-		t.Errorf("Open after the holder was killed: %v", err)
-	}
+	return kill
+}
+
+const held = "held\n"
+
+// sayHeld is what such a process does once it holds something.
+func sayHeld(t *testing.T) {
+	os.Stdout.WriteString(held)
+	_, err := os.Stdin.Read(make([]byte, 1)) // until killed
+	t.Fatalf("standard input ended: %v", err)
 }
