@@ -161,10 +161,24 @@ func TestSharedYields(t *testing.T) {
 		}
 		s.look(0)
 		s.at(leaseTime+100*time.Millisecond+yieldPause, "a look past the lease")
-		s.goLook(leaseTime - 10*time.Millisecond)
+		s.goLook(leaseTime + 60*time.Millisecond)
 		time.Sleep(leaseTime - 20*time.Millisecond)
 		s.look(0)
 		s.at(2*leaseTime+80*time.Millisecond+yieldPause, "a look within the next lease")
+		time.Sleep(40 * time.Millisecond)
+		s.look(0)
+		s.at(2*leaseTime+160*time.Millisecond+2*yieldPause, "a look past the next lease")
+	})
+}
+
+func TestSharedKeepsTheLeaseOverAShortGap(t *testing.T) {
+	bubbled(t, func(s *sharing) {
+		s.look(leaseTime - 100*time.Millisecond)
+		time.Sleep(yieldPause - time.Millisecond)
+		s.goLook(200 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
+		s.look(0)
+		s.at(leaseTime+100*time.Millisecond+2*yieldPause-time.Millisecond, "a look past the lease")
 	})
 }
 
