@@ -52,6 +52,17 @@ fuzz: ## each fuzz target for FUZZTIME (default 30s)
 bench: ## benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+# The binary that is installed; one that was built elsewhere is taken as it is.
+BINARY ?= bin/assetsync
+
+.PHONY: install
+install: $(if $(filter bin/assetsync,$(BINARY)),build) ## the program and its systemd units below PREFIX (/usr/local, or ~/.local when not root); starts nothing
+	@BINARY='$(BINARY)' DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh systemd/install.sh install
+
+.PHONY: uninstall
+uninstall: ## remove what install made; configs and .assetsync stay
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh systemd/install.sh uninstall
+
 .PHONY: clean
 clean: ## remove what the targets made
 	rm -rf bin dist
