@@ -17,6 +17,8 @@ type Target struct {
 	Protected        bool           // writes need consent
 	Create           CreatePolicy
 	RenamedFrom      string // earlier identity of the asset
+	When             When   // when a daemon publishes; one run of a verb does not look at it
+	Branch           string // publish only while HEAD is on the history of this branch, without refs/heads/; "": on any
 	Line             int    // of the config, for messages; 0: none
 }
 
@@ -28,4 +30,15 @@ const (
 	CreateDefault CreatePolicy = ""
 	CreateAlways  CreatePolicy = "always"
 	CreateNever   CreatePolicy = "never"
+)
+
+// When says when a daemon publishes what differs. The zero value is [OnSave].
+type When string
+
+// The times to publish, as the config writes them.
+const (
+	OnSave   When = "save"   // once files are quiet
+	OnIdle   When = "idle"   // once the whole target was quiet for longer
+	OnCommit When = "commit" // the commit's tree, once HEAD moves
+	Manually When = "manual" // never by itself; what differs is shown
 )

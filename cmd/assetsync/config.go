@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // ConfigName is the file that [FindConfig] looks for.
@@ -21,6 +23,12 @@ const (
 	defaultMaxFileCalls      = 3
 	defaultMaxDeletes        = 10
 	defaultMaxDeletePercent  = 25
+
+	defaultWatchMode  = "auto"
+	defaultSettle     = 100 * time.Millisecond // an editor's save is over by then, and nobody notices the wait
+	defaultMaxWait    = 5 * time.Second
+	defaultIdle       = 5 * time.Second
+	defaultPollRemote = 30 * time.Second
 )
 
 // Config is assetsync.yaml as it was written: nothing in it is a default and
@@ -33,9 +41,12 @@ type Config struct {
 	File string // as messages show it; "" when there is no file
 	Dir  string // absolute directory that paths are relative to
 
+	digest [sha256.Size]byte // of the file
+
 	Environments map[string]EnvironmentConfig `yaml:"environments" doc:"Named environments. With several, choose one with --env or ASSETSYNC_ENV." example:"{staging: {region: eu-west-1, agent_space: sp-stage}, prod: {region: eu-west-1, agent_space: sp-prod}}"`
 	Single       EnvironmentConfig            `yaml:",inline"`
 	Rate         RateConfig                   `yaml:"rate" doc:"How fast requests are sent, shared by all targets of a process."`
+	Watching     WatchConfig                  `yaml:"watch" doc:"How the daemon watches, for all targets."`
 	Targets      []TargetConfig               `yaml:"targets" doc:"What is kept equal to which asset. Later entries override earlier ones key by key where they match the same path."`
 }
 
@@ -58,6 +69,15 @@ type RateConfig struct {
 	Burst             value[int]     `yaml:"burst" doc:"Requests that may go out at once." default:"20" example:"20"`
 }
 
+// WatchConfig says how a daemon watches.
+type WatchConfig struct {
+	Mode       value[string]        `yaml:"mode" doc:"How changes of files are noticed: native: by events of the system; poll: by looking again and again; auto: native where that works." default:"auto" example:"auto"`
+	Settle     value[time.Duration] `yaml:"settle" doc:"How long a file must be quiet before it is published; 10ms to 1m." default:"100ms" example:"100ms"`
+	MaxWait    value[time.Duration] `yaml:"max_wait" doc:"How long a file that is never quiet may put that off; settle to 10m." default:"5s" example:"5s"`
+	Idle       value[time.Duration] `yaml:"idle" doc:"How long a target with publish.when: idle must be quiet, at most 12 times as long in all; 100ms to 1h." default:"5s" example:"5s"`
+	PollRemote value[time.Duration] `yaml:"poll_remote" doc:"How often remote changes are looked for; 5s to 1h." default:"30s" example:"30s"`
+}
+
 // TargetConfig is one entry of targets.
 type TargetConfig struct {
 	origin
@@ -71,6 +91,7 @@ type TargetConfig struct {
 	Deletes     DeletesConfig     `yaml:"deletes" doc:"How many files may go without --allow-deletes."`
 	Protected   value[bool]       `yaml:"protected" doc:"Writes need --allow-protected, also when the environment is not protected." default:"the environment's" example:"true"`
 	Create      value[bool]       `yaml:"create" doc:"true: always make an asset that is missing; false: never." default:"the environment's" example:"false"`
+	Branch      value[string]     `yaml:"branch" doc:"Publish only while HEAD is on the history of this git branch." example:"main"`
 	RenamedFrom value[string]     `yaml:"renamed_from" doc:"Name that the asset had before its frontmatter was changed." example:"old-name"`
 
 	direct bool // named on the command line: path is no glob, agent_type goes with any type
@@ -78,8 +99,9 @@ type TargetConfig struct {
 
 // PublishConfig is the publish key of a target.
 type PublishConfig struct {
-	Atomic       value[bool] `yaml:"atomic" doc:"Publish all changes in one write, or none." default:"false" example:"true"`
-	MaxFileCalls value[int]  `yaml:"max_file_calls" doc:"Up to so many changed files are sent one by one, more as one zip." default:"3" example:"3"`
+	When         value[string] `yaml:"when" doc:"When the daemon publishes: save: once files are quiet; idle: once the target was quiet for watch.idle; commit: the commit's tree, once HEAD moves; manual: never by itself, it only shows what differs." default:"save" example:"save"`
+	Atomic       value[bool]   `yaml:"atomic" doc:"Publish all changes in one write, or none." default:"false" example:"true"`
+	MaxFileCalls value[int]    `yaml:"max_file_calls" doc:"Up to so many changed files are sent one by one, more as one zip." default:"3" example:"3"`
 }
 
 // DeletesConfig is the deletes key of a target.
@@ -96,12 +118,14 @@ func (t TargetConfig) over(later TargetConfig) TargetConfig {
 	t.Metadata = value[metadata]{t.Metadata.V.over(later.Metadata.V), t.Metadata.over(later.Metadata).At}
 	t.AgentType = t.AgentType.over(later.AgentType)
 	t.Ignore = t.Ignore.over(later.Ignore)
+	t.Publish.When = t.Publish.When.over(later.Publish.When)
 	t.Publish.Atomic = t.Publish.Atomic.over(later.Publish.Atomic)
 	t.Publish.MaxFileCalls = t.Publish.MaxFileCalls.over(later.Publish.MaxFileCalls)
 	t.Deletes.MaxFiles = t.Deletes.MaxFiles.over(later.Deletes.MaxFiles)
 	t.Deletes.MaxPercent = t.Deletes.MaxPercent.over(later.Deletes.MaxPercent)
 	t.Protected = t.Protected.over(later.Protected)
 	t.Create = t.Create.over(later.Create)
+	t.Branch = t.Branch.over(later.Branch)
 	t.RenamedFrom = t.RenamedFrom.over(later.RenamedFrom)
 	return t
 }
@@ -146,7 +170,7 @@ func LoadConfig(path, cwd string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Dir = filepath.Dir(path)
+	c.Dir, c.digest = filepath.Dir(path), sha256.Sum256(data)
 	return c, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"assetsync/remote/assettype"
+	assetsync "assetsync/sync"
 )
 
 // Metadata keys that say which agents use an asset, and the agent type that
@@ -101,6 +102,8 @@ func (x *expander) target(s *source, t TargetConfig, name string, meta metadata)
 		AssetID:          t.Asset.V.In(x.env.Name),
 		Metadata:         meta,
 		Ignore:           x.ignoreList(s, t),
+		When:             assetsync.When(t.Publish.When.Or(string(assetsync.OnSave))),
+		Branch:           t.Branch.V,
 		Atomic:           t.Publish.Atomic.V,
 		MaxFileCalls:     t.Publish.MaxFileCalls.Or(defaultMaxFileCalls),
 		MaxDeletes:       t.Deletes.MaxFiles.Or(defaultMaxDeletes),

@@ -30,6 +30,7 @@ func (c *Config) check(p *problems) {
 		}
 	}
 	c.Rate.check(p)
+	c.Watching.check(p)
 	for i, t := range c.Targets {
 		t.check(p, fmt.Sprintf("targets[%d]", i), c.Environments)
 	}
@@ -90,6 +91,10 @@ func (t TargetConfig) checkValues(p *problems, key string, envs map[string]Envir
 	}
 	t.checkAsset(p, join(key, "asset"), envs)
 	t.checkAgentType(p, key)
+	oneOf(p, key+".publish.when", t.Publish.When, publishTimes())
+	if reason := branchFault(t.Branch.V); t.Branch.Set() && reason != "" {
+		p.add(t.Branch.At, join(key, "branch"), "%s %s", quoted(t.Branch.V), reason)
+	}
 	for i, pattern := range t.Ignore.V {
 		if _, err := manifest.NewIgnore([]string{pattern}); err != nil {
 			p.add(t.Ignore.At, fmt.Sprintf("%s.ignore[%d]", key, i), "%s", shortened(err.Error()))
@@ -165,3 +170,30 @@ var (
 	windowsDrive = regexp.MustCompile(`^[A-Za-z]:[/\\]`)
 	windowsSlash = regexp.MustCompile(`\\[A-Za-z0-9_.-]`) // a backslash before a sign of globs is an escape
 )
+
+// branchFault says why s cannot be the name of a git branch, or nothing: the
+// rules of git check-ref-format --branch.
+func branchFault(s string) string {
+	bare, isRef := strings.CutPrefix(s, "refs/heads/")
+	parts := strings.Split(s, "/")
+	badPart := func(part string) bool {
+		return part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock")
+	}
+	switch {
+	case isRef:
+		return "is a ref: want the branch's name, " + quoted(bare)
+	case s == "HEAD" || s == "@":
+		return "is no branch: it stands for what is checked out"
+	case strings.HasPrefix(s, "-"):
+		return "is no branch name: it begins with -"
+	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r) }):
+		return `is no branch name: it holds a space or one of ~ ^ : ? * [ \`
+	case strings.Contains(s, "..") || strings.Contains(s, "@{"):
+		return "is no branch name: it holds .. or @{"
+	case slices.ContainsFunc(parts, badPart):
+		return "is no branch name: a part of it is empty, begins with a dot or ends with .lock"
+	case strings.HasSuffix(s, "."):
+		return "is no branch name: it ends with a dot"
+	}
+	return ""
+}

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	assetsync "assetsync/sync"
 )
 
 var update = flag.Bool("update", false, "write what the tests compare with")
@@ -125,13 +127,19 @@ func TestDefaultsAreDocumented(t *testing.T) {
 	want := map[string]string{
 		"rate.requests_per_second":         fmt.Sprint(defaultRequestsPerSecond),
 		"rate.burst":                       fmt.Sprint(defaultBurst),
+		"watch.mode":                       defaultWatchMode,
+		"watch.settle":                     shortDuration(defaultSettle),
+		"watch.max_wait":                   shortDuration(defaultMaxWait),
+		"watch.idle":                       shortDuration(defaultIdle),
+		"watch.poll_remote":                shortDuration(defaultPollRemote),
+		"targets[].publish.when":           string(assetsync.OnSave),
 		"targets[].publish.max_file_calls": fmt.Sprint(defaultMaxFileCalls),
 		"targets[].deletes.max_files":      fmt.Sprint(defaultMaxDeletes),
 		"targets[].deletes.max_percent":    fmt.Sprint(defaultMaxDeletePercent),
 	}
-	number := regexp.MustCompile(`^[0-9]+$`)
+	number := regexp.MustCompile(`^[0-9]+(ms|s|m|h)?$`)
 	for _, k := range allKeys() {
-		if number.MatchString(k.Default) && k.Default != want[k.path] {
+		if text, named := want[k.path]; (named || number.MatchString(k.Default)) && k.Default != text {
 			t.Errorf("%s: documented default %s, want %q", k.path, k.Default, want[k.path])
 		}
 		delete(want, k.path)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -37,6 +38,8 @@ func (d *decoder) setting(n ast.Node, key string, into any) (ok bool) {
 		}
 	case *float64:
 		*into, ok = d.number(n, key, "a number")
+	case *time.Duration:
+		*into, ok = d.duration(n, key)
 	case *stringList:
 		*into, ok = d.texts(n, key)
 	case *oneOrMore:
@@ -89,6 +92,20 @@ func (d *decoder) number(n ast.Node, key, want string) (float64, bool) {
 	}
 	d.wrongType(n, key, want)
 	return 0, false
+}
+
+func (d *decoder) duration(n ast.Node, key string) (time.Duration, bool) {
+	const want = "a time with its unit (ms, s, m or h) as 100ms or 5s"
+	text, ok := n.(*ast.StringNode)
+	if !ok {
+		d.wrongType(n, key, want)
+		return 0, false
+	}
+	v, err := time.ParseDuration(text.Value)
+	if err != nil {
+		d.wrongType(n, key, want)
+	}
+	return v, err == nil
 }
 
 func (d *decoder) texts(n ast.Node, key string) ([]string, bool) {

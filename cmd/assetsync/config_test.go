@@ -51,16 +51,18 @@ environments:
     protected: true
     create: false
 rate: {requests_per_second: 2.5, burst: 4}
+watch: {mode: poll, settle: 250ms, max_wait: 1m30s, idle: 2m, poll_remote: 1h}
 targets:
   - path: skills/**
     type: skill
     asset: {staging: ki-1}
     metadata: {agent_types: [GENERIC], weight: 7, ratio: 0.5, on: true, big: 18446744073709551615}
     ignore: &common [README.md, evals/]
-    publish: {atomic: true, max_file_calls: 0}
+    publish: {when: idle, atomic: true, max_file_calls: 0}
     deletes: {max_files: 1, max_percent: 100}
     protected: true
     create: true
+    branch: release/1.x
     renamed_from: old
   - path: ops/AGENTS.md
     agent_type: [CHAT, INCIDENT_RCA]
@@ -72,9 +74,9 @@ targets:
 	got := []any{
 		staging.Region.V, staging.AgentSpace.V, staging.Endpoint.V, staging.Profile.V, staging.RoleARN.V,
 		prod.Account.V, prod.Protected.V, prod.Create.V, prod.Create.Set(), prod.Region.Set(),
-		c.Rate.RequestsPerSecond.V, c.Rate.Burst.V,
+		c.Rate.RequestsPerSecond.V, c.Rate.Burst.V, c.Watching.Settle.At,
 		first.Path.V, first.Type.V, first.Asset.V.In("staging"), first.Asset.V.In("prod"), map[string]any(first.Metadata.V),
-		first.Publish.Atomic.V, first.Publish.MaxFileCalls.Or(9), first.Deletes.MaxFiles.V, first.Deletes.MaxPercent.V,
+		first.Publish.When.V, first.Branch.V, first.Publish.Atomic.V, first.Publish.MaxFileCalls.Or(9), first.Deletes.MaxFiles.V, first.Deletes.MaxPercent.V,
 		first.Protected.V, first.Create.V, first.RenamedFrom.V, first.At.Line,
 		[]string(second.AgentType.V), []string(second.Ignore.V), second.Type.Set(), second.At.Line,
 		[]string(third.AgentType.V), third.Asset.V.In("any"), third.Path.At,
@@ -82,14 +84,14 @@ targets:
 	want := []any{
 		"eu-west-1", "sp-stage", "http://localhost:1", "p", "arn:aws:iam::1:role/r",
 		"123456789012", true, false, true, false,
-		2.5, 4,
+		2.5, 4, pos{9, 29},
 		"skills/**", "skill", "ki-1", "", map[string]any{
 			"agent_types": []any{"GENERIC"}, "weight": int64(7), "ratio": 0.5, "on": true, "big": uint64(18446744073709551615),
 		},
-		true, 0, 1, 100,
-		true, true, "old", 10,
-		[]string{"CHAT", "INCIDENT_RCA"}, []string{"README.md", "evals/"}, false, 20,
-		[]string{"CHAT"}, "ki-2", pos{23, 12},
+		"idle", "release/1.x", true, 0, 1, 100,
+		true, true, "old", 11,
+		[]string{"CHAT", "INCIDENT_RCA"}, []string{"README.md", "evals/"}, false, 22,
+		[]string{"CHAT"}, "ki-2", pos{25, 12},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
@@ -111,8 +113,8 @@ func TestParseConfigErrors(t *testing.T) {
 		{"unknown key with a near one", "tragets: []\n", `assetsync.yaml:1:1: unknown key "tragets"; did you mean "targets"?`},
 		{"unknown key in an entry", "targets:\n  - path: a\n    publish: {atmoic: true}\n",
 			`assetsync.yaml:3:15: targets[0].publish: unknown key "atmoic"; did you mean "atomic"?`},
-		{"unknown key like none", "targets:\n  - path: a\n    publish: {when: save}\n",
-			`assetsync.yaml:3:15: targets[0].publish: unknown key "when"; known: atomic and max_file_calls`},
+		{"unknown key like none", "targets:\n  - path: a\n    publish: {by: hand}\n",
+			`assetsync.yaml:3:15: targets[0].publish: unknown key "by"; known: when, atomic and max_file_calls`},
 		{"duplicate keys", "region: a\nregion: b\nregion: c\n",
 			"assetsync.yaml:2:1: key \"region\" is already set on line 1\nassetsync.yaml:3:1: key \"region\" is already set on line 1"},
 		{"several at once", "region: 5\nrate: {burst: many}\ntargets:\n  - path: a\n    protected: yes\n",
@@ -271,6 +273,8 @@ func TestLoadConfigErrors(t *testing.T) {
 func FuzzConfig(f *testing.F) {
 	for _, seed := range []string{
 		"", "endpoint: embedded\n", "targets:\n  - path: skills/**\n    metadata: {a: [1, .5, true]}\n",
+		"watch: {mode: native, settle: 1.5s, max_wait: 2m}", "watch: {idle: 1e9h, poll_remote: -0s}",
+		"targets: [{path: a, branch: x/.y, publish: {when: commit}}]",
 		"a: &a [*a]", "<<: {}", "? a\n: b", "rate: {burst: 0x10}", "environments: {a: {region: \"${env:A}\"}}",
 		"targets: [{path: \"{a,{b,c}}/[!x]\", asset: {p: q}, agent_type: [A]}]", "--- |\n a\n...\n--- x", "!!binary a", "\t",
 	} {
@@ -285,6 +289,10 @@ func FuzzConfig(f *testing.F) {
 		checkBounded(t, err)
 		if err != nil {
 			return
+		}
+		if w := c.Watch(); w.Settle < minSettle || w.MaxWait < w.Settle || w.MaxWait > maxMaxWait ||
+			w.Idle < minIdle || w.Idle > maxIdle || w.PollRemote < minPollRemote || w.PollRemote > maxPollRemote {
+			t.Errorf("watch settings out of bounds: %+v", w)
 		}
 		for _, name := range append(c.EnvironmentNames(), "") {
 			env, err := c.Environment(name, getenv)
