@@ -2,9 +2,7 @@ package manifest
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -20,7 +18,7 @@ const maxLinks = 40
 // an escape from a broken link and from a circle, and gives directories an
 // identity. That nothing is read from outside of root, whatever moves
 // meanwhile, is os.Root's doing. A link that cannot be followed is a [fault].
-func resolve(root *os.Root, dir, name string) (string, fs.FileMode, error) {
+func resolve(from files, dir, name string) (string, fs.FileMode, error) {
 	at, todo := dir, strings.Split(name, "/")
 	mode, links := fs.ModeDir, 0
 	for len(todo) > 0 {
@@ -28,39 +26,39 @@ func resolve(root *os.Root, dir, name string) (string, fs.FileMode, error) {
 		todo = todo[1:]
 		switch {
 		case !mode.IsDir():
-			return "", 0, &fault{LinkBroken, fmt.Sprintf("leads through %q, which is not a directory", at)}
+			return "", 0, newFault(LinkBroken, "leads through %q, which is not a directory", at)
 		case segment == "" || segment == ".":
 			continue
 		case segment == "..":
 			if at == "." {
-				return "", 0, &fault{LinkEscapes, "leads out of the directory"}
+				return "", 0, newFault(LinkEscapes, "leads out of the directory")
 			}
 			at = path.Dir(at)
 			continue
 		case onFloor(segment):
-			return "", 0, &fault{LinkEscapes, fmt.Sprintf("leads to %q, which is never published", segment)}
+			return "", 0, newFault(LinkEscapes, "leads to %q, which is never published", segment)
 		}
 		next := path.Join(at, segment)
-		info, err := root.Lstat(next)
+		kind, err := from.lstat(next)
 		if errors.Is(err, fs.ErrNotExist) {
-			return "", 0, &fault{LinkBroken, fmt.Sprintf("leads to %q, which does not exist", next)}
+			return "", 0, newFault(LinkBroken, "leads to %q, which does not exist", next)
 		}
 		if err != nil {
 			return "", 0, err
 		}
-		if info.Mode().Type() != fs.ModeSymlink {
-			at, mode = next, info.Mode().Type()
+		if kind != fs.ModeSymlink {
+			at, mode = next, kind
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", 0, &fault{LinkBroken, "leads in a circle"}
+			return "", 0, newFault(LinkBroken, "leads in a circle")
 		}
-		target, err := root.Readlink(next)
+		target, err := from.readlink(next)
 		if err != nil {
 			return "", 0, err
 		}
 		if filepath.IsAbs(target) || filepath.VolumeName(target) != "" || strings.HasPrefix(target, "/") {
-			return "", 0, &fault{LinkEscapes, fmt.Sprintf("leads to the absolute path %q", target)}
+			return "", 0, newFault(LinkEscapes, "leads to the absolute path %q", target)
 		}
 		todo = append(strings.Split(filepath.ToSlash(target), "/"), todo...)
 	}

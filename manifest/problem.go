@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,7 +11,16 @@ import (
 type fault struct {
 	kind   ProblemKind
 	detail string
+	hint   string // "" for the one of the kind
 }
+
+func newFault(kind ProblemKind, format string, args ...any) *fault {
+	return &fault{kind: kind, detail: fmt.Sprintf(format, args...)}
+}
+
+// Fault returns the error by which a [Source] says what is wrong with one
+// file or directory; a scan makes a [Problem] of it.
+func Fault(kind ProblemKind, detail, hint string) error { return &fault{kind, detail, hint} }
 
 func (f *fault) Error() string { return f.detail }
 
@@ -23,10 +33,10 @@ func isFault(err error) bool {
 func newProblem(p Path, err error) Problem {
 	var known *fault
 	var large *tooLargeError
-	kind, detail := Unreadable, cause(err)
+	kind, detail, advice := Unreadable, cause(err), ""
 	switch {
 	case errors.As(err, &known):
-		kind, detail = known.kind, known.detail
+		kind, detail, advice = known.kind, known.detail, known.hint
 	case errors.As(err, &large):
 		kind = TooLarge
 	case errors.Is(err, errUnstable):
@@ -34,7 +44,7 @@ func newProblem(p Path, err error) Problem {
 	case errors.Is(err, errIrregular):
 		kind = Irregular
 	}
-	return Problem{Path: p, Kind: kind, Detail: detail, Hint: hint(kind)}
+	return Problem{Path: p, Kind: kind, Detail: detail, Hint: cmp.Or(advice, hint(kind))}
 }
 
 // cause drops the operation and the path, which the problem names itself.
@@ -74,5 +84,5 @@ func irregular(mode fs.FileMode) error {
 	case fs.ModeDir:
 		what = "a directory"
 	}
-	return &fault{Irregular, fmt.Sprintf("is %s, not a regular file", what)}
+	return newFault(Irregular, "is %s, not a regular file", what)
 }

@@ -53,21 +53,27 @@ const maxPathLen = 4096
 // problem. Ignored directories are not opened. Root is shared by several
 // goroutines, which end before Scan returns.
 func Scan(ctx context.Context, root *os.Root, opts ScanOptions) (Snapshot, error) {
-	s, err := newScanner(root, opts)
+	dir := directory{root}
+	s, err := newScanner(dir, opts)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
 	}
-	if err := s.walk(ctx, scanDir{name: "."}, nil); err != nil {
+	if err := s.scan(ctx); err != nil {
 		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
 	}
-	s.reportTwins()
-	if err := s.hashAll(ctx); err != nil {
-		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
-	}
-	if err := s.checkDirs(ctx); err != nil {
+	if err := s.checkDirs(ctx, dir); err != nil {
 		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
 	}
 	return s.snapshot()
+}
+
+// scan looks at all there is.
+func (s *scanner) scan(ctx context.Context) error {
+	if err := s.walk(ctx, scanDir{name: "."}, nil); err != nil {
+		return err
+	}
+	s.reportTwins()
+	return s.hashAll(ctx)
 }
 
 // ScanFile reads the one file at name, a slash-separated path below root, and
@@ -75,7 +81,11 @@ func Scan(ctx context.Context, root *os.Root, opts ScanOptions) (Snapshot, error
 // file wants it, so no ignore pattern applies to it. Errors are those of
 // [Scan], and one that wraps [fs.ErrNotExist] when nothing has that name.
 func ScanFile(ctx context.Context, root *os.Root, name string, as Path, opts ScanOptions) (Snapshot, error) {
-	s, err := newScanner(root, opts)
+	return scanOne(ctx, directory{root}, name, as, opts)
+}
+
+func scanOne(ctx context.Context, from files, name string, as Path, opts ScanOptions) (Snapshot, error) {
+	s, err := newScanner(from, opts)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("scan file: %w", err)
 	}
@@ -85,10 +95,10 @@ func ScanFile(ctx context.Context, root *os.Root, name string, as Path, opts Sca
 	if !fs.ValidPath(name) {
 		return Snapshot{}, fmt.Errorf("scan file %q: %w", name, fs.ErrInvalid)
 	}
-	if _, err := root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+	if _, err := from.lstat(name); errors.Is(err, fs.ErrNotExist) {
 		return Snapshot{}, fmt.Errorf("scan file: %w", err)
 	}
-	resolved, mode, err := resolve(root, ".", name)
+	resolved, mode, err := resolve(from, ".", name)
 	switch {
 	case err != nil:
 		s.report(as, false, err)
@@ -105,7 +115,7 @@ func ScanFile(ctx context.Context, root *os.Root, name string, as Path, opts Sca
 
 // scanner holds what one scan has learnt so far.
 type scanner struct {
-	root     *os.Root
+	from     files
 	opts     ScanOptions
 	ignore   *Ignore
 	names    int // looked at so far
@@ -132,13 +142,13 @@ type scanDir struct {
 	held []string // see scanner.held
 }
 
-func newScanner(root *os.Root, opts ScanOptions) (*scanner, error) {
+func newScanner(from files, opts ScanOptions) (*scanner, error) {
 	rules, err := NewIgnore(opts.Ignore)
 	if err != nil {
 		return nil, err
 	}
 	return &scanner{
-		root: root, opts: opts,
+		from: from, opts: opts,
 		ignore: rules.With(opts.Enclosing...), // a copy that only this scan holds
 		lost:   make(map[Path]struct{}),
 	}, nil
@@ -180,7 +190,7 @@ func (s *scanner) reportTwins() {
 	for _, group := range Twins(paths) {
 		for i, p := range group {
 			twin := group[(i+1)%len(group)]
-			s.report(p, true, &fault{NameTwins, fmt.Sprintf("differs from %q only by case or Unicode form", twin)})
+			s.report(p, true, newFault(NameTwins, "differs from %q only by case or Unicode form", twin))
 		}
 	}
 }
@@ -194,13 +204,13 @@ func (s *scanner) hashAll(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range min(len(files), cmp.Or(max(s.opts.Workers, 0), runtime.GOMAXPROCS(0))) {
 		wg.Go(func() {
-			h := newFileHasher(s.root, s.opts.MaxFileSize)
+			entry := s.from.entries(s.opts.MaxFileSize)
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(files) || ctx.Err() != nil {
 					return
 				}
-				entries[i], errs[i] = h.entry(ctx, files[i])
+				entries[i], errs[i] = entry(ctx, files[i])
 			}
 		})
 	}
@@ -231,32 +241,6 @@ func (s *scanner) snapshot() (Snapshot, error) {
 	return Snapshot{Tree: tree, Unknown: s.unknown, Problems: s.problems, Ignore: s.ignore}, nil
 }
 
-// hashBuffer is how many bytes are read and hashed at once.
-const hashBuffer = 128 << 10
-
-// fileHasher hashes one file after another with one buffer.
-type fileHasher struct {
-	root  *os.Root
-	limit int64
-	hash  *ObjectHash
-	buf   []byte
-}
-
-func newFileHasher(root *os.Root, limit int64) *fileHasher {
-	return &fileHasher{root, limit, NewObjectHash("blob", 0), make([]byte, hashBuffer)}
-}
-
-func (h *fileHasher) entry(ctx context.Context, f scanFile) (Entry, error) {
-	e := Entry{Path: f.path}
-	err := readStable(ctx, h.root, f.name, h.limit, func(r io.Reader, size int64) (n int64, err error) {
-		h.hash.Reset("blob", size)
-		n, err = io.CopyBuffer(h.hash, r, h.buf)
-		e.ID, e.Size = h.hash.ID(), size
-		return n, err
-	})
-	return e, err
-}
-
 // ErrChanged says that a file no longer has the content it was seen with.
 var ErrChanged = errors.New("changed since it was scanned")
 
@@ -265,7 +249,7 @@ var ErrChanged = errors.New("changed since it was scanned")
 // error wraps [ErrChanged]. name may lead through symbolic links inside root
 // and is want.Path unless the file is published under another path.
 func ReadFile(ctx context.Context, root *os.Root, name string, want Entry) ([]byte, error) {
-	resolved, _, err := resolve(root, ".", path.Clean(name))
+	resolved, _, err := resolve(directory{root}, ".", path.Clean(name))
 	var data []byte
 	if err == nil {
 		err = readStable(ctx, root, resolved, 0, func(r io.Reader, size int64) (int64, error) {

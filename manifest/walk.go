@@ -2,11 +2,8 @@ package manifest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -20,7 +17,7 @@ func (s *scanner) walk(ctx context.Context, dir scanDir, chain []string) error {
 	if s.isLost("") {
 		return nil
 	}
-	entries, info, err := s.list(ctx, dir.name)
+	entries, info, err := s.from.list(ctx, dir.name)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -49,7 +46,7 @@ func (s *scanner) walk(ctx context.Context, dir scanDir, chain []string) error {
 }
 
 func tooManyNames() error {
-	return &fault{TooLarge, fmt.Sprintf("holds more than %d names, links followed", maxScanNames)}
+	return newFault(TooLarge, "holds more than %d names, links followed", maxScanNames)
 }
 
 // visit decides what one name in dir is.
@@ -62,12 +59,12 @@ func (s *scanner) visit(ctx context.Context, dir scanDir, e fs.DirEntry, chain [
 	if reason := nameFault(full); reason != "" {
 		// Escaped, the name can be shown, and no Path equals it.
 		p = Path(joinPath(dir.path, strings.Trim(strconv.Quote(e.Name()), `"`)))
-		s.report(p, true, &fault{BadName, reason})
+		s.report(p, true, newFault(BadName, "%s", reason))
 		return nil
 	}
 	if mode == fs.ModeSymlink {
 		var err error
-		name, mode, err = resolve(s.root, dir.name, e.Name())
+		name, mode, err = resolve(s.from, dir.name, e.Name())
 		// Where a link leads nowhere, nobody can tell what it would be, so
 		// a pattern for a directory of this name is enough to leave it out.
 		if (err != nil || mode.IsDir()) && s.ignore.decideOne(full, true).ignored {
@@ -80,7 +77,7 @@ func (s *scanner) visit(ctx context.Context, dir scanDir, e fs.DirEntry, chain [
 	}
 	switch {
 	case mode.IsDir() && slices.Contains(chain, name):
-		s.report(p, true, &fault{LinkBroken, fmt.Sprintf("leads in a circle, back to %q", name)})
+		s.report(p, true, newFault(LinkBroken, "leads in a circle, back to %q", name))
 	case mode.IsDir():
 		return s.walk(ctx, scanDir{path: p, name: name}, chain)
 	case mode.Type() == 0:
@@ -114,7 +111,7 @@ func (s *scanner) readIgnoreFiles(ctx context.Context, dir scanDir, entries []fs
 		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == filename && !e.IsDir() }) {
 			continue
 		}
-		data, err := s.readRules(ctx, dir.name, filename)
+		data, err := readRules(ctx, s.from, dir.name, filename)
 		if err != nil {
 			s.report(Path(joinPath(dir.path, filename)), false, err)
 			s.unknown = append(s.unknown, Unknown{Path: dir.path, Below: true, Reason: "its " + filename + " cannot be read"})
@@ -126,26 +123,23 @@ func (s *scanner) readIgnoreFiles(ctx context.Context, dir scanDir, entries []fs
 	return nil
 }
 
-func (s *scanner) readRules(ctx context.Context, dir, filename string) (data []byte, err error) {
+// readRules returns the content of the ignore file of a name in dir.
+func readRules(ctx context.Context, from files, dir, filename string) ([]byte, error) {
 	next := path.Join(dir, filename)
-	info, err := s.root.Lstat(next)
+	mode, err := from.lstat(next)
 	if err != nil {
 		return nil, gone(err)
 	}
-	if info.Mode().Type() == fs.ModeSymlink {
-		target, err := s.root.Readlink(next)
+	if mode == fs.ModeSymlink {
+		target, err := from.readlink(next)
 		if err != nil {
 			return nil, err
 		}
-		if next, _, err = resolve(s.root, dir, target); err != nil {
+		if next, _, err = resolve(from, dir, target); err != nil {
 			return nil, err
 		}
 	}
-	err = readStable(ctx, s.root, next, maxIgnoreFile, func(r io.Reader, size int64) (int64, error) {
-		data, err = io.ReadAll(r)
-		return int64(len(data)), err
-	})
-	return data, err
+	return from.read(ctx, next, maxIgnoreFile)
 }
 
 // held returns the names in dir that matter to what is published, in order.
@@ -162,7 +156,7 @@ func (s *scanner) held(dir Path, entries []fs.DirEntry) []string {
 // checkDirs looks at all directories again, after the files were hashed: a
 // file that was moved from a directory not yet read into one already read
 // would otherwise look deleted.
-func (s *scanner) checkDirs(ctx context.Context) error {
+func (s *scanner) checkDirs(ctx context.Context, from directory) error {
 	for _, dir := range s.dirs {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -170,12 +164,12 @@ func (s *scanner) checkDirs(ctx context.Context) error {
 		if s.isLost(dir.path) {
 			continue
 		}
-		info, err := s.root.Lstat(dir.name)
+		info, err := from.root.Lstat(dir.name)
 		if err == nil && sameState(dir.info, info) {
 			continue
 		}
 		// Names that are ignored come and go as they like.
-		entries, _, err := s.list(ctx, dir.name)
+		entries, _, err := from.list(ctx, dir.name)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -185,53 +179,4 @@ func (s *scanner) checkDirs(ctx context.Context) error {
 		s.report(dir.path, true, errUnstable)
 	}
 	return nil
-}
-
-// list returns what a link-free directory holds, by name, and its state,
-// which was the same before and after. Its errors are those of [readStable]
-// and a [fault] when it holds more names than a scan may still look at.
-func (s *scanner) list(ctx context.Context, name string) (entries []fs.DirEntry, info fs.FileInfo, err error) {
-	err = errUnstable
-	for try := 0; try < stableTries && errors.Is(err, errUnstable) && ctx.Err() == nil; try++ {
-		entries, info, err = listOnce(s.root, name)
-	}
-	return entries, info, err
-}
-
-func listOnce(root *os.Root, name string) ([]fs.DirEntry, fs.FileInfo, error) {
-	f, err := root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
-	if err != nil {
-		return nil, nil, gone(err)
-	}
-	defer f.Close()
-	before, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	if !before.IsDir() {
-		return nil, nil, errUnstable
-	}
-	var entries []fs.DirEntry
-	for {
-		some, err := f.ReadDir(1024)
-		entries = append(entries, some...)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(entries) > maxScanNames {
-			return nil, nil, tooManyNames()
-		}
-	}
-	after, err := root.Lstat(name)
-	if err != nil {
-		return nil, nil, gone(err)
-	}
-	if !sameState(before, after) {
-		return nil, nil, errUnstable
-	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
-	return entries, after, nil
 }
