@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,8 +21,8 @@ var ErrShallow = errors.New("the history is cut off here (a shallow clone)")
 // commits only when none of the tips is HEAD's commit, and remembers the last
 // answer.
 //
-// It fails with an error that wraps [fs.ErrNotExist] when the branch is not
-// known at all, [ErrShallow] when the history that is there does not tell, and
+// It fails with [ErrNoRevision] when the branch is not known at all,
+// [ErrShallow] when the history that is there does not tell, and
 // [ErrObjectMissing].
 func (w *Worktree) OnBranch(ctx context.Context, s State, branch string) (bool, error) {
 	if branch != "" && s.Branch == branch {
@@ -42,8 +41,10 @@ func (w *Worktree) onHistory(ctx context.Context, head, branch string) (bool, er
 		return false, err
 	}
 	if len(tips) == 0 {
-		err := fmt.Errorf("neither %s%s nor %s*/%s is there: %w", branchPrefix, branch, remotePrefix, branch, fs.ErrNotExist)
-		return false, &hintedError{err, fmt.Sprintf("correct the name, or fetch the branch: git fetch origin %s", branch)}
+		return false, w.explain(&hintedError{
+			fmt.Errorf("%w: neither %s%s nor %s*/%s is there", ErrNoRevision, branchPrefix, branch, remotePrefix, branch),
+			"correct the name, or fetch the branch: git fetch origin " + branch,
+		})
 	}
 	if head == "" || slices.Contains(tips, head) {
 		return head != "", nil

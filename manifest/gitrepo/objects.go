@@ -22,6 +22,10 @@ import (
 	"assetsync/manifest"
 )
 
+// lazySize is from how many bytes on an object is not read before its bytes
+// are asked for: well above what is published, so that those are read once.
+const lazySize = 1 << 20
+
 // maxAlternateDepth is how many repositories one may borrow from in a row:
 // git's limit in link_alt_odb_entries.
 const maxAlternateDepth = 5
@@ -33,6 +37,10 @@ var (
 	// ErrObjectFormat says that a repository names its objects by SHA-256.
 	ErrObjectFormat = errors.New("the repository uses SHA-256 object ids, which are not supported")
 )
+
+// missingHint is for what a partial clone has left out, and for damage; a plain
+// fetch gets only what is new.
+const missingHint = "fetch all there is: git fetch --refetch --no-filter"
 
 // objects reads the objects of a repository and of those it borrows from. It
 // keeps the indexes of packs in memory and, between two calls of rest, files
@@ -53,7 +61,9 @@ func openObjects(common string) (*objects, error) {
 	shared := cache.NewObjectLRU(objectCacheSize)
 	for _, dir := range dirs {
 		files := objectFiles{osfs.New(filepath.Dir(dir), osfs.WithBoundOS())}
-		o.stores = append(o.stores, filesystem.NewObjectStorageWithOptions(dotgit.New(files), shared, filesystem.Options{KeepDescriptors: true}))
+		o.stores = append(o.stores, filesystem.NewObjectStorageWithOptions(dotgit.New(files), shared, filesystem.Options{
+			KeepDescriptors: true, LargeObjectThreshold: lazySize,
+		}))
 	}
 	return o, nil
 }
@@ -136,7 +146,7 @@ func (o *objects) find(kind plumbing.ObjectType, id manifest.ID) (plumbing.Encod
 			}
 		}
 		if o.listed {
-			return nil, &hintedError{fmt.Errorf("%s %s: %w", kind, id, ErrObjectMissing), "fetch it: git fetch"}
+			return nil, &hintedError{fmt.Errorf("%s %s: %w", kind, id, ErrObjectMissing), missingHint}
 		}
 		o.listed = true
 		for _, s := range o.stores {

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -214,8 +213,8 @@ type packedRefs struct {
 // packedIDs returns the refs that match in packed-refs. The query names the
 // question.
 func (w *Worktree) packedIDs(query string, match func(name string) bool) (map[string]string, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.refs.Lock()
+	defer w.refs.Unlock()
 	file := filepath.Join(w.common, "packed-refs")
 	info, err := os.Stat(file)
 	if isAbsent(err) {
@@ -267,14 +266,4 @@ func readPacked(r io.Reader, each func(name, id string)) error {
 		each(name, id)
 	}
 	return lines.Err()
-}
-
-// revisionNames are the refs that a short name may mean, the first wins: the
-// rules of gitrevisions(7).
-func revisionNames(rev string) []string {
-	names := []string{rev}
-	for _, dir := range []string{"refs", "refs/tags", "refs/heads", "refs/remotes"} {
-		names = append(names, path.Join(dir, rev))
-	}
-	return append(names, remotePrefix+rev+"/HEAD")
 }

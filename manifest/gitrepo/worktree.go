@@ -22,9 +22,11 @@ type Worktree struct {
 	gitDir string // HEAD, index, operations in progress; of this worktree alone
 	common string // refs and objects; shared by all worktrees of a repository
 
+	refs   sync.Mutex // guards packed
+	packed packedRefs
+
 	mu       sync.Mutex // go-git's storage is not safe for concurrent use
 	objects  *objects   // nil until an object is needed, and after Close
-	packed   packedRefs
 	ancestry ancestryAnswer
 }
 

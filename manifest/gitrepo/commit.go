@@ -1,0 +1,128 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"assetsync/manifest"
+)
+
+// The kinds of problems that only a commit has.
+const (
+	// LFSPointer is a file whose content is kept elsewhere by Git LFS.
+	LFSPointer manifest.ProblemKind = "lfs-pointer"
+	// Submodule is a directory that is a commit of another repository.
+	Submodule manifest.ProblemKind = "submodule"
+)
+
+// Commit is the tree of a commit below one directory, in published form. It is
+// safe for concurrent use, and can be used as long as its worktree.
+type Commit struct {
+	worktree *Worktree
+	id       manifest.ID
+	snapshot manifest.Snapshot
+}
+
+// Commit reads the tree of a commit below dir, an absolute path inside the
+// top directory that need not be there in the worktree. What it finds is what
+// [manifest.Scan] finds in a clean checkout without any smudging, and:
+//
+//   - The enclosing ignore files are those of the commit, whatever the options
+//     say.
+//   - A file that is a pointer of Git LFS is a [LFSPointer] problem.
+//   - A submodule that is not ignored is a [Submodule] problem.
+//   - What is not in the repository, as in a partial clone, is Unreadable.
+//
+// Ids come from git's trees: only ignore files, links and files of less than
+// 1 KiB, which may be pointers, are read.
+//
+// The revision rev is HEAD, a full commit id, or a ref by its full or short name,
+// through tags. It fails with [ErrNoRevision], [ErrObjectMissing],
+// [ErrObjectFormat], [ErrReftable], and an error that wraps fs.ErrNotExist
+// when the commit has no dir.
+func (w *Worktree) Commit(ctx context.Context, rev, dir string, opts manifest.ScanOptions) (*Commit, error) {
+	return w.scan(rev, dir, func(src manifest.Source, name string) (manifest.Snapshot, error) {
+		return manifest.ScanSource(ctx, src, name, opts)
+	})
+}
+
+// CommitFile reads one file of a commit, which is published under the path as:
+// what [manifest.ScanFile] finds in a checkout. All else is as for Commit.
+func (w *Worktree) CommitFile(ctx context.Context, rev, file string, as manifest.Path, opts manifest.ScanOptions) (*Commit, error) {
+	return w.scan(rev, file, func(src manifest.Source, name string) (manifest.Snapshot, error) {
+		return manifest.ScanSourceFile(ctx, src, name, as, opts)
+	})
+}
+
+func (w *Worktree) scan(rev, name string, scan func(src manifest.Source, name string) (manifest.Snapshot, error)) (*Commit, error) {
+	inside, err := w.relative(name)
+	if err != nil {
+		return nil, fmt.Errorf("read %q of git revision %q: %w", name, rev, err)
+	}
+	c := &Commit{worktree: w}
+	err = w.withObjects(func(o *objects) error {
+		if c.id, err = w.revision(o, rev); err != nil {
+			return err
+		}
+		header, err := o.commit(c.id)
+		if err != nil {
+			return err
+		}
+		c.snapshot, err = scan(newTreeSource(o, header.tree), inside)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %q of git revision %q: %w", inside, rev, err)
+	}
+	return c, nil
+}
+
+// relative returns the slash-separated path from the top directory to name.
+// Both may be named through links that the other is not named through.
+func (w *Worktree) relative(name string) (string, error) {
+	rel, err := filepath.Rel(w.top, name)
+	if err == nil && filepath.IsLocal(rel) {
+		return filepath.ToSlash(rel), nil
+	}
+	top, err := filepath.EvalSymlinks(w.top)
+	if err != nil {
+		return "", err
+	}
+	// What is to be read may be a link that the commit has, or be gone.
+	parent, err := filepath.EvalSymlinks(filepath.Dir(name))
+	if err == nil {
+		rel, err = filepath.Rel(top, filepath.Join(parent, filepath.Base(name)))
+	}
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", fmt.Errorf("it is not inside %s", w.top)
+	}
+	return filepath.ToSlash(rel), nil
+}
+
+// ID returns the id of the commit, in hex.
+func (c *Commit) ID() string { return c.id.String() }
+
+// Snapshot returns what the commit holds.
+func (c *Commit) Snapshot() manifest.Snapshot { return c.snapshot }
+
+// Read returns the bytes of an entry of the snapshot, which are those that
+// its id names. It fails with [ErrObjectMissing] when they are not in the
+// repository.
+func (c *Commit) Read(e manifest.Entry) ([]byte, error) {
+	var data []byte
+	err := c.worktree.withObjects(func(o *objects) (err error) {
+		data, err = o.read(plumbing.BlobObject, e.ID, e.Size)
+		return err
+	})
+	if err == nil && int64(len(data)) != e.Size {
+		err = errors.New("its size is another")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %q of commit %s: %w", e.Path, c.id, err)
+	}
+	return data, nil
+}
