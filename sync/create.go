@@ -34,7 +34,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	if err := r.mayCreate(snap, o.DryRun); err != nil {
 		return "", err
 	}
-	bundle, err := r.source.bundle(ctx, snap.Tree)
+	bundle, err := readAll(ctx, r.source, snap.Tree)
 	if err != nil {
 		return "", err
 	}

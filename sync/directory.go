@@ -3,6 +3,8 @@ package sync
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"assetsync/manifest"
@@ -16,28 +18,30 @@ type Directory struct {
 	space string
 
 	mu      sync.Mutex
-	lists   map[string][]remote.Asset // by asset type
-	claimed map[string]string         // asset id -> target
+	lists   map[string]*listing // by asset type
+	claimed map[string]string   // asset id -> target
+}
+
+// listing is one reading of the assets of a type, which all who need it wait
+// for.
+type listing struct {
+	done   chan struct{}
+	assets []remote.Asset // once done
+	err    error
 }
 
 // NewDirectory returns the directory of an agent space.
 func NewDirectory(agentSpace string) *Directory {
-	return &Directory{space: agentSpace, lists: map[string][]remote.Asset{}, claimed: map[string]string{}}
+	return &Directory{space: agentSpace, lists: map[string]*listing{}, claimed: map[string]string{}}
 }
 
 // find returns the assets of a type whose identity is one of the given
 // values. Assets that were learned by agents or imported from a repository
 // never match: they are not ours to write.
 func (d *Directory) find(ctx context.Context, client *remote.Client, kind assettype.Type, identities ...string) ([]remote.Asset, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	list, ok := d.lists[kind.Name]
-	if !ok {
-		var err error
-		if list, err = ListAssets(ctx, client, d.space, kind.Name); err != nil {
-			return nil, err
-		}
-		d.lists[kind.Name] = list
+	list, err := d.list(ctx, client, kind)
+	if err != nil {
+		return nil, err
 	}
 	var found []remote.Asset
 	for _, a := range list {
@@ -56,11 +60,61 @@ func (d *Directory) find(ctx context.Context, client *remote.Client, kind assett
 	return found, nil
 }
 
+// list returns the assets of a type. One caller reads them, the others wait
+// for it; none waits while the directory is locked, so that a remote which
+// does not answer one target keeps nothing from the others.
+func (d *Directory) list(ctx context.Context, client *remote.Client, kind assettype.Type) ([]remote.Asset, error) {
+	for {
+		d.mu.Lock()
+		l, ok := d.lists[kind.Name]
+		if !ok {
+			l = &listing{done: make(chan struct{})}
+			d.lists[kind.Name] = l
+		}
+		d.mu.Unlock()
+		if !ok {
+			l.assets, l.err = ListAssets(ctx, client, d.space, kind.Name)
+			if l.err != nil {
+				d.drop(kind, l) // the next one asks again
+			}
+			close(l.done)
+			return l.assets, l.err
+		}
+		select {
+		case <-l.done:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		if l.err == nil {
+			return l.assets, nil
+		}
+		// Whoever asked may have been in a hurry.
+	}
+}
+
+// drop forgets one listing.
+func (d *Directory) drop(kind assettype.Type, l *listing) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lists[kind.Name] == l {
+		delete(d.lists, kind.Name)
+	}
+}
+
 // forget drops the listing of a type, because an asset was made since.
 func (d *Directory) forget(kind assettype.Type) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.lists, kind.Name)
+}
+
+// Refresh drops the listings, so that the next question is put to the remote,
+// and the claims of all but these targets.
+func (d *Directory) Refresh(targets []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.lists)
+	maps.DeleteFunc(d.claimed, func(_, target string) bool { return !slices.Contains(targets, target) })
 }
 
 // claim records that target writes the asset. A second target on the same

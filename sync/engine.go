@@ -17,8 +17,8 @@ import (
 	"assetsync/sync/state"
 )
 
-// Options is what an [Engine] is made of. All but Logger and DoubtWait are
-// required.
+// Options is what an [Engine] is made of. All but Repo, Logger and DoubtWait
+// are required.
 type Options struct {
 	Target  Target
 	Space   state.Space
@@ -28,6 +28,10 @@ type Options struct {
 	Assets  *Directory // the space's assets, shared by the engines of a run
 	State   *state.DB
 	History *gitrepo.History
+
+	// Repo is the git worktree that the source lies in; nil outside of git.
+	// Its locks and operations in progress stop a push.
+	Repo *gitrepo.Worktree
 
 	Conflicts string // directory for the other side's bytes of a conflict
 
@@ -49,6 +53,7 @@ type Engine struct {
 	kind   assettype.Type
 	limits remote.Limits
 	source source
+	dir    directory // of the worktree, where files are checked out
 	log    *zap.Logger
 }
 
@@ -66,7 +71,10 @@ func New(o Options) (*Engine, error) {
 		e.log = zap.NewNop()
 	}
 	e.log = e.log.With(zap.String("target", o.Target.Name))
-	e.source = newSource(o.Target, kind, e.limits)
+	var err error
+	if e.source, e.dir, err = newSource(o.Target, kind, e.limits, o.Repo); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 

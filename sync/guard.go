@@ -20,6 +20,7 @@ type Consent struct {
 	Protected   bool     // --allow-protected
 	Adopt       bool     // --adopt
 	Create      bool     // --create
+	Now         bool     // --now
 }
 
 // guardStop is one refusal.

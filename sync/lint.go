@@ -20,7 +20,7 @@ func renameHint(suggestion string) string {
 // lint checks what is about to be published by the rules of its type: what
 // the service would refuse, or half accept, is not sent.
 func (r *run) lint(ctx context.Context, snap manifest.Snapshot) error {
-	bundle, err := r.source.bundle(ctx, snap.Tree)
+	bundle, err := readAll(ctx, r.source, snap.Tree)
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (r *run) derived(ctx context.Context, snap manifest.Snapshot) (map[string]a
 	if !r.kind.SingleFile || snap.Tree.Len() == 0 {
 		return nil, nil
 	}
-	bundle, err := r.source.bundle(ctx, snap.Tree)
+	bundle, err := readAll(ctx, r.source, snap.Tree)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (e *Engine) Pull(ctx context.Context, o PullOptions) Result {
 }
 
 func (r *run) pull(ctx context.Context, o PullOptions) error {
-	snap, err := r.source.scan(ctx)
+	snap, err := r.dir.scan(ctx)
 	missing := errors.Is(err, errSourceMissing)
 	if err != nil && !missing {
 		return err
@@ -74,7 +74,12 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 		return r.conflicts(ctx, id, wanted, true)
 	}
 	applied, failed := r.checkOut(ctx, id, wanted, p.changes)
-	if wanted.version != obs.version {
+	if r.Target.When == OnCommit {
+		// What is checked out is not committed: until it is, it stays a
+		// change of the remote, or the next push would undo it.
+		p.files.Settled, p.files.Released, applied = nil, nil, nil
+		r.note("commit what was checked out: until then it counts as a change of the remote (publish.when: commit)")
+	} else if wanted.version != obs.version {
 		// An older version is a local change: the base stays that of the
 		// newest one, and is that where there was none.
 		p.files.Settled, applied = nil, nil
@@ -150,10 +155,10 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 	if len(changes) == 0 {
 		return nil, nil
 	}
-	if err := os.MkdirAll(r.source.dir, 0o755); err != nil {
+	if err := os.MkdirAll(r.dir.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("check out: %w", err)
 	}
-	wt, err := worktree.Open(r.source.dir)
+	wt, err := worktree.Open(r.dir.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +166,7 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 	keep := func(p manifest.Path, data []byte) error {
 		return r.History.Keep(ctx, r.historyKey(), gitrepo.Kept{Path: p, Content: data, Why: "replaced by a pull", At: r.Now()})
 	}
-	if r.source.file == "" { // a single file's directory is not ours to go through
+	if r.dir.file == "" { // a single file's directory is not ours to go through
 		if err := wt.Sweep(ctx, r.started, keep); err != nil {
 			r.note("left-overs of a killed run stay: %v", err)
 		}
@@ -169,7 +174,7 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 	content := func(e manifest.Entry) ([]byte, error) { return r.remoteContent(ctx, id, obs, e) }
 	var made []diff.Change
 	var failed []error
-	for i, res := range wt.Apply(ctx, r.source.local(changes), content, keep) {
+	for i, res := range wt.Apply(ctx, r.dir.local(changes), content, keep) {
 		switch res.Outcome {
 		case worktree.Done:
 			made = append(made, changes[i])
@@ -192,7 +197,7 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 
 // local names changes as the directory does: a single file has its own name
 // there.
-func (s source) local(changes []diff.Change) []diff.Change {
+func (s directory) local(changes []diff.Change) []diff.Change {
 	if s.file == "" {
 		return changes
 	}
@@ -221,7 +226,7 @@ func (r *run) recordCheckout(ctx context.Context, obs observation, p proposal, m
 // not exist. It changes neither the source nor the state.
 func (e *Engine) Export(ctx context.Context, version int32, dir string) Result {
 	return e.do(ctx, "pull", Consent{}, func(ctx context.Context, r *run) error {
-		snap, err := r.source.scan(ctx)
+		snap, err := r.dir.scan(ctx)
 		if err != nil && !errors.Is(err, errSourceMissing) {
 			return err
 		}

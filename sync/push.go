@@ -40,7 +40,7 @@ func (e *Engine) Push(ctx context.Context, o PushOptions) Result {
 }
 
 func (r *run) push(ctx context.Context, o PushOptions) error {
-	snap, err := r.scan(ctx)
+	snap, err := r.scanQuiet(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 			}
 		}
 		if errors.Is(err, manifest.ErrChanged) {
-			if snap, err = r.scan(ctx); err != nil {
+			if snap, err = r.scanQuiet(ctx, o); err != nil {
 				return err
 			}
 		}

@@ -120,13 +120,13 @@ func (r *run) whyNoIdentity(snap manifest.Snapshot) string {
 // RefuseTwins fails when two engines of one space would publish to one asset
 // because nothing tells them apart: the same type and the same identity. It
 // looks at local files only, so that nothing has been written by then.
-func RefuseTwins(engines []*Engine) error {
+func RefuseTwins(ctx context.Context, engines []*Engine) error {
 	seen := map[string]string{}
 	for _, e := range engines {
 		if e.Target.AssetID != "" {
 			continue
 		}
-		identity, ok := e.localIdentity()
+		identity, ok := e.localIdentity(ctx)
 		if !ok {
 			continue // what is missing is told when the target is published
 		}
@@ -141,8 +141,8 @@ func RefuseTwins(engines []*Engine) error {
 }
 
 // localIdentity reads what identifies the target's asset, if that can be read.
-func (e *Engine) localIdentity() (string, bool) {
-	data, err := e.source.readMain()
+func (e *Engine) localIdentity(ctx context.Context) (string, bool) {
+	data, err := e.source.readMain(ctx)
 	if err != nil {
 		return "", false
 	}

@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"slices"
+
 	"assetsync/diff"
 	"assetsync/manifest"
 )
@@ -105,4 +107,40 @@ func reportChanges(changes []diff.Change) []ChangeReport {
 		out = append(out, ChangeReport{c.Path, string(c.Action()), string(c.Why)})
 	}
 	return out
+}
+
+// Standing returns what a status would find after the run that r is of, and
+// true; false where only a status can tell.
+func (r Result) Standing() (Result, bool) {
+	switch {
+	case r.Error != nil && (r.Error.Kind == KindConflict || r.Error.Kind == KindGuard):
+		return Result{}, false // the plan is not in it
+	case r.Error != nil:
+		return r, true // a status fails alike
+	case len(r.Notes) > 0 || len(r.Problems) > 0:
+		return Result{}, false // some are of the run, some of the target
+	}
+	switch r.Outcome {
+	case Unchanged, Published, Created:
+	default:
+		return Result{}, false
+	}
+	r.Outcome = Unchanged
+	if len(r.Pending) > 0 {
+		r.Outcome = Planned
+	}
+	r.ObservedVersion, r.Versions, r.Published, r.Changes = r.Version, nil, ByNothing, nil
+	r.MetadataChanges = slices.DeleteFunc(slices.Clone(r.MetadataChanges), func(c MetadataChange) bool { return c.Action == "publish" })
+	return r.complete(), true
+}
+
+// Passing reports whether problems are all that is in the way and may be gone
+// in a moment, because files were being written.
+func (r Result) Passing() bool {
+	return r.Error == nil && len(r.Problems) > 0 && !slices.ContainsFunc(r.Problems, func(p manifest.Problem) bool { return p.Kind != manifest.Unstable })
+}
+
+// Failure is the result of a run of which nothing else is known.
+func Failure(target string, err error) Result {
+	return Result{Target: target, Outcome: Failed, Published: ByNothing, Error: AsError(err)}.complete()
 }

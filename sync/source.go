@@ -13,9 +13,24 @@ import (
 	"assetsync/remote/assettype"
 )
 
-// source is where the local content of a target comes from: a directory, or
-// one file that is published under a name of its own.
-type source struct {
+// source is where the local content of a target comes from. Its methods are
+// called one after the other.
+type source interface {
+	// scan reads the tree in its published form. Its error wraps
+	// errSourceMissing when there is nothing.
+	scan(context.Context) (manifest.Snapshot, error)
+	// read returns the bytes of an entry of the last scan; when they are no
+	// longer what that saw, its error wraps [manifest.ErrChanged].
+	read(context.Context, manifest.Entry) ([]byte, error)
+	// readMain returns the bytes of the main file as they are now.
+	readMain(context.Context) ([]byte, error)
+	// mainFile is the published path of the file that the type needs.
+	mainFile() manifest.Path
+}
+
+// directory is a source in the file system: a directory, or one file that is
+// published under a name of its own.
+type directory struct {
 	dir  string        // absolute
 	top  string        // the config's directory, where ignore files begin to count outside of git
 	file string        // base name of the single file; "" for a directory
@@ -24,8 +39,8 @@ type source struct {
 	opts manifest.ScanOptions
 }
 
-func newSource(t Target, kind assettype.Type, limits remote.Limits) source {
-	s := source{
+func newDirectory(t Target, kind assettype.Type, limits remote.Limits) directory {
+	s := directory{
 		dir:  t.Path,
 		top:  t.ConfigDir,
 		main: manifest.Path(kind.MainFile),
@@ -42,14 +57,12 @@ func newSource(t Target, kind assettype.Type, limits remote.Limits) source {
 	return s
 }
 
-// mainFile is the published path of the file that the type needs.
-func (s source) mainFile() manifest.Path { return s.main }
+func (s directory) mainFile() manifest.Path { return s.main }
 
 // errSourceMissing is a root that is not there.
 var errSourceMissing = errors.New("the source is missing")
 
-// scan reads the local tree in its published form.
-func (s source) scan(ctx context.Context) (manifest.Snapshot, error) {
+func (s directory) scan(ctx context.Context) (manifest.Snapshot, error) {
 	root, err := os.OpenRoot(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return manifest.Snapshot{}, fmt.Errorf("read %s: %w", s.dir, errSourceMissing)
@@ -71,9 +84,7 @@ func (s source) scan(ctx context.Context) (manifest.Snapshot, error) {
 	return manifest.ScanFile(ctx, root, s.file, s.as, s.opts)
 }
 
-// read returns the bytes of an entry of a scan; when they are no longer what
-// the scan saw, its error wraps [manifest.ErrChanged].
-func (s source) read(ctx context.Context, e manifest.Entry) ([]byte, error) {
+func (s directory) read(ctx context.Context, e manifest.Entry) ([]byte, error) {
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", s.dir, err)
@@ -86,8 +97,7 @@ func (s source) read(ctx context.Context, e manifest.Entry) ([]byte, error) {
 	return manifest.ReadFile(ctx, root, name, e)
 }
 
-// readMain returns the bytes of the main file as they are now.
-func (s source) readMain() ([]byte, error) {
+func (s directory) readMain(context.Context) ([]byte, error) {
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
 		return nil, err
@@ -107,8 +117,8 @@ func (s source) readMain() ([]byte, error) {
 	return root.ReadFile(name)
 }
 
-// bundle reads all files of a tree of this source.
-func (s source) bundle(ctx context.Context, tree manifest.Tree) (manifest.Bundle, error) {
+// readAll reads all files of a tree of a source.
+func readAll(ctx context.Context, s source, tree manifest.Tree) (manifest.Bundle, error) {
 	files := make(map[manifest.Path][]byte, tree.Len())
 	for e := range tree.All() {
 		data, err := s.read(ctx, e)

@@ -109,7 +109,7 @@ func (e *Engine) Revision(ctx context.Context, name string) (bundle manifest.Bun
 			return err
 		}
 		if name == "local" {
-			bundle, err = r.source.bundle(ctx, snap.Tree)
+			bundle, err = readAll(ctx, r.source, snap.Tree)
 			return err
 		}
 		id, err := r.resolve(ctx, snap)

@@ -1,0 +1,135 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"assetsync/manifest"
+	"assetsync/manifest/gitrepo"
+	"assetsync/remote"
+	"assetsync/remote/assettype"
+)
+
+// GuardGit is the guard that stops a push while git is at work on the
+// directory, or while another branch is checked out: see [Result.Guard].
+const GuardGit = "git operation"
+
+// GitObstacle says what a push of files in a worktree has to wait for, in
+// words that go on from "waiting: ", and what git's state was at that moment.
+// branch is the only branch whose history may be published; "" is any.
+func GitObstacle(ctx context.Context, repo *gitrepo.Worktree, branch string) (string, gitrepo.State, error) {
+	s, err := repo.State()
+	if err != nil {
+		return "", s, err
+	}
+	if s.Operation != "" || branch == "" {
+		return s.Operation, s, nil
+	}
+	on, err := repo.OnBranch(ctx, s, branch)
+	if err != nil || on {
+		return "", s, err
+	}
+	at := "commit " + s.Head
+	if s.Branch != "" {
+		at = s.Branch
+	}
+	return fmt.Sprintf("%s is checked out, which is not on the history of %s", at, branch), s, nil
+}
+
+// scanQuiet is scan for a push: git is not at work before it, nor after it,
+// and in between it has changed neither HEAD nor the index. So what was read
+// is one state of the worktree, and not a step on the way to one.
+func (r *run) scanQuiet(ctx context.Context, o PushOptions) (manifest.Snapshot, error) {
+	for range observeTries {
+		before, err := r.gitQuiet(ctx, o)
+		if err != nil {
+			return manifest.Snapshot{}, err
+		}
+		snap, err := r.scan(ctx)
+		if err != nil {
+			return snap, err
+		}
+		after, err := r.gitQuiet(ctx, o)
+		if err != nil || before == after {
+			return snap, err
+		}
+	}
+	return manifest.Snapshot{}, r.stop([]guardStop{{GuardGit, "git changes the directory again and again", "repeat the command when it is quiet"}}, false)
+}
+
+// gitQuiet stops the run while git is in the way.
+func (r *run) gitQuiet(ctx context.Context, o PushOptions) (gitrepo.State, error) {
+	if r.Repo == nil || o.Consent.Now {
+		return gitrepo.State{}, nil
+	}
+	obstacle, state, err := GitObstacle(ctx, r.Repo, r.Target.Branch)
+	switch {
+	case err != nil && r.Target.Branch == "":
+		r.note("whether git is at work cannot be told: %v", err)
+		return gitrepo.State{}, nil
+	case err != nil:
+		return state, fmt.Errorf("check branch %s: %w", r.Target.Branch, err)
+	case obstacle == "":
+		return state, nil
+	}
+	stop := guardStop{GuardGit, obstacle, "repeat the command when it is over, or go on with --now"}
+	return state, r.stop([]guardStop{stop}, o.DryRun)
+}
+
+// committed is a source in the history of a git repository: what HEAD holds of
+// a directory or of a file.
+type committed struct {
+	directory // what it would be in the worktree
+	repo      *gitrepo.Worktree
+	commit    *gitrepo.Commit // of the last scan
+}
+
+func newSource(t Target, kind assettype.Type, limits remote.Limits, repo *gitrepo.Worktree) (source, directory, error) {
+	dir := newDirectory(t, kind, limits)
+	if t.When != OnCommit {
+		return dir, dir, nil
+	}
+	if repo == nil {
+		return nil, dir, usage("use another publish.when, or put the directory under git",
+			"target %s: publish.when: commit needs a git repository, and %s is in none", t.Name, t.Path)
+	}
+	return &committed{directory: dir, repo: repo}, dir, nil
+}
+
+func (c *committed) scan(ctx context.Context) (manifest.Snapshot, error) {
+	commit, err := c.open(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return manifest.Snapshot{}, fmt.Errorf("%w: %w", errSourceMissing, err)
+	}
+	if err != nil {
+		return manifest.Snapshot{}, err
+	}
+	c.commit = commit
+	return commit.Snapshot(), nil
+}
+
+func (c *committed) open(ctx context.Context) (*gitrepo.Commit, error) {
+	if c.file == "" {
+		return c.repo.Commit(ctx, "HEAD", c.dir, c.opts)
+	}
+	return c.repo.CommitFile(ctx, "HEAD", filepath.Join(c.dir, c.file), c.as, c.opts)
+}
+
+func (c *committed) read(_ context.Context, e manifest.Entry) ([]byte, error) {
+	return c.commit.Read(e)
+}
+
+func (c *committed) readMain(ctx context.Context) ([]byte, error) {
+	snap, err := c.scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, ok := snap.Tree.Lookup(c.main)
+	if !ok {
+		return nil, fmt.Errorf("read %s: %w", c.main, fs.ErrNotExist)
+	}
+	return c.commit.Read(e)
+}
