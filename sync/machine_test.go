@@ -122,8 +122,12 @@ func (m *machine) engineWith(do doer, verb func(*assetsync.Engine)) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	repo, err := gitrepo.FindWorktree(m.dir)
+	if err != nil {
+		m.t.Fatal(err)
+	}
 	e, err := assetsync.New(assetsync.Options{
-		Target: m.target, Space: m.space, Client: client, Calls: func() map[string]int { return calls },
+		Repo: repo, Target: m.target, Space: m.space, Client: client, Calls: func() map[string]int { return calls },
 		Assets: assetsync.NewDirectory(m.space.AgentSpace), State: db, History: history,
 		Conflicts: filepath.Join(m.state, "conflicts"),
 		Now:       m.clock, Rand: rand.Reader, DoubtWait: time.Minute,

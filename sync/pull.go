@@ -28,11 +28,19 @@ type PullOptions struct {
 // version is checked out as a local change: the base stays, so that the next
 // push publishes it.
 func (e *Engine) Pull(ctx context.Context, o PullOptions) Result {
-	return e.do(ctx, "pull", o.Consent, func(ctx context.Context, r *run) error { return r.pull(ctx, o) })
+	return e.inWorktree().do(ctx, "pull", o.Consent, func(ctx context.Context, r *run) error { return r.pull(ctx, o) })
+}
+
+// inWorktree returns an engine whose local side is the directory: files are
+// checked out there, whatever is published.
+func (e *Engine) inWorktree() *Engine {
+	in := *e
+	in.source = e.dir
+	return &in
 }
 
 func (r *run) pull(ctx context.Context, o PullOptions) error {
-	snap, err := r.dir.scan(ctx)
+	snap, err := r.source.scan(ctx)
 	missing := errors.Is(err, errSourceMissing)
 	if err != nil && !missing {
 		return err
@@ -225,8 +233,8 @@ func (r *run) recordCheckout(ctx context.Context, obs observation, p proposal, m
 // Export writes a version of the asset into a directory that is empty or does
 // not exist. It changes neither the source nor the state.
 func (e *Engine) Export(ctx context.Context, version int32, dir string) Result {
-	return e.do(ctx, "pull", Consent{}, func(ctx context.Context, r *run) error {
-		snap, err := r.dir.scan(ctx)
+	return e.inWorktree().do(ctx, "pull", Consent{}, func(ctx context.Context, r *run) error {
+		snap, err := r.source.scan(ctx)
 		if err != nil && !errors.Is(err, errSourceMissing) {
 			return err
 		}
