@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	assetsync "assetsync/sync"
 )
@@ -153,7 +154,7 @@ unavailable or throttled; 8 something differs (only with --exit-code).`,
 	f.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after `DURATION`")
 
 	root.AddGroup(&cobra.Group{ID: groupCommon, Title: "Common commands:"}, &cobra.Group{ID: groupMore, Title: "More commands:"})
-	common := []*cobra.Command{a.initCommand(), a.statusCommand(), a.diffCommand(), a.pushCommand(), a.pullCommand()}
+	common := []*cobra.Command{a.initCommand(), a.statusCommand(), a.diffCommand(), a.pushCommand(), a.pullCommand(), a.watchCommand()}
 	more := []*cobra.Command{a.logCommand(), a.assetCommand(), a.emulatorCommand(), a.versionCommand()}
 	for _, c := range common {
 		c.GroupID = groupCommon
@@ -228,7 +229,8 @@ func (a *app) prepare(cmd *cobra.Command) error {
 		return usageError(nil, "for example --timeout 5m", "--timeout %s is not above zero", a.timeout)
 	}
 	var err error
-	a.log, err = newLogger(a.stderr, a.verbose, a.logFormat)
+	// What people need to know is said in plain words elsewhere.
+	a.log, err = newLogger(a.stderr, a.logLevel(zapcore.WarnLevel), a.logFormat)
 	return err
 }
 

@@ -36,23 +36,86 @@ A..local. A PATH limits the patch to what lies below it.`,
 			from, to, paths := parseRevisions(args)
 			ctx, cancel := a.within(cmd.Context())
 			defer cancel()
-			s, err := a.open(ctx, sessionOptions{args: paths})
+			config, err := a.loadConfig()
 			if err != nil {
 				return err
 			}
-			patches := make(map[string]*patch, len(s.targets))
-			for _, t := range s.targets {
-				patches[t.Name] = &patch{target: t, single: !isDirType(t.Type), limits: s.pathsIn(t, paths)}
+			if done, err := a.diffAsked(ctx, config, paths, from, to, diffView{stat, exit}); done || err != nil {
+				return err
 			}
+			s, err := a.openWith(ctx, config, sessionOptions{args: paths})
+			if err != nil {
+				return err
+			}
+			patches := a.patches(s.targets, paths)
 			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
 				return patches[e.Target.Name].load(ctx, e, from, to)
 			})
-			return s.finishDiff(results, patches, stat, exit)
+			return s.abort(a.showDiff(s.env.Name, results, patches, diffView{stat, exit}))
 		},
 	}
 	cmd.Flags().BoolVar(&stat, "stat", false, "show how many lines change, not the lines")
 	cmd.Flags().BoolVar(&exit, "exit-code", false, "exit with 8 when something differs")
 	return cmd
+}
+
+// diffView says what to show of a diff.
+type diffView struct{ stat, exitCode bool }
+
+// patches are the differences of targets, still empty.
+func (a *app) patches(targets []Target, paths []string) map[string]*patch {
+	patches := make(map[string]*patch, len(targets))
+	for _, t := range targets {
+		patches[t.Name] = &patch{target: t, single: !isDirType(t.Type), limits: a.pathsIn(t, paths)}
+	}
+	return patches
+}
+
+// diffAsked asks a daemon for the contents, if there is one; it reports
+// whether it did.
+func (a *app) diffAsked(ctx context.Context, config *Config, paths []string, from, to string, view diffView) (bool, error) {
+	var contents map[string][]map[string][]byte
+	results, env, ok, err := a.asked(ctx, config, paths, func(r *running) (results []assetsync.Result, notes []string, err error) {
+		contents, results, notes, err = r.client.Revisions(ctx, r.ask, from, to)
+		return results, notes, err
+	})
+	if err != nil || !ok {
+		return false, err
+	}
+	where, err := config.Environment(a.envName, a.getenv)
+	if err != nil {
+		return false, err
+	}
+	x, err := config.Expand(config.View(), where, ExpandOptions{AllowMissing: true})
+	if err != nil {
+		return false, err
+	}
+	patches := a.patches(x.Targets, paths)
+	for i, r := range results {
+		p, both := patches[r.Target], contents[r.Target]
+		if r.Error != nil {
+			continue
+		}
+		if p == nil || len(both) != 2 {
+			return false, fmt.Errorf("ask daemon: target %s is not whole", r.Target)
+		}
+		if p.old, err = bundleOf(both[0]); err != nil {
+			return false, err
+		}
+		if p.new, err = bundleOf(both[1]); err != nil {
+			return false, err
+		}
+		results[i] = p.compare(r)
+	}
+	return true, a.showDiff(env, results, patches, view)
+}
+
+func bundleOf(files map[string][]byte) (manifest.Bundle, error) {
+	named := make(map[manifest.Path][]byte, len(files))
+	for name, data := range files {
+		named[manifest.Path(name)] = data
+	}
+	return manifest.NewBundle(named)
 }
 
 // parseRevisions parts the revisions from the paths.
@@ -94,6 +157,11 @@ func (p *patch) load(ctx context.Context, e *assetsync.Engine, from, to string) 
 	if p.new, res = e.Revision(ctx, to); res.Error != nil {
 		return res
 	}
+	return p.compare(res)
+}
+
+// compare finds the changes, and puts them into the result.
+func (p *patch) compare(res assetsync.Result) assetsync.Result {
 	for _, c := range diff.Two(p.old.Tree(), p.new.Tree()) {
 		if len(p.limits) == 0 || slices.ContainsFunc(p.limits, c.Path.Under) {
 			p.changes = append(p.changes, c)
@@ -146,10 +214,10 @@ func (p *patch) contents(c diff.Change) (old, new []byte) {
 
 // pathsIn returns what the arguments name inside a target; nothing when one
 // names the whole of it.
-func (s *session) pathsIn(t Target, args []string) []manifest.Path {
+func (a *app) pathsIn(t Target, args []string) []manifest.Path {
 	var limits []manifest.Path
 	for _, arg := range args {
-		rel, err := filepath.Rel(t.Path, s.abs(arg))
+		rel, err := filepath.Rel(t.Path, a.abs(arg))
 		if p, perr := manifest.ParsePath(filepath.ToSlash(rel)); err == nil && perr == nil {
 			limits = append(limits, p)
 		}
@@ -157,22 +225,22 @@ func (s *session) pathsIn(t Target, args []string) []manifest.Path {
 	return limits
 }
 
-func (s *session) finishDiff(results []assetsync.Result, patches map[string]*patch, stat, exitCode bool) error {
-	if s.jsonOut {
-		return s.finish(results, exitCode)
+func (a *app) showDiff(env string, results []assetsync.Result, patches map[string]*patch, view diffView) error {
+	if a.jsonOut {
+		return a.show(env, results, view.exitCode)
 	}
-	s.setCode(results, exitCode)
+	a.setCode(results, view.exitCode)
 	var b strings.Builder
 	var stats []diff.FileStat
 	for _, r := range results {
-		if stat {
+		if view.stat {
 			stats = append(stats, patches[r.Target].stats()...)
 		} else {
 			patches[r.Target].text(&b)
 		}
 	}
 	b.WriteString(diff.Stat(stats, statWidth))
-	_, err := fmt.Fprint(s.stdout, b.String())
-	s.explain(results)
-	return s.abort(err)
+	_, err := fmt.Fprint(a.stdout, b.String())
+	a.explain(results)
+	return err
 }

@@ -8,13 +8,16 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// newLogger makes the logger of a run. Without -v only warnings are logged:
-// what people need to know is said in plain words elsewhere.
-func newLogger(w io.Writer, verbose bool, format string) (*zap.Logger, error) {
-	level := zapcore.WarnLevel
-	if verbose {
-		level = zapcore.DebugLevel
+// logLevel is the level of the log: what -v asks for, or that of the verb.
+func (a *app) logLevel(verb zapcore.Level) zapcore.Level {
+	if a.verbose {
+		return zapcore.DebugLevel
 	}
+	return verb
+}
+
+// newLogger makes the logger of a run.
+func newLogger(w io.Writer, level zapcore.Level, format string) (*zap.Logger, error) {
 	var enc zapcore.Encoder
 	switch format {
 	case "console":

@@ -30,7 +30,8 @@ A TARGET is a name, a glob of names or a path in the config. Nothing is
 written when nothing changed. Changed files go by one call each, more of them
 as one zip, which makes one version. What others changed meanwhile is never
 overwritten: other paths are left alone, the same path is a conflict, of which
-their side is put under .assetsync/conflicts/.
+their side is put under .assetsync/conflicts/. While git rebases, merges or checks
+out, nothing is published. A watch that is running does the work.
 
 With --agent-space (or --endpoint embedded), DIR or a file is published
 without a config, to the asset that its frontmatter names or to --asset. No
@@ -51,14 +52,21 @@ state is kept then, so a file that differs on both sides is a conflict unless
 			defer cancel()
 			// What a guard stops can only be allowed where it is a target at all.
 			gone := o.Consent.Empty || len(o.Consent.DeletePaths) > 0
-			s, err := a.openPush(ctx, cmd, args, direct, sessionOptions{writes: !o.DryRun, allowMissing: gone})
+			config, so, err := a.pushConfig(cmd, args, direct, sessionOptions{writes: !o.DryRun, allowMissing: gone})
+			if err != nil {
+				return err
+			}
+			if done, err := a.pushAsked(ctx, config, so, o); done || err != nil {
+				return err
+			}
+			s, err := a.openWith(ctx, config, so)
 			if err != nil {
 				return err
 			}
 			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
 			s.dropCopies(results)
 			err = s.finish(results, false)
-			s.sayPins(results)
+			a.sayPins(s.env, s.targets, results, so.stateless)
 			return err
 		},
 	}
@@ -83,15 +91,52 @@ state is kept then, so a file that differs on both sides is a conflict unless
 // directFlags are those that belong to a push without a config.
 var directFlags = []string{"endpoint", "region", "agent-space", "agent-space-id", "type", "asset", "agent-type", "profile"}
 
-// openPush opens the config, or makes one of the command line when its flags
-// describe a target.
-func (a *app) openPush(ctx context.Context, cmd *cobra.Command, args []string, direct DirectOptions, so sessionOptions) (*session, error) {
+// pushAsked lets a daemon push, if there is one; it reports whether it did.
+func (a *app) pushAsked(ctx context.Context, config *Config, so sessionOptions, o assetsync.PushOptions) (bool, error) {
+	if so.stateless {
+		return false, nil
+	}
+	results, env, ok, err := a.asked(ctx, config, so.args, func(r *running) ([]assetsync.Result, []string, error) {
+		return r.client.Push(ctx, r.ask, o)
+	})
+	if err != nil || !ok {
+		return false, err
+	}
+	if err := a.show(env, results, false); err != nil {
+		return true, err
+	}
+	if !slices.ContainsFunc(results, func(r assetsync.Result) bool { return r.Outcome == assetsync.Created }) {
+		return true, nil
+	}
+	where, err := config.Environment(a.envName, a.getenv)
+	if err != nil {
+		return true, err
+	}
+	x, err := config.Expand(config.View(), where, ExpandOptions{AllowMissing: true})
+	if err != nil {
+		return true, err
+	}
+	a.sayPins(where, x.Targets, results, false)
+	return true, nil
+}
+
+// pushConfig returns the config, or makes one of the command line when its
+// flags describe a target.
+func (a *app) pushConfig(cmd *cobra.Command, args []string, direct DirectOptions, so sessionOptions) (*Config, sessionOptions, error) {
 	i := slices.IndexFunc(directFlags, cmd.Flags().Changed)
 	if i < 0 {
 		so.args = args
-		return a.open(ctx, so)
+		config, err := a.loadConfig()
+		return config, so, err
 	}
-	named := directFlags[i]
+	so.stateless = true
+	config, err := a.directConfig(directFlags[i], args, direct)
+	return config, so, err
+}
+
+// directConfig makes a config of the command line; named is a flag that asks
+// for it.
+func (a *app) directConfig(named string, args []string, direct DirectOptions) (*Config, error) {
 	switch {
 	case a.configPath != "":
 		return nil, usageError(nil, "leave out --config, or the flags that describe a target", "--%s and --config exclude each other", named)
@@ -105,36 +150,31 @@ func (a *app) openPush(ctx context.Context, cmd *cobra.Command, args []string, d
 	if _, err := os.Stat(a.abs(args[0])); err != nil {
 		return nil, usageError(err, "name the directory or file to publish", "push %s: %s", args[0], plainCause(err))
 	}
-	config, err := DirectConfig(a.abs(args[0]), direct)
-	if err != nil {
-		return nil, err
-	}
-	so.stateless = true
-	return a.openWith(ctx, config, so)
+	return DirectConfig(a.abs(args[0]), direct)
 }
 
 // sayPins says how to pin the assets that were made, so that every machine
 // finds them by id whatever they are called. An embedded remote is this
 // machine's alone. A target of several agent types has no place for ids.
-func (s *session) sayPins(results []assetsync.Result) {
+func (a *app) sayPins(env Environment, targets []Target, results []assetsync.Result, stateless bool) {
 	var lines []string
-	for i, r := range results {
-		t := s.targets[i]
-		if r.Outcome != assetsync.Created || t.AssetID != "" || s.env.Embedded() || strings.Contains(t.Name, "#") {
+	for _, r := range results {
+		i := slices.IndexFunc(targets, func(t Target) bool { return t.Name == r.Target })
+		if i < 0 || r.Outcome != assetsync.Created || targets[i].AssetID != "" || env.Embedded() || strings.Contains(r.Target, "#") {
 			continue
 		}
-		id := r.AssetID
-		if s.env.Name != "" {
-			id = fmt.Sprintf("{%s: %s}", s.env.Name, id)
+		t, id := targets[i], r.AssetID
+		if env.Name != "" {
+			id = fmt.Sprintf("{%s: %s}", env.Name, id)
 		}
 		lines = append(lines, fmt.Sprintf("  - path: %s\n    asset: %s", t.Name, id))
 	}
 	switch {
 	case len(lines) == 0:
-	case s.throw != "":
-		s.say("hint: to publish to this asset whatever its name, give --asset %s", results[0].AssetID)
+	case stateless:
+		a.say("hint: to publish to this asset whatever its name, give --asset %s", results[0].AssetID)
 	default:
-		s.say("hint: to pin what was created for every machine, add under targets: in %s\n%s", ConfigName, strings.Join(lines, "\n"))
+		a.say("hint: to pin what was created for every machine, add under targets: in %s\n%s", ConfigName, strings.Join(lines, "\n"))
 	}
 }
 
@@ -185,6 +225,7 @@ func (c *consentFlags) register(f flagSet, writes bool) {
 		f.BoolVar(&c.Protected, "allow-protected", false, "write to a protected target")
 		f.BoolVar(&c.Adopt, "adopt", false, "write to an asset that was imported or learned")
 		f.BoolVar(&c.Create, "create", false, "make the asset of a protected target")
+		f.BoolVar(&c.Now, "now", false, "publish although git is at work, or another branch than branch: is checked out")
 	}
 }
 

@@ -50,6 +50,8 @@ type session struct {
 	assets    *assetsync.Directory
 	db        *state.DB
 	history   *gitrepo.History
+	worktrees *worktrees
+	account   *once               // of a daemon: the account was checked
 	engines   []*assetsync.Engine // in the order of targets
 	embedded  *emulator.Server
 }
@@ -79,7 +81,7 @@ func (a *app) open(ctx context.Context, o sessionOptions) (*session, error) {
 // openWith makes a session from a config. The session must be closed, which
 // finish does.
 func (a *app) openWith(ctx context.Context, config *Config, o sessionOptions) (*session, error) {
-	s := &session{app: a}
+	s := &session{app: a, worktrees: &worktrees{}}
 	if err := s.begin(ctx, config, o); err != nil {
 		return nil, s.abort(err)
 	}
@@ -90,60 +92,70 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 	if err := s.connect(ctx, config, o); err != nil {
 		return err
 	}
-	if err := s.choose(config, o); err != nil {
+	notes, err := s.choose(config, o)
+	if err != nil {
 		return err
 	}
+	s.sayAll(notes)
 	if o.writes {
 		if err := s.checkAccount(ctx); err != nil {
 			return err
 		}
 	}
-	var err error
-	owner := state.Owner{PID: os.Getpid(), Command: s.command, Since: s.now()}
-	if s.db, err = state.Open(filepath.Join(s.dir, "state.db"), owner); err != nil {
+	if s.db, err = state.Open(s.stateFile(), s.owner()); err != nil {
 		return stateError(err)
 	}
 	if s.history, err = gitrepo.OpenHistory(filepath.Join(s.dir, "history.git")); err != nil {
 		return err
 	}
-	return s.makeEngines(o)
-}
-
-// makeEngines makes an engine for each target.
-func (s *session) makeEngines(o sessionOptions) error {
-	for _, t := range s.targets {
-		engine, err := s.engine(t)
-		if err != nil {
-			return err
-		}
-		s.engines = append(s.engines, engine)
-	}
-	if o.writes {
-		if err := assetsync.RefuseTwins(s.engines); err != nil {
-			return err
-		}
+	if s.engines, err = s.makeEngines(ctx, s.db, o.writes); err != nil {
+		return err
 	}
 	if len(o.args) > 0 || o.stateless {
 		return nil
 	}
-	return s.sayOrphans()
+	orphans, err := s.orphans(s.db)
+	s.sayAll(orphans)
+	return err
 }
 
-// sayOrphans tells of targets that were published before and that the config
+func (s *session) stateFile() string { return filepath.Join(s.dir, "state.db") }
+
+func (s *session) owner() state.Owner {
+	return state.Owner{PID: os.Getpid(), Command: s.command, Since: s.now()}
+}
+
+// makeEngines makes an engine for each target. Before writes, no two may be
+// one asset.
+func (s *session) makeEngines(ctx context.Context, db *state.DB, writes bool) ([]*assetsync.Engine, error) {
+	engines := make([]*assetsync.Engine, len(s.targets))
+	for i, t := range s.targets {
+		var err error
+		if engines[i], err = s.engine(t, db); err != nil {
+			return nil, err
+		}
+	}
+	if !writes {
+		return engines, nil
+	}
+	return engines, assetsync.RefuseTwins(ctx, engines)
+}
+
+// orphans tells of targets that were published before and that the config
 // no longer yields: deleting a SKILL.md below a glob, for one, makes a target
 // vanish, and its asset stays as it is.
-func (s *session) sayOrphans() error {
-	known, err := s.db.Targets(s.space)
+func (s *session) orphans(db *state.DB) (notes []string, err error) {
+	known, err := db.Targets(s.space)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		isTarget := slices.ContainsFunc(s.targets, func(t Target) bool { return t.Name == name || t.AssetID == known[name].AssetID })
 		if known[name].AssetID != "" && !isTarget {
-			s.say("note: %s was published before and is no target any more; its asset %s stays as it is", name, known[name].AssetID)
+			notes = append(notes, fmt.Sprintf("%s was published before and is no target any more; its asset %s stays as it is", name, known[name].AssetID))
 		}
 	}
-	return nil
+	return notes, nil
 }
 
 func stateError(err error) error {
@@ -158,41 +170,44 @@ func stateError(err error) error {
 	return e
 }
 
-// choose finds the targets that the command line names.
-func (s *session) choose(config *Config, o sessionOptions) error {
+// choose finds the targets that the command line names, and notes on them.
+func (s *session) choose(config *Config, o sessionOptions) (notes []string, err error) {
 	expansion, err := config.Expand(config.View(), s.env, ExpandOptions{AllowMissing: o.allowMissing})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if s.targets, err = Select(expansion.Targets, o.args, s.cwd); err != nil {
-		return err
+		return nil, err
 	}
-	chosen := map[string]bool{}
-	for _, t := range s.targets {
-		chosen[t.Name] = true
-	}
-	for _, n := range expansion.Notes {
-		if n.Target == "" || chosen[n.Target] {
-			s.sayNote(n)
-		}
-	}
+	notes = expansion.notesOn(s.targets)
 	for _, skipped := range expansion.Skipped {
 		if s.verbose {
 			s.say("skipped: %s %s (line %d of the config)", skipped.Path, skipped.Reason, skipped.Line)
 		}
 	}
 	if len(s.targets) == 0 {
-		return usageError(nil, "add an entry under targets:, or use -v to see what was skipped", "%s has no target here", config.shown())
+		return notes, usageError(nil, "add an entry under targets:, or use -v to see what was skipped", "%s has no target here", config.shown())
 	}
-	return nil
+	return notes, nil
 }
 
-func (s *session) sayNote(n Note) {
-	if n.Target == "" {
-		s.say("note: %s", n.Text)
-		return
+// notesOn returns the notes that concern some of the targets, as lines.
+func (x Expansion) notesOn(targets []Target) (lines []string) {
+	for _, n := range x.Notes {
+		switch {
+		case n.Target == "":
+			lines = append(lines, n.Text)
+		case slices.ContainsFunc(targets, func(t Target) bool { return t.Name == n.Target }):
+			lines = append(lines, n.Target+": "+n.Text)
+		}
 	}
-	s.say("note: %s: %s", n.Target, n.Text)
+	return lines
+}
+
+func (a *app) sayAll(notes []string) {
+	for _, n := range notes {
+		a.say("note: %s", n)
+	}
 }
 
 // connect prepares the way to the remote: state directory, credentials, rate.
@@ -200,12 +215,9 @@ func (s *session) connect(ctx context.Context, config *Config, o sessionOptions)
 	if s.env, err = config.Environment(s.envName, s.getenv); err != nil {
 		return err
 	}
-	home := filepath.Join(config.Dir, ".assetsync")
-	if o.stateless {
+	home := s.stateHome(config)
+	if o.stateless && s.stateDir == "" {
 		home = filepath.Join(s.cwd, ".assetsync") // of an embedded remote
-	}
-	if s.stateDir != "" {
-		home = s.abs(s.stateDir)
 	}
 	s.dir = home
 	if o.stateless && s.stateDir == "" {
@@ -220,6 +232,14 @@ func (s *session) connect(ctx context.Context, config *Config, o sessionOptions)
 		}
 	}
 	return s.dial(ctx, home)
+}
+
+// stateHome is the directory that holds the state of a config.
+func (a *app) stateHome(config *Config) string {
+	if a.stateDir != "" {
+		return a.abs(a.stateDir)
+	}
+	return filepath.Join(config.Dir, ".assetsync")
 }
 
 // dial makes the transport: in the process for an embedded remote, to the
@@ -317,14 +337,18 @@ func (s *session) client() (*remote.Client, func() map[string]int, error) {
 	return client, count, err
 }
 
-func (s *session) engine(t Target) (*assetsync.Engine, error) {
+func (s *session) engine(t Target, db *state.DB) (*assetsync.Engine, error) {
 	client, calls, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	repo, err := s.worktrees.around(t)
 	if err != nil {
 		return nil, err
 	}
 	return assetsync.New(assetsync.Options{
 		Target: t, Space: s.space, EnvName: s.env.Name, Client: client, Calls: calls, Assets: s.assets,
-		State: s.db, History: s.history, Conflicts: filepath.Join(s.dir, "conflicts"),
+		State: db, History: s.history, Repo: repo, Conflicts: filepath.Join(s.dir, "conflicts"),
 		Now: s.now, Sleep: sleep, Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
 	})
 }
@@ -359,13 +383,18 @@ func (s *session) each(ctx context.Context, verb func(context.Context, *assetsyn
 // finish prints the results and closes the session. With exitCode, anything
 // that differs is an exit code of its own.
 func (s *session) finish(results []assetsync.Result, exitCode bool) error {
-	s.setCode(results, exitCode)
-	if s.jsonOut {
-		return s.abort(s.writeResults(s.env.Name, results, results))
+	return s.abort(s.show(s.env.Name, results, exitCode))
+}
+
+// show prints results of targets in an environment.
+func (a *app) show(env string, results []assetsync.Result, exitCode bool) error {
+	a.setCode(results, exitCode)
+	if a.jsonOut {
+		return a.writeResults(env, results, results)
 	}
-	err := s.printResults(results)
-	s.explain(results)
-	return s.abort(err)
+	err := a.printResults(results)
+	a.explain(results)
+	return err
 }
 
 // abort closes the session, whose run has come to err.
@@ -379,6 +408,7 @@ func (s *session) close() error {
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}
+	errs = append(errs, s.worktrees.close())
 	if s.embedded != nil {
 		errs = append(errs, s.embedded.Close())
 	}

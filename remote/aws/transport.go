@@ -137,6 +137,12 @@ func (t *Transport) Region() string { return t.region }
 // effect of a write in doubt may come.
 func (t *Transport) AttemptTimeout() time.Duration { return t.options.AttemptTimeout }
 
+// CloseIdleConnections drops connections that nobody uses, which are dead
+// after the machine slept.
+func (t *Transport) CloseIdleConnections() {
+	(&http.Client{Transport: t.base}).CloseIdleConnections()
+}
+
 // newRetryer makes the SDK's policy of a mode.
 func newRetryer(mode awssdk.RetryMode, attempts int) awssdk.RetryerV2 {
 	standard := func(o *retry.StandardOptions) { o.MaxAttempts = attempts }

@@ -1,0 +1,439 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"assetsync/manifest/gitrepo"
+	"assetsync/remote"
+	assetsync "assetsync/sync"
+	"assetsync/sync/daemon"
+	"assetsync/sync/state"
+	"assetsync/watcher"
+)
+
+// fleet is what a daemon is made of: sessions that live as long as it does,
+// and the targets of the last good config.
+type fleet struct {
+	*app
+	watcher *watcher.Watcher
+	args    []string // targets that the command line names; none: all
+
+	mu          sync.Mutex
+	sessions    []*session // all that were in use; the last one is
+	shared      *state.Shared
+	fingerprint string
+	notes       []string // on the config's targets that are gone
+	expansion   Expansion
+	targets     []Target
+}
+
+// current returns the session in use.
+func (f *fleet) current() *session {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sessions[len(f.sessions)-1]
+}
+
+// Load reads the config and makes targets of it; see [daemon.Options].
+func (f *fleet) Load(ctx context.Context) (daemon.Set, error) {
+	config, err := f.loadConfig()
+	if err != nil {
+		return daemon.Set{}, err
+	}
+	s, err := f.session(ctx, config)
+	if err != nil {
+		return daemon.Set{}, err
+	}
+	expansion, err := config.Expand(config.View(), s.env, ExpandOptions{AllowMissing: true})
+	if err != nil {
+		return daemon.Set{}, errors.Join(err, f.discard(s))
+	}
+	if s.targets, err = Select(expansion.Targets, f.args, f.cwd); err != nil {
+		return daemon.Set{}, errors.Join(err, f.discard(s))
+	}
+	known, orphans, err := f.examine(ctx, s)
+	if err != nil {
+		return daemon.Set{}, errors.Join(err, f.discard(s))
+	}
+	f.adopt(s, config, expansion, orphans)
+	return f.set(config, s, known), nil
+}
+
+// session returns the session in use when the config says the same of the
+// remote, and a new one when it does not.
+func (f *fleet) session(ctx context.Context, config *Config) (*session, error) {
+	s := &session{app: f.app, worktrees: &worktrees{}, account: &once{}}
+	var err error
+	if s.env, err = config.Environment(f.envName, f.getenv); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	n := len(f.sessions)
+	f.mu.Unlock()
+	if n > 0 {
+		if old := f.current(); old.env == s.env {
+			again := *old
+			return &again, nil
+		}
+	}
+	if err := s.connect(ctx, config, sessionOptions{}); err != nil {
+		return nil, s.abort(err)
+	}
+	if s.history, err = gitrepo.OpenHistory(filepath.Join(s.dir, "history.git")); err != nil {
+		return nil, s.abort(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.shared == nil {
+		f.shared = state.NewShared(s.stateFile(), s.owner())
+	}
+	return s, nil
+}
+
+// examine looks at what is on record and refuses targets that would be one
+// asset. It returns the assets that targets are known to be.
+func (f *fleet) examine(ctx context.Context, s *session) (known map[string]state.Target, orphans []string, err error) {
+	db, err := f.shared.Acquire(ctx)
+	if err != nil {
+		return nil, nil, stateError(err)
+	}
+	defer func() { err = errors.Join(err, f.shared.Release()) }()
+	if _, err := s.makeEngines(ctx, db, true); err != nil {
+		return nil, nil, err
+	}
+	if len(f.args) == 0 {
+		if orphans, err = s.orphans(db); err != nil {
+			return nil, nil, err
+		}
+	}
+	known, err = db.Targets(s.space)
+	return known, orphans, err
+}
+
+// discard closes a session that never came into use.
+func (f *fleet) discard(s *session) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, used := range f.sessions {
+		if used.transport == s.transport {
+			return nil
+		}
+	}
+	return s.close()
+}
+
+// adopt makes a session the one in use.
+func (f *fleet) adopt(s *session, config *Config, x Expansion, orphans []string) {
+	s.assets.Refresh(targetNames(s.targets))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.sessions); n > 0 && f.sessions[n-1].transport == s.transport {
+		f.sessions[n-1] = s
+	} else {
+		f.sessions = append(f.sessions, s)
+	}
+	f.expansion, f.targets, f.notes = x, s.targets, orphans
+	f.fingerprint = f.fingerprintOf(config, s.env)
+}
+
+func (f *fleet) close() error {
+	var errs []error
+	for _, s := range f.sessions {
+		errs = append(errs, s.close())
+	}
+	return errors.Join(errs...)
+}
+
+func targetNames(targets []Target) []string {
+	names := make([]string, len(targets))
+	for i, t := range targets {
+		names[i] = t.Name
+	}
+	return names
+}
+
+// once is a check that has to succeed one time. It is safe for concurrent
+// use.
+type once struct {
+	mu   sync.Mutex
+	done bool
+}
+
+func (o *once) check(ctx context.Context, check func(context.Context) error) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.done {
+		return nil
+	}
+	err := check(ctx)
+	o.done = err == nil
+	return err
+}
+
+// Fingerprint is that of the last good config.
+func (f *fleet) Fingerprint() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fingerprint
+}
+
+// Select finds targets as the command line does; see [daemon.Options].
+func (f *fleet) Select(args []string, cwd string) (daemon.Selection, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	chosen, err := Select(f.targets, args, cwd)
+	if err != nil {
+		return daemon.Selection{}, err
+	}
+	sel := daemon.Selection{Notes: f.expansion.notesOn(chosen)}
+	if len(args) == 0 {
+		sel.Notes = append(sel.Notes, f.notes...)
+	}
+	sel.Names = targetNames(chosen)
+	return sel, nil
+}
+
+// set makes the daemon's targets, and the watches that tell of new ones.
+func (f *fleet) set(config *Config, s *session, known map[string]state.Target) daemon.Set {
+	settings := config.Watch()
+	set := daemon.Set{Poll: settings.PollRemote}
+	for _, t := range s.targets {
+		look := &looker{fleet: f, session: s, target: t}
+		one := daemon.Target{Name: t.Name, AssetID: t.AssetID, When: t.When, Key: keyOf(t, s.env, settings), Engine: look}
+		if one.AssetID == "" {
+			one.AssetID = known[t.Name].AssetID
+		}
+		if repo, err := s.worktrees.around(t); err == nil && repo != nil {
+			one.Repo = repository{repo, t.Branch}
+		}
+		if t.When != assetsync.OnCommit {
+			root := rootOf(t, settings)
+			one.Watch = f.watchOf(root)
+		}
+		set.Targets = append(set.Targets, one)
+	}
+	set.Triggers = f.triggers(config, s, settings)
+	return set
+}
+
+// watchOf returns what opens the watch of a root.
+func (f *fleet) watchOf(root watcher.Root) func() (daemon.Watch, error) {
+	return func() (daemon.Watch, error) {
+		w, err := f.watcher.Add(root)
+		if err != nil {
+			return nil, err
+		}
+		return w, nil
+	}
+}
+
+// keyOf is a text that differs when anything about a target does.
+func keyOf(t Target, env Environment, w WatchSettings) string {
+	text, err := json.Marshal(struct {
+		Target Target
+		Env    Environment
+		Watch  WatchSettings
+	}{t, env, w})
+	if err != nil { // metadata is made of what JSON can say
+		panic(err)
+	}
+	return string(text)
+}
+
+// idleMaxWait is after how many times watch.idle a target that is never quiet
+// is published: a minute, where nothing else is set.
+const idleMaxWait = 12
+
+// rootOf says what to watch of a target.
+func rootOf(t Target, w WatchSettings) watcher.Root {
+	root := watcher.Root{
+		Dir: t.Path, Ignore: t.Ignore, Top: t.ConfigDir, Mode: watcher.Mode(w.Mode), Settle: w.Settle, MaxWait: w.MaxWait,
+	}
+	if !isDirType(t.Type) {
+		root.Dir, root.Files = filepath.Dir(t.Path), []string{filepath.Base(t.Path)}
+	}
+	if t.When == assetsync.OnIdle {
+		root.Settle, root.MaxWait = w.Idle, idleMaxWait*w.Idle
+	}
+	return root
+}
+
+// triggers are the config itself, and the directories in which a glob may
+// find a new target, or lose one.
+func (f *fleet) triggers(config *Config, s *session, w WatchSettings) []daemon.Trigger {
+	add := func(root watcher.Root) func() (daemon.Watch, error) {
+		root.Mode, root.Settle, root.MaxWait = watcher.Mode(w.Mode), w.Settle, w.MaxWait
+		return f.watchOf(root)
+	}
+	path := filepath.Join(config.Dir, filepath.Base(config.File))
+	list := []daemon.Trigger{{
+		Key:   "config " + path,
+		Watch: add(watcher.Root{Dir: config.Dir, Files: []string{filepath.Base(path)}}),
+	}}
+	for _, dir := range config.GlobBases() {
+		list = append(list, daemon.Trigger{
+			Key:      fmt.Sprintf("glob %s %s", dir, keyOf(Target{}, s.env, w)),
+			Watch:    add(watcher.Root{Dir: dir, Top: config.Dir}),
+			Concerns: f.concernsGlob(dir, config.MainFiles()),
+		})
+	}
+	return list
+}
+
+// concernsGlob reports whether files that settled below dir may make a new
+// target or end one: something outside of the targets, or a main file, has
+// come or gone.
+func (f *fleet) concernsGlob(dir string, mainFiles []string) func(watcher.Batch) bool {
+	return func(b watcher.Batch) bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return slices.ContainsFunc(b.Paths, func(c watcher.Change) bool {
+			path := filepath.Join(dir, filepath.FromSlash(c.Path))
+			inside := func(t Target) bool { return strings.HasPrefix(path, t.Path+string(filepath.Separator)) }
+			return c.Op != watcher.Modified && (slices.Contains(mainFiles, filepath.Base(path)) || !slices.ContainsFunc(f.targets, inside))
+		})
+	}
+}
+
+// looker is the engine of one target in a daemon: it opens the state for each
+// look, so that other commands work beside it.
+type looker struct {
+	*fleet
+	session *session
+	target  Target
+}
+
+func (l *looker) look(ctx context.Context, writes bool, verb func(context.Context, *assetsync.Engine) assetsync.Result) assetsync.Result {
+	ctx, cancel := l.within(ctx)
+	defer cancel()
+	fail := func(err error) assetsync.Result { return assetsync.Failure(l.target.Name, err) }
+	if writes {
+		if err := l.session.account.check(ctx, l.session.checkAccount); err != nil {
+			return fail(err)
+		}
+	}
+	db, err := l.shared.Acquire(ctx)
+	if err != nil {
+		return fail(stateError(err))
+	}
+	res := func() assetsync.Result {
+		engine, err := l.session.engine(l.target, db)
+		if err != nil {
+			return fail(err)
+		}
+		return verb(ctx, engine)
+	}()
+	if err := l.shared.Release(); err != nil && res.Error == nil {
+		res.Notes = append(res.Notes, err.Error()) // what was done is on record
+	}
+	return res
+}
+
+// Push implements [daemon.Engine].
+func (l *looker) Push(ctx context.Context, o assetsync.PushOptions) assetsync.Result {
+	return l.look(ctx, !o.DryRun, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
+}
+
+// Status implements [daemon.Engine].
+func (l *looker) Status(ctx context.Context) assetsync.Result {
+	return l.look(ctx, false, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Status(ctx) })
+}
+
+// Contents implements [daemon.Engine].
+func (l *looker) Contents(ctx context.Context, revision string) (files map[string][]byte, res assetsync.Result) {
+	res = l.look(ctx, false, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
+		bundle, res := e.Revision(ctx, revision)
+		files = map[string][]byte{}
+		for p, data := range bundle.Files() {
+			files[string(p)] = data
+		}
+		return res
+	})
+	return files, res
+}
+
+// repository is what a daemon has to know of git.
+type repository struct {
+	worktree *gitrepo.Worktree
+	branch   string
+}
+
+// Look implements [daemon.Repository].
+func (r repository) Look(ctx context.Context) (obstacle, commit string, err error) {
+	obstacle, s, err := assetsync.GitObstacle(ctx, r.worktree, r.branch)
+	if err != nil && r.branch == "" {
+		return "", s.Head, nil // the engine tells; nothing has to be waited for
+	}
+	return obstacle, s.Head, err
+}
+
+// space is the agent space of the session in use, as a daemon sees it.
+type space struct{ *fleet }
+
+// Versions implements [daemon.Remote].
+func (r space) Versions(ctx context.Context) (map[string]int32, error) {
+	s := r.current()
+	client, _, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	list, err := assetsync.ListAssets(ctx, client, s.space.AgentSpace, "")
+	if remote.IsKind(err, remote.KindAccessDenied) {
+		return nil, fmt.Errorf("%w: %w", daemon.ErrNotAllowed, err)
+	}
+	if err != nil {
+		return nil, assetsync.AsError(err)
+	}
+	s.assets.Refresh(targetNames(s.targets))
+	versions := make(map[string]int32, len(list))
+	for _, a := range list {
+		if a.AssetId != nil && a.Version != nil {
+			versions[*a.AssetId] = *a.Version
+		}
+	}
+	return versions, nil
+}
+
+// Reset implements [daemon.Remote].
+func (r space) Reset() { r.current().transport.CloseIdleConnections() }
+
+// fingerprintOf stands for program, config, environment and credentials: two
+// processes with one fingerprint do the same.
+func (a *app) fingerprintOf(config *Config, env Environment) string {
+	h := sha256.New()
+	say := func(what string, value any) { fmt.Fprintf(h, "%s=%q\n", what, fmt.Sprint(value)) }
+	say("version", buildVersion())
+	if exe, err := os.Executable(); err == nil {
+		if info, err := os.Stat(exe); err == nil {
+			say("program", fmt.Sprint(info.Size(), info.ModTime().UnixNano()))
+		}
+	}
+	say("config", config.digest)
+	say("dir", config.Dir)
+	say("env", fmt.Sprintf("%+v", env))
+	say("state", a.stateHome(config))
+	for _, name := range credentialVariables {
+		value, ok := a.getenv(name)
+		say(name, fmt.Sprint(ok, value))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// credentialVariables are what the SDK reads to find out who it is and where
+// it goes.
+var credentialVariables = []string{
+	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE",
+	"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN",
+	"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+	"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
+}

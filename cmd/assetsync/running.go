@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	assetsync "assetsync/sync"
+	"assetsync/sync/daemon"
+	"assetsync/sync/state"
+)
+
+// running is a daemon that may be at work on the state of a config.
+type running struct {
+	*app
+	client *daemon.Client
+	dir    string // of the state
+	env    string
+	ask    daemon.Ask
+}
+
+// daemonOf finds the daemon of a config; nil when there is none to ask.
+func (a *app) daemonOf(config *Config, args []string) (*running, error) {
+	env, err := config.Environment(a.envName, a.getenv)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.daemonIn(a.stateHome(config))
+	if err != nil || r == nil {
+		return nil, err
+	}
+	r.env = env.Name
+	r.ask = daemon.Ask{Args: args, Cwd: a.cwd, Fingerprint: a.fingerprintOf(config, env)}
+	return r, nil
+}
+
+// daemonIn finds the daemon of a state directory; nil when there is none.
+func (a *app) daemonIn(dir string) (*running, error) {
+	if _, err := os.Stat(lockFile(dir)); err != nil {
+		return nil, nil // none ever was
+	}
+	path, err := a.socketPath(dir)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, nil
+	}
+	waiting := func(text string) { a.say("note: %s", text) }
+	return &running{app: a, client: daemon.NewClient(path, waiting), dir: dir}, nil
+}
+
+// absent reports whether an error of the daemon means that the work is to be
+// done here, and says why when that is a surprise.
+func (r *running) absent(err error) bool {
+	switch {
+	case errors.Is(err, daemon.ErrNotRunning):
+		return true
+	case errors.Is(err, daemon.ErrStale):
+		r.log.Debug("not asking the daemon: " + err.Error())
+		return true
+	case errors.Is(err, daemon.ErrSilent):
+		r.say("note: %s does not answer; doing the work here", r.holder())
+		return true
+	}
+	return false
+}
+
+// holder names the process that holds the daemon's lock.
+func (r *running) holder() string {
+	if owner, ok := state.ReadHolder(lockFile(r.dir)); ok {
+		return owner.String()
+	}
+	return "the daemon"
+}
+
+// asked runs a verb by the daemon of the config, if one is there to ask. It
+// reports whether it did.
+func (a *app) asked(ctx context.Context, config *Config, args []string, verb func(*running) ([]assetsync.Result, []string, error)) (results []assetsync.Result, env string, ok bool, err error) {
+	r, err := a.daemonOf(config, args)
+	if err != nil || r == nil {
+		return nil, "", false, err
+	}
+	results, notes, err := verb(r)
+	if r.absent(err) && ctx.Err() == nil {
+		return nil, "", false, nil
+	}
+	a.sayAll(notes)
+	return results, r.env, err == nil, err
+}
+
+// mustRun finds the daemon that --pause and the like speak to.
+func (a *app) mustRun() (*running, error) {
+	config, err := a.loadConfig()
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.daemonIn(a.stateHome(config))
+	if err == nil && r == nil {
+		err = notRunning()
+	}
+	return r, err
+}
+
+func notRunning() error {
+	return &assetsync.Error{Kind: assetsync.KindFailed, Err: daemon.ErrNotRunning, Message: daemon.ErrNotRunning.Error(), Hint: "assetsync watch starts one"}
+}
+
+// plain makes words of what the daemon did not answer.
+func (r *running) plain(err error) error {
+	switch {
+	case errors.Is(err, daemon.ErrNotRunning):
+		return notRunning()
+	case errors.Is(err, daemon.ErrSilent):
+		return &assetsync.Error{Kind: assetsync.KindUnavailable, Err: err, Message: r.holder() + " does not answer", Hint: "if it hangs, end the process; the next one finds out what it did"}
+	}
+	return err
+}
+
+func (a *app) pauseWatch(ctx context.Context, args []string, do func(*daemon.Client, context.Context, daemon.Ask) ([]string, error), done string) error {
+	ctx, cancel := a.within(ctx)
+	defer cancel()
+	r, err := a.mustRun()
+	if err != nil {
+		return err
+	}
+	names, err := do(r.client, ctx, daemon.Ask{Args: args, Cwd: a.cwd})
+	if err != nil {
+		return r.plain(err)
+	}
+	if a.jsonOut {
+		return a.writeEnvelope(envelope{Daemon: map[string]any{done: names}})
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s: %s\n", done, strings.Join(names, ", "))
+	return err
+}
+
+// stopPatience is how long a daemon may take to end: the 10 seconds that it
+// promises, and a little.
+const stopPatience = 12 * time.Second
+
+func (a *app) stopWatch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	defer cancel()
+	r, err := a.mustRun()
+	if err != nil {
+		return err
+	}
+	if err := r.client.Stop(ctx); err != nil {
+		return r.plain(err)
+	}
+	for {
+		if _, held := state.ReadHolder(lockFile(r.dir)); !held {
+			break
+		}
+		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+			return &assetsync.Error{Kind: assetsync.KindUnavailable, Err: err, Message: r.holder() + " was asked to end and has not", Hint: "if it hangs, end the process; the next one finds out what it did"}
+		}
+	}
+	if a.jsonOut {
+		return a.writeEnvelope(envelope{})
+	}
+	_, err = fmt.Fprintln(a.stdout, "stopped")
+	return err
+}
+
+func (a *app) watchStatus(ctx context.Context) error {
+	ctx, cancel := a.within(ctx)
+	defer cancel()
+	r, err := a.mustRun()
+	if err != nil {
+		return err
+	}
+	h, err := r.client.Health(ctx)
+	if err != nil {
+		return r.plain(err)
+	}
+	if a.jsonOut {
+		return a.writeEnvelope(envelope{Daemon: h})
+	}
+	return a.printHealth(h)
+}
+
+// printHealth shows a daemon to people.
+func (a *app) printHealth(h daemon.Health) error {
+	fmt.Fprintf(a.stdout, "%s\n%s\n", h.Owner, h.Summary)
+	if h.Config != "" {
+		fmt.Fprintf(a.stdout, "the old config is in use: %s\n", h.Config)
+	}
+	if h.Remote.Reason != "" {
+		fmt.Fprintf(a.stdout, "remote: %s: %s\n", h.Remote.State, h.Remote.Reason)
+	}
+	rows := [][]string{{"TARGET", "WHEN", "STATE", "VERSION", "PUBLISHED", "WATCHED", "SINCE"}}
+	for _, v := range h.Targets {
+		rows = append(rows, []string{
+			v.Target, string(v.When), string(v.State), versionText(v.Result.Version), fmt.Sprint(v.Published),
+			watchedText(v), v.Since.Local().Format(time.DateTime),
+		})
+	}
+	if err := a.table(rows); err != nil {
+		return err
+	}
+	for _, v := range h.Targets {
+		if v.Reason != "" {
+			fmt.Fprintf(a.stdout, "%s: %s\n", v.Target, v.Reason)
+		}
+		if v.Watch.Why != "" {
+			fmt.Fprintf(a.stdout, "%s: %s\n", v.Target, v.Watch.Why)
+		}
+	}
+	return nil
+}
+
+func versionText(v int32) string {
+	if v == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("v%d", v)
+}
+
+func watchedText(v daemon.View) string {
+	if v.Watch.Mode == "" {
+		return "-"
+	}
+	return string(v.Watch.Mode)
+}

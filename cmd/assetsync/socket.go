@@ -1,0 +1,81 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"assetsync/manifest/durable"
+)
+
+// maxSocketPath is the most bytes of a socket's path: the system takes 104
+// on macOS and 108 on Linux, with a zero at the end.
+const maxSocketPath = 100
+
+// socketPath returns where the control socket of a state directory is: in
+// it, or in the user's runtime directory when that path is too long. The
+// directory that it makes there is the user's own.
+func (a *app) socketPath(dir string) (string, error) {
+	path := filepath.Join(dir, "daemon.sock")
+	if len(path) <= maxSocketPath {
+		return path, nil
+	}
+	home, ok := a.getenv("XDG_RUNTIME_DIR")
+	if home = filepath.Join(home, "assetsync"); !ok || !filepath.IsAbs(home) {
+		home = filepath.Join(os.TempDir(), "assetsync-"+strconv.Itoa(os.Getuid()))
+	}
+	if err := os.Mkdir(home, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("make directory of the control socket: %w", err)
+	}
+	// Anybody may make names in a temporary directory.
+	if info, err := os.Lstat(home); err != nil || !info.IsDir() || info.Mode().Perm()&0o077 != 0 || !ownedByUser(info) {
+		return "", fmt.Errorf("make directory of the control socket: %s is not a directory of this user alone", home)
+	}
+	digest := sha256.Sum256([]byte(dir))
+	return filepath.Join(home, hex.EncodeToString(digest[:16])+".sock"), nil
+}
+
+// pauseFile keeps the names of paused targets, as a JSON list.
+type pauseFile string
+
+// Load implements [daemon.Pauses].
+func (p pauseFile) Load() ([]string, error) {
+	data, err := os.ReadFile(string(p))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read pauses: %w", err)
+	}
+	var names []string
+	if err := json.Unmarshal(data, &names); err != nil {
+		return nil, usageError(err, "remove the file, and pause again what is to be", "read pauses: %s is damaged: %v", string(p), err)
+	}
+	return names, nil
+}
+
+// Save implements [daemon.Pauses].
+func (p pauseFile) Save(names []string) error {
+	if len(names) == 0 {
+		names = []string{}
+	}
+	data, err := json.Marshal(names)
+	if err != nil {
+		return fmt.Errorf("keep pauses: %w", err)
+	}
+	root, err := os.OpenRoot(filepath.Dir(string(p)))
+	if err != nil {
+		return fmt.Errorf("keep pauses: %w", err)
+	}
+	defer root.Close()
+	if err := durable.New(root, nil).WriteFile(filepath.Base(string(p)), append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("keep pauses: %w", err)
+	}
+	return nil
+}

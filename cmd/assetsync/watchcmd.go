@@ -1,0 +1,210 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	assetsync "assetsync/sync"
+	"assetsync/sync/daemon"
+	"assetsync/sync/state"
+	"assetsync/watcher"
+)
+
+func (a *app) watchCommand() *cobra.Command {
+	var pause, resume, stop, status bool
+	cmd := &cobra.Command{
+		Use:   "watch [TARGET...]",
+		Short: "Publish what changes here as soon as it is saved, until interrupted",
+		Long: `Watch the targets and publish what changes here, until interrupted.
+
+Files are published once they are quiet (watch.settle), or when publish.when
+says. What was edited while nobody watched is found at the start. While git
+rebases, merges or checks out, while another branch than branch: is checked
+out, or while the remote cannot be reached, publishing waits. Changes of the
+remote are shown by assetsync status and never taken by itself.
+
+status, diff and push ask a watch that is running. --pause, --resume, --stop
+and --status speak to it; with TARGETs, a pause is for these alone, and it
+holds over a restart.`,
+		Example: `  assetsync watch
+  assetsync watch skills/eks-triage
+  assetsync watch --status
+  assetsync watch --pause skills/eks-triage`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case pause:
+				return a.pauseWatch(cmd.Context(), args, (*daemon.Client).Pause, "paused")
+			case resume:
+				return a.pauseWatch(cmd.Context(), args, (*daemon.Client).Resume, "goes on")
+			case stop:
+				return a.stopWatch(cmd.Context())
+			case status:
+				return a.watchStatus(cmd.Context())
+			}
+			return a.watch(cmd.Context(), args, cmd.Flags().Changed("log-format"))
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&pause, "pause", false, "keep the running watch from publishing by itself")
+	f.BoolVar(&resume, "resume", false, "let it go on, with a look at everything")
+	f.BoolVar(&stop, "stop", false, "end the running watch, and wait until it has")
+	f.BoolVar(&status, "status", false, "show how the running watch does")
+	cmd.MarkFlagsMutuallyExclusive("pause", "resume", "stop", "status")
+	return cmd
+}
+
+// watch runs a daemon in the foreground.
+func (a *app) watch(ctx context.Context, args []string, formatGiven bool) (err error) {
+	if a.log, err = a.watchLogger(formatGiven); err != nil {
+		return err
+	}
+	config, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	if _, err := config.Environment(a.envName, a.getenv); err != nil {
+		return err
+	}
+	dir := a.stateHome(config)
+	if err := makeStateDir(dir); err != nil {
+		return err
+	}
+	owner := state.Owner{PID: os.Getpid(), Command: a.command, Since: a.now()}
+	lock, err := state.Hold(lockFile(dir), owner)
+	if errors.Is(err, state.ErrLocked) {
+		return &assetsync.Error{Kind: assetsync.KindUnavailable, Err: err, Message: err.Error(),
+			Hint: "assetsync watch --status shows how it does, --stop ends it"}
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	return a.runDaemon(ctx, args, dir, owner)
+}
+
+func lockFile(dir string) string { return filepath.Join(dir, "daemon.lock") }
+
+// watchLogger is the log of a daemon, which tells what it does: for people on
+// a terminal, for programs elsewhere.
+func (a *app) watchLogger(formatGiven bool) (*zap.Logger, error) {
+	if !formatGiven && !isTerminal(a.stderr) {
+		a.logFormat = "json"
+	}
+	return newLogger(a.stderr, a.logLevel(zapcore.InfoLevel), a.logFormat)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// runDaemon runs watcher, daemon and control socket until ctx ends or one of
+// them fails.
+func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner state.Owner) error {
+	notify, err := newNotifier(a.getenv)
+	if err != nil {
+		return err
+	}
+	socket, err := a.socketPath(dir)
+	if err != nil {
+		return err
+	}
+	w, err := watcher.New(watcher.Options{Probe: filepath.Join(dir, "probe"), Now: a.now})
+	if err != nil {
+		return err
+	}
+	f := &fleet{app: a, watcher: w, args: args}
+	defer func() { a.tell(f.close()) }()
+	d, err := daemon.New(daemon.Options{
+		Load:   func(ctx context.Context) (daemon.Set, error) { return a.loadNotified(ctx, f, notify) },
+		Select: f.Select, Fingerprint: f.Fingerprint, Remote: space{f}, Pauses: pauseFile(filepath.Join(dir, "paused.json")),
+		Sync: w.Sync, Now: a.now, Jitter: jitter, Owner: owner.String(), Logger: a.log,
+		Changed: func(summary string) { a.tell(notify.Status(summary)) },
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := daemon.Listen(socket)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	// Each ends the others: what is left of a daemon is none.
+	ended := errors.New("ended")
+	part := func(run func() error) {
+		group.Go(func() error { return cmp.Or(run(), ended) })
+	}
+	part(func() error { return w.Run(ctx) })
+	part(func() error { return d.Serve(ctx, listener) })
+	part(func() error { return d.Run(ctx) })
+	group.Go(func() error { return notify.Watchdog(ctx, func() bool { d.Health(); return true }) })
+	group.Go(func() error { a.reloadOnHangup(ctx, d); return nil })
+	if err := group.Wait(); !errors.Is(err, ended) {
+		return err
+	}
+	return nil
+}
+
+// loadNotified loads the config and tells the service manager.
+func (a *app) loadNotified(ctx context.Context, f *fleet, notify *notifier) (daemon.Set, error) {
+	first := len(f.sessions) == 0
+	if !first {
+		a.tell(notify.Reloading())
+	}
+	set, err := f.Load(ctx)
+	switch {
+	case err == nil && first:
+		s := f.current()
+		a.log.Info("watching", zap.Int("targets", len(set.Targets)), zap.String("env", s.env.Name),
+			zap.String("remote", s.space.Endpoint), zap.String("agent_space", s.space.AgentSpace))
+		a.sayAll(f.notes)
+	case err != nil && first:
+		return set, err
+	}
+	a.tell(notify.Ready("watching " + count(len(set.Targets), "target")))
+	return set, err
+}
+
+// reloadOnHangup makes SIGHUP read the config again.
+func (a *app) reloadOnHangup(ctx context.Context, d *daemon.Daemon) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			d.Reload()
+		}
+	}
+}
+
+// tell logs what goes wrong beside the work and stops nothing.
+func (a *app) tell(err error) {
+	if err != nil {
+		a.log.Warn("beside the work", zap.Error(err))
+	}
+}
+
+// jitter returns a random duration below d.
+func jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return rand.N(d)
+}

@@ -1,0 +1,75 @@
+package daemon
+
+import (
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	assetsync "assetsync/sync"
+)
+
+// report logs one line for each publish. first is when somebody saved what
+// was published, zero when that is not known.
+func (l *loop) report(res assetsync.Result, first time.Time) {
+	if len(res.Versions) == 0 {
+		return
+	}
+	calls := 0
+	for _, n := range res.Calls {
+		calls += n
+	}
+	fields := []zap.Field{
+		zap.String("target", res.Target), zap.String("asset", res.AssetID),
+		zap.Int32("from", res.ObservedVersion), zap.Int32s("versions", res.Versions),
+		zap.String("by", string(res.Published)), zap.Strings("changes", changeLines(res)),
+		zap.Int("calls", calls), zap.Int64("push_ms", res.DurationMS),
+	}
+	if !first.IsZero() {
+		fields = append(fields, zap.Int64("save_to_version_ms", l.d.o.Now().Sub(first).Milliseconds()))
+	}
+	l.d.log.Info("published", fields...)
+}
+
+// maxLoggedChanges is how many changes a line of the log names.
+const maxLoggedChanges = 20
+
+func changeLines(res assetsync.Result) []string {
+	var lines []string
+	for _, c := range res.Changes {
+		lines = append(lines, c.Action+" "+string(c.Path))
+	}
+	for _, c := range res.MetadataChanges {
+		lines = append(lines, c.Action+" metadata "+c.Key)
+	}
+	if n := len(lines) - maxLoggedChanges; n > 0 {
+		lines = append(lines[:maxLoggedChanges:maxLoggedChanges], fmt.Sprintf("and %d more", n))
+	}
+	return lines
+}
+
+// logState logs that a target waits, is in trouble, or is not any more. The
+// way from in step through a look and back is no news.
+func (l *loop) logState(before View, s State, reason string) {
+	if s == Publishing || s == Starting {
+		return
+	}
+	l.mu.Lock()
+	said := l.said
+	l.said = string(s) + reason
+	l.mu.Unlock()
+	if said == string(s)+reason || said == "" && s == InStep {
+		return
+	}
+	level := zapcore.WarnLevel
+	switch s {
+	case InStep, Differs, Held, Paused:
+		level = zapcore.InfoLevel
+	}
+	fields := []zap.Field{zap.String("target", l.t.Name)}
+	if reason != "" {
+		fields = append(fields, zap.String("reason", reason))
+	}
+	l.d.log.Log(level, string(s), fields...)
+}
