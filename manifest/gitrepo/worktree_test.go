@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 type repo struct {
 	t   testing.TB
 	dir string
+	env []string
 }
 
 // newRepo makes an empty repository on branch main.
@@ -24,9 +26,16 @@ func newRepo(t testing.TB, initArgs ...string) repo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := repo{t, dir}
+	r := repo{t: t, dir: dir}
 	r.git(append([]string{"init", "-q", "-b", "main"}, initArgs...)...)
 	return r
+}
+
+// gitAt runs git at a time, in seconds since 1970.
+func (r repo) gitAt(seconds int, args ...string) string {
+	r.t.Helper()
+	r.env = []string{fmt.Sprintf("GIT_COMMITTER_DATE=%d +0000", seconds)}
+	return r.git(args...)
 }
 
 // try runs git away from any configuration but the repository's own.
@@ -38,8 +47,14 @@ func (r repo) try(args ...string) (string, error) {
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@localhost", "GIT_COMMITTER_NAME=c", "GIT_COMMITTER_EMAIL=c@localhost",
 		"GIT_EDITOR=true", "GIT_ALLOW_PROTOCOL=file", "GIT_AUTHOR_DATE=2026-06-08T12:00:00Z", "GIT_COMMITTER_DATE=2026-06-08T12:00:00Z",
 	}
-	out, err := cmd.CombinedOutput()
-	return strings.TrimSuffix(string(out), "\n"), err
+	cmd.Env = append(cmd.Env, r.env...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return stderr.String(), err
+	}
+	return strings.TrimSuffix(string(out), "\n"), nil
 }
 
 func (r repo) git(args ...string) string {
@@ -80,7 +95,7 @@ func (r repo) commit(name, content string) string {
 }
 
 // at is the repository as seen from another of its directories.
-func (r repo) at(dir string) repo { return repo{r.t, dir} }
+func (r repo) at(dir string) repo { return repo{t: r.t, dir: dir} }
 
 func find(t testing.TB, dir string) *Worktree {
 	t.Helper()
