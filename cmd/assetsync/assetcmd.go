@@ -43,7 +43,7 @@ func (a *app) withClient(cmd *cobra.Command, writes bool, body func(context.Cont
 	if err != nil {
 		return err
 	}
-	s := &session{app: a}
+	s := a.newSession()
 	if err := s.connect(ctx, config, sessionOptions{}); err != nil {
 		return s.abort(err)
 	}

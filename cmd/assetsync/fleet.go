@@ -72,7 +72,7 @@ func (f *fleet) Load(ctx context.Context) (daemon.Set, error) {
 // session returns the session in use when the config says the same of the
 // remote, and a new one when it does not.
 func (f *fleet) session(ctx context.Context, config *Config) (*session, error) {
-	s := &session{app: f.app, worktrees: &worktrees{}, account: &once{}}
+	s := f.newSession()
 	var err error
 	if s.env, err = config.Environment(f.envName, f.getenv); err != nil {
 		return nil, err

@@ -46,6 +46,8 @@ var keepers = map[string][]string{
 	"github.com/spf13/cobra":       {"cmd/assetsync"},
 	"github.com/goccy/go-yaml":     {"cmd/assetsync", "remote/assettype"},
 	"go.etcd.io/bbolt":             {"sync/state", "remote/emulator"},
+	"github.com/gofrs/flock":       {"sync/state"},
+	"github.com/coreos/go-systemd": {"cmd/assetsync"},
 	"go.uber.org/zap":              {"cmd/assetsync", "sync", "sync/daemon", "remote/aws"},
 	"github.com/rogpeppe/":         {},
 	"github.com/google/go-cmp":     {},

@@ -56,6 +56,11 @@ type session struct {
 	embedded  *emulator.Server
 }
 
+// newSession returns a session that nothing is opened for.
+func (a *app) newSession() *session {
+	return &session{app: a, worktrees: &worktrees{}, account: &once{}}
+}
+
 // loadConfig finds and reads the config of the invocation.
 func (a *app) loadConfig() (*Config, error) {
 	path := a.configPath
@@ -81,7 +86,7 @@ func (a *app) open(ctx context.Context, o sessionOptions) (*session, error) {
 // openWith makes a session from a config. The session must be closed, which
 // finish does.
 func (a *app) openWith(ctx context.Context, config *Config, o sessionOptions) (*session, error) {
-	s := &session{app: a, worktrees: &worktrees{}}
+	s := a.newSession()
 	if err := s.begin(ctx, config, o); err != nil {
 		return nil, s.abort(err)
 	}
