@@ -17,7 +17,8 @@ const maxLinks = 40
 // relative to. Resolving here, rather than letting the system follow, tells
 // an escape from a broken link and from a circle, and gives directories an
 // identity. That nothing is read from outside of root, whatever moves
-// meanwhile, is os.Root's doing. A link that cannot be followed is a [fault].
+// meanwhile, is os.Root's doing. A link that cannot be followed is a [fault],
+// and wraps [fs.ErrNotExist] when what it leads to is not there.
 func resolve(from files, dir, name string) (string, fs.FileMode, error) {
 	at, todo := dir, strings.Split(name, "/")
 	mode, links := fs.ModeDir, 0
@@ -41,7 +42,9 @@ func resolve(from files, dir, name string) (string, fs.FileMode, error) {
 		next := path.Join(at, segment)
 		kind, err := from.lstat(next)
 		if errors.Is(err, fs.ErrNotExist) {
-			return "", 0, newFault(LinkBroken, "leads to %q, which does not exist", next)
+			broken := newFault(LinkBroken, "leads to %q, which does not exist", next)
+			broken.err = err
+			return "", 0, broken
 		}
 		if err != nil {
 			return "", 0, err

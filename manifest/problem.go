@@ -12,6 +12,7 @@ type fault struct {
 	kind   ProblemKind
 	detail string
 	hint   string // "" for the one of the kind
+	err    error  // the cause, if there is one below
 }
 
 func newFault(kind ProblemKind, format string, args ...any) *fault {
@@ -20,9 +21,11 @@ func newFault(kind ProblemKind, format string, args ...any) *fault {
 
 // Fault returns the error by which a [Source] says what is wrong with one
 // file or directory; a scan makes a [Problem] of it.
-func Fault(kind ProblemKind, detail, hint string) error { return &fault{kind, detail, hint} }
+func Fault(kind ProblemKind, detail, hint string) error { return &fault{kind, detail, hint, nil} }
 
 func (f *fault) Error() string { return f.detail }
+
+func (f *fault) Unwrap() error { return f.err }
 
 func isFault(err error) bool {
 	var f *fault

@@ -151,10 +151,5 @@ func readEnclosing(ctx context.Context, top sourceFiles, dir, filename string) (
 	if _, err := top.lstat(path.Join(dir, filename)); err != nil {
 		return nil, err
 	}
-	data, err := readRules(ctx, top, dir, filename)
-	var known *fault
-	if errors.As(err, &known) && known.kind == LinkBroken {
-		return nil, fs.ErrNotExist
-	}
-	return data, err
+	return readRules(ctx, top, dir, filename)
 }
