@@ -20,6 +20,9 @@ const (
 	// lockTimeout is how long Open waits for another process: verbs never
 	// hang.
 	lockTimeout = 2 * time.Second
+
+	// lockTries is how often it says in that time that it waits.
+	lockTries = 8
 )
 
 var (
@@ -43,18 +46,14 @@ type DB struct {
 
 // Open opens the state at path for one process, making file and directory
 // (mode 0700) when there are none. It waits 2 seconds for another process;
-// then its error wraps [ErrLocked] and names the holder. The note about the
-// owner lies beside the file.
+// then its error wraps [ErrLocked] and names the holder. A [Shared] of another
+// process makes way. The note about the owner lies beside the file.
 func Open(path string, owner Owner) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
 	}
 	note := noteOf(path)
-	var bolt *bbolt.DB
-	err := shielded(func() (err error) {
-		bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
-		return err
-	})
+	bolt, err := openBolt(path)
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("open state %s: %w by %s", path, ErrLocked, note.read())
@@ -69,6 +68,30 @@ func Open(path string, owner Owner) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open state %s: %w", path, err), bolt.Close())
 	}
 	return db, nil
+}
+
+// openBolt opens the file. While another process has it, it says again and
+// again that it is wanted.
+func openBolt(path string) (bolt *bbolt.DB, err error) {
+	options := bbolt.Options{Timeout: time.Nanosecond, FreelistType: bbolt.FreelistMapType} // one try
+	open := func() (err error) {
+		bolt, err = bbolt.Open(path, 0o600, &options)
+		return err
+	}
+	err = shielded(open)
+	if !errors.Is(err, berrors.ErrTimeout) {
+		return bolt, err
+	}
+	want := wantOf(path)
+	defer want.take()
+	options.Timeout = lockTimeout / lockTries
+	for range lockTries {
+		want.put()
+		if err = shielded(open); !errors.Is(err, berrors.ErrTimeout) {
+			break
+		}
+	}
+	return bolt, err
 }
 
 // Close gives the state back.

@@ -60,3 +60,17 @@ func (n note) read() Owner {
 	}
 	return owner
 }
+
+// want is the path of a file by which a process that waits for a state tells
+// a process that lends it on and on. It says nothing else: who finds it takes
+// it away, and who still waits makes it again.
+type want string
+
+func wantOf(path string) want { return want(path + ".wanted") }
+
+// put makes the file. Where that fails the wait is only less likely to be
+// noticed, so there is nothing to do about it.
+func (w want) put() { _ = os.WriteFile(string(w), nil, 0o600) }
+
+// take reports whether the file was there, and removes it.
+func (w want) take() bool { return os.Remove(string(w)) == nil }

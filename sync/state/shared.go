@@ -9,14 +9,10 @@ import (
 )
 
 const (
-	// leaseTime is how long looks that overlap, or follow each other at once,
-	// keep the file from other processes. With what follows it is well below
-	// the 2 seconds that Open of another process waits.
-	leaseTime = time.Second
-
-	// yieldWait is how long new looks wait for the running ones to end. A
-	// look at a few files ends sooner; one that hangs is not waited for.
-	yieldWait = 250 * time.Millisecond
+	// yieldWait is how long new looks wait for the running ones to end when
+	// another process wants the file: it waits 2 seconds (lockTimeout), and a
+	// look that has not ended by then hangs.
+	yieldWait = time.Second
 
 	// yieldPause is how long the file then stays closed. bbolt tries the lock
 	// each 50 ms (flockRetryTimeout), so who waits gets a try into it.
@@ -25,10 +21,10 @@ const (
 
 // Shared lends one open state to many looks of a process and gives the file
 // back between them, so that other processes work beside a process that runs
-// for weeks. The file is open while a look has it. Once looks have had it for
-// a second without a gap, new ones wait up to 250 ms for the running ones to
-// end, and the file is closed for 75 ms; while a look hangs it stays open, and
-// the others go on. It is safe for concurrent use.
+// for weeks. The file is open while a look has it. When another process waits
+// for it in [Open], new looks wait up to a second for the running ones to end,
+// and the file is closed for 75 ms; while a look hangs it stays open, and the
+// others go on. It is safe for concurrent use.
 type Shared struct {
 	path  string
 	owner Owner
@@ -38,9 +34,8 @@ type Shared struct {
 	closed  chan struct{} // closed when db is
 	users   int           // looks that have db
 	opening *opening      // not nil while a look opens the file
-	lease   span          // since the file was opened after a gap of yieldPause
 	yield   span          // while new looks wait for the running ones
-	pause   span          // since the file was closed
+	pause   span          // while the file is closed for others
 }
 
 // opening is one attempt to open the file. All who wait for it share its
@@ -89,20 +84,20 @@ func (s *Shared) Acquire(ctx context.Context) (*DB, error) {
 // next returns what a new look has to wait for, either or; nothing when it may
 // have the open file, or open the closed one.
 func (s *Shared) next() (either, or <-chan struct{}) {
-	switch {
-	case !s.lease.over():
-		return nil, nil
-	case s.db == nil && s.pause.over():
-		return nil, nil
-	case s.db == nil:
-		return s.pause.done, nil
-	case s.yield.done == nil:
-		s.yield = begin(yieldWait)
-	case s.yield.over(): // a look hangs: the others go on, and try again after a lease
-		s.lease, s.yield = begin(leaseTime), span{}
-		return nil, nil
+	if s.yield.over() && wantOf(s.path).take() {
+		if s.db == nil {
+			s.pause = begin(yieldPause)
+		} else {
+			s.yield = begin(yieldWait)
+		}
 	}
-	return s.closed, s.yield.done
+	switch {
+	case s.db == nil && !s.pause.over():
+		return s.pause.done, nil
+	case s.db != nil && !s.yield.over():
+		return s.closed, s.yield.done
+	}
+	return nil, nil
 }
 
 // open opens the file for one look. The caller holds the lock, which goes
@@ -121,9 +116,6 @@ func (s *Shared) open() (*DB, error) {
 		return nil, err
 	}
 	s.db, s.users, s.closed = db, 1, make(chan struct{})
-	if s.pause.over() { // else the gap gave nobody a chance: the lease goes on
-		s.lease = begin(leaseTime)
-	}
 	return db, nil
 }
 
@@ -140,7 +132,10 @@ func (s *Shared) Release() error {
 	}
 	err := s.db.Close()
 	close(s.closed)
-	s.db, s.yield, s.pause = nil, span{}, begin(yieldPause)
+	s.db = nil
+	if !s.yield.over() {
+		s.yield, s.pause = span{}, begin(yieldPause)
+	}
 	return err
 }
 

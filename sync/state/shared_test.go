@@ -19,8 +19,7 @@ var daemon = state.Owner{PID: 4712, Command: "watch", Since: owner.Since}
 
 // The promises of package state that these tests hold it to.
 const (
-	leaseTime  = time.Second
-	yieldWait  = 250 * time.Millisecond
+	yieldWait  = time.Second
 	yieldPause = 75 * time.Millisecond
 	openWait   = 2 * time.Second
 )
@@ -117,10 +116,10 @@ func TestSharedRefusesASecondRelease(t *testing.T) {
 func TestSharedLetsOthersIn(t *testing.T) {
 	const period = 40 * time.Millisecond
 	for name, last := range map[string]time.Duration{
-		"looks that overlap":     5 * period / 2,
-		"looks without overlap":  period,
-		"gaps too short for all": period - 5*time.Millisecond,
-		"looks of nearly 250 ms": yieldWait - time.Millisecond,
+		"looks that overlap":       5 * period / 2,
+		"looks without overlap":    period,
+		"gaps too short for all":   period - 5*time.Millisecond,
+		"looks of nearly a second": yieldWait - time.Millisecond,
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubbled(t, func(s *sharing) {
@@ -149,68 +148,59 @@ func TestSharedLetsOthersIn(t *testing.T) {
 	}
 }
 
+// want says that another process waits for the file.
+func (s *sharing) want() {
+	s.Helper()
+	if err := os.WriteFile(s.path+".wanted", nil, 0o600); err != nil {
+		s.Error(err)
+	}
+}
+
 func TestSharedYields(t *testing.T) {
 	bubbled(t, func(s *sharing) {
-		s.goLook(leaseTime + 100*time.Millisecond)
-		time.Sleep(leaseTime - time.Millisecond)
+		s.goLook(100 * time.Millisecond)
+		synctest.Wait()
 		s.look(0)
-		s.at(leaseTime-time.Millisecond, "a look within the lease")
-		time.Sleep(2 * time.Millisecond)
+		s.at(0, "a look beside another")
+		s.want()
 		for range 3 {
 			s.goLook(time.Millisecond)
 		}
 		s.look(0)
-		s.at(leaseTime+100*time.Millisecond+yieldPause, "a look past the lease")
-		s.goLook(leaseTime + 60*time.Millisecond)
-		time.Sleep(leaseTime - 20*time.Millisecond)
+		s.at(100*time.Millisecond+yieldPause, "a look while the file is wanted")
+		s.goLook(time.Minute)
+		synctest.Wait()
 		s.look(0)
-		s.at(2*leaseTime+80*time.Millisecond+yieldPause, "a look within the next lease")
-		time.Sleep(40 * time.Millisecond)
-		s.look(0)
-		s.at(2*leaseTime+160*time.Millisecond+2*yieldPause, "a look past the next lease")
+		s.at(100*time.Millisecond+yieldPause, "a look when it is not wanted any more")
 	})
 }
 
-func TestSharedKeepsTheLeaseOverAShortGap(t *testing.T) {
+func TestSharedYieldsTheClosedFile(t *testing.T) {
 	bubbled(t, func(s *sharing) {
-		s.look(leaseTime - 100*time.Millisecond)
-		time.Sleep(yieldPause - time.Millisecond)
-		s.goLook(200 * time.Millisecond)
-		time.Sleep(100 * time.Millisecond)
+		s.want()
 		s.look(0)
-		s.at(leaseTime+100*time.Millisecond+2*yieldPause-time.Millisecond, "a look past the lease")
-	})
-}
-
-func TestSharedForgetsTheLeaseInAGap(t *testing.T) {
-	bubbled(t, func(s *sharing) {
-		s.look(leaseTime - time.Millisecond)
-		time.Sleep(yieldPause + time.Millisecond)
-		s.goLook(leaseTime / 2)
-		time.Sleep(leaseTime / 4)
+		s.at(yieldPause, "a look while the file is wanted")
 		s.look(0)
-		s.at(leaseTime+yieldPause+leaseTime/4, "a look in a lease of its own")
+		s.at(yieldPause, "the next look")
 	})
 }
 
 func TestSharedGoesOnBesideALookThatHangs(t *testing.T) {
 	bubbled(t, func(s *sharing) {
 		hung := s.acquire()
-		time.Sleep(leaseTime)
-		synctest.Wait()
+		s.want()
 		for range 3 {
 			s.looks.Go(func() {
 				if db := s.acquire(); db != hung {
 					s.Error("the file was opened a second time")
 				}
-				s.at(leaseTime+yieldWait, "a look beside it")
+				s.at(yieldWait, "a look beside it")
 				s.release()
 			})
 		}
 		s.looks.Wait()
-		time.Sleep(leaseTime - time.Millisecond)
 		s.look(0)
-		s.at(2*leaseTime+yieldWait-time.Millisecond, "a look in the next lease")
+		s.at(yieldWait, "the next look")
 		s.release()
 	})
 }
@@ -218,15 +208,14 @@ func TestSharedGoesOnBesideALookThatHangs(t *testing.T) {
 func TestSharedWaitEndsWithItsContext(t *testing.T) {
 	bubbled(t, func(s *sharing) {
 		s.acquire()
-		time.Sleep(leaseTime)
-		synctest.Wait()
+		s.want()
 		cause := errors.New("asked to end")
 		ctx, cancel := context.WithTimeoutCause(s.Context(), 100*time.Millisecond, cause)
 		defer cancel()
 		if _, err := s.Acquire(ctx); !errors.Is(err, cause) {
 			s.Errorf("Acquire while waiting: %v, want %v", err, cause)
 		}
-		s.at(leaseTime+100*time.Millisecond, "it ended")
+		s.at(100*time.Millisecond, "it ended")
 		if _, err := s.Acquire(ctx); !errors.Is(err, cause) {
 			s.Errorf("Acquire afterwards: %v, want %v", err, cause)
 		}
@@ -301,7 +290,7 @@ func TestSharedBesideAnotherProcess(t *testing.T) {
 	var looks sync.WaitGroup
 	for i := range 3 {
 		looks.Go(func() {
-			time.Sleep(time.Duration(i) * 20 * time.Millisecond) // so that they end at different times
+			time.Sleep(time.Duration(i) * 150 * time.Millisecond) // so that they end at different times
 			for ctx.Err() == nil {
 				if _, err := shared.Acquire(ctx); err != nil {
 					if ctx.Err() == nil {
@@ -309,7 +298,7 @@ func TestSharedBesideAnotherProcess(t *testing.T) {
 					}
 					return
 				}
-				time.Sleep(60 * time.Millisecond)
+				time.Sleep(500 * time.Millisecond)
 				if err := shared.Release(); err != nil {
 					t.Errorf("Release: %v", err)
 				}
