@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // makeStateDir makes the state directory, readable by its owner only, and
-// keeps it out of the git repository that it lies in.
+// keeps it out of the git repository that it lies in: by its info/exclude, or
+// by an ignore file of its own where that cannot be written.
 func makeStateDir(dir string) error {
 	if info, err := os.Stat(dir); err == nil {
 		if !info.IsDir() {
@@ -22,7 +24,12 @@ func makeStateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make state directory: %w", err)
 	}
-	if err := excludeFromGit(dir); err != nil {
+	err := excludeFromGit(dir)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		// The repository is not ours to write: a service sees it read-only.
+		err = os.WriteFile(filepath.Join(dir, ".gitignore"), []byte("*\n"), 0o600)
+	}
+	if err != nil {
 		return fmt.Errorf("keep %s out of git: %w", dir, err)
 	}
 	return nil
