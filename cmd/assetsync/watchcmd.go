@@ -115,11 +115,10 @@ func isTerminal(w io.Writer) bool {
 // runDaemon runs watcher, daemon and control socket until ctx ends or one of
 // them fails.
 func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner state.Owner) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	notify, err := newNotifier(a.getenv)
-	if err != nil {
-		return err
-	}
-	socket, err := a.socketPath(dir)
 	if err != nil {
 		return err
 	}
@@ -129,12 +128,11 @@ func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner st
 	}
 	f := &fleet{app: a, watcher: w, args: args}
 	defer func() { a.tell(f.close()) }()
-	d, err := daemon.New(daemon.Options{
-		Load:   func(ctx context.Context) (daemon.Set, error) { return a.loadNotified(ctx, f, notify) },
-		Select: f.Select, Fingerprint: f.Fingerprint, Remote: space{f}, Pauses: pauseFile(filepath.Join(dir, "paused.json")),
-		Sync: w.Sync, Now: a.now, Jitter: jitter, Owner: owner.String(), Logger: a.log,
-		Changed: func(summary string) { a.tell(notify.Status(summary)) },
-	})
+	d, err := a.newDaemon(f, notify, dir, owner)
+	if err != nil {
+		return err
+	}
+	socket, err := a.socketPath(dir)
 	if err != nil {
 		return err
 	}
@@ -152,38 +150,55 @@ func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner st
 	part(func() error { return d.Serve(ctx, listener) })
 	part(func() error { return d.Run(ctx) })
 	group.Go(func() error { return notify.Watchdog(ctx, func() bool { d.Health(); return true }) })
-	group.Go(func() error { a.reloadOnHangup(ctx, d); return nil })
+	group.Go(func() error { reloadOn(ctx, hangups, d); return nil })
+	group.Go(func() error { <-ctx.Done(); a.tell(notify.Stopping()); return nil })
 	if err := group.Wait(); !errors.Is(err, ended) {
 		return err
 	}
+	a.log.Info("stopped")
 	return nil
+}
+
+func (a *app) newDaemon(f *fleet, notify *notifier, dir string, owner state.Owner) (*daemon.Daemon, error) {
+	return daemon.New(daemon.Options{
+		Load:        func(ctx context.Context) (daemon.Set, error) { return a.loadNotified(ctx, f, notify) },
+		Select:      f.Select,
+		Fingerprint: f.Fingerprint,
+		Remote:      space{f},
+		Pauses:      pauseFile(filepath.Join(dir, "paused.json")),
+		Sync:        f.watcher.Sync,
+		Now:         a.now,
+		Jitter:      jitter,
+		Owner:       owner.String(),
+		Logger:      a.log,
+		Changed:     func(summary string) { a.tell(notify.Status(summary)) },
+	})
 }
 
 // loadNotified loads the config and tells the service manager.
 func (a *app) loadNotified(ctx context.Context, f *fleet, notify *notifier) (daemon.Set, error) {
-	first := len(f.sessions) == 0
-	if !first {
+	if len(f.sessions) > 0 {
 		a.tell(notify.Reloading())
-	}
-	set, err := f.Load(ctx)
-	switch {
-	case err == nil && first:
-		s := f.current()
-		a.log.Info("watching", zap.Int("targets", len(set.Targets)), zap.String("env", s.env.Name),
-			zap.String("remote", s.space.Endpoint), zap.String("agent_space", s.space.AgentSpace))
-		a.sayAll(f.notes)
-	case err != nil && first:
+		set, err := f.Load(ctx)
+		// Also with the old config, which stays in use.
+		a.tell(notify.Ready("watching " + count(len(f.targets), "target")))
 		return set, err
 	}
-	a.tell(notify.Ready("watching " + count(len(set.Targets), "target")))
-	return set, err
+	set, err := f.Load(ctx)
+	if err != nil {
+		return set, err
+	}
+	s := f.current()
+	a.log.Info("watching", zap.Int("targets", len(f.targets)), zap.String("env", s.env.Name),
+		zap.String("remote", s.space.Endpoint), zap.String("agent_space", s.space.AgentSpace))
+	a.sayAll(f.expansion.notesOn(f.targets))
+	a.sayAll(f.notes)
+	a.tell(notify.Ready("watching " + count(len(f.targets), "target")))
+	return set, nil
 }
 
-// reloadOnHangup makes SIGHUP read the config again.
-func (a *app) reloadOnHangup(ctx context.Context, d *daemon.Daemon) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+// reloadOn reads the config again at each hangup.
+func reloadOn(ctx context.Context, hangups <-chan os.Signal, d *daemon.Daemon) {
 	for {
 		select {
 		case <-ctx.Done():
