@@ -17,8 +17,7 @@ type files interface {
 	// nothing has the name.
 	lstat(name string) (fs.FileMode, error)
 	readlink(name string) (string, error)
-	// list returns what a directory holds, by name, and its state if it has
-	// one.
+	// list returns what a directory holds and its state, if it has one.
 	list(ctx context.Context, name string) ([]fs.DirEntry, fs.FileInfo, error)
 	// read returns the content of a regular file of at most limit bytes.
 	read(ctx context.Context, name string, limit int64) ([]byte, error)

@@ -9,7 +9,8 @@
 // What is compared is the published form of a tree: every file has mode
 // 100644 (the service's wire carries no modes), a symbolic link that stays
 // inside the root is replaced by what it names, and ignored paths are left
-// out. [Scan] makes it from a directory.
+// out. [Scan] makes it from a directory, [ScanSource] from a tree whose files
+// have ids already, as a commit's have.
 //
 // A link is replaced wherever it stands, so a pattern for directories matches
 // a link to one, and an ignore file behind a link counts, both unlike git. A

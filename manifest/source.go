@@ -18,7 +18,7 @@ type Source interface {
 	// Lstat returns the kind of file; the error wraps [fs.ErrNotExist] when
 	// nothing has the name.
 	Lstat(ctx context.Context, name string) (fs.FileMode, error)
-	// ReadDir returns what a directory holds, in byte order of the names.
+	// ReadDir returns what a directory holds, in any order.
 	ReadDir(ctx context.Context, name string) ([]fs.DirEntry, error)
 	// Blob returns the id and the size in bytes of what ReadFile would.
 	Blob(ctx context.Context, name string) (ID, int64, error)
@@ -55,6 +55,9 @@ func ScanSource(ctx context.Context, src Source, dir string, opts ScanOptions) (
 // file at name, what [ScanSource] is to [Scan].
 func ScanSourceFile(ctx context.Context, src Source, name string, as Path, opts ScanOptions) (Snapshot, error) {
 	from, err := sourceFiles{ctx, src, "."}.below(path.Dir(name))
+	if errors.Is(err, errNoDirectory) {
+		err = fs.ErrNotExist
+	}
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("scan file %q: %w", name, err)
 	}
@@ -68,6 +71,8 @@ type sourceFiles struct {
 	dir string
 }
 
+var errNoDirectory = errors.New("not a directory")
+
 // below returns the files below dir, which may lead through links.
 func (s sourceFiles) below(dir string) (sourceFiles, error) {
 	name, mode, err := resolve(s, ".", dir)
@@ -78,7 +83,7 @@ func (s sourceFiles) below(dir string) (sourceFiles, error) {
 	case err != nil:
 		return sourceFiles{}, err
 	case !mode.IsDir():
-		return sourceFiles{}, errors.New("not a directory")
+		return sourceFiles{}, errNoDirectory
 	}
 	return sourceFiles{s.ctx, s.src, path.Join(s.dir, name)}, nil
 }

@@ -155,6 +155,17 @@ func TestOnBranchShallow(t *testing.T) {
 	if !onBranch(t, w, "main") {
 		t.Error("not on main although all is there")
 	}
+	// The history of one tip is cut where HEAD's is, that of another is whole.
+
+	half := origin.at(filepath.Join(t.TempDir(), "half"))
+	origin.git("clone", "-q", "--depth", "1", "file://"+origin.dir, half.dir)
+	half.git("update-ref", "refs/remotes/other/main", half.gitAt(1000, "commit-tree", "-m", "x", "main^{tree}"))
+	half.git("update-ref", "HEAD", half.gitAt(2_000_000_000, "commit-tree", "-m", "y", "-p", "main", "main^{tree}"))
+	half.git("checkout", "-q", "--detach")
+	half.git("update-ref", "refs/heads/main", "HEAD~")
+	if onBranch(t, find(t, half.dir), "main") {
+		t.Error("a commit ahead of all tips is on main")
+	}
 	// Ahead of a cut history: all that it could lead back to is behind.
 	shallow := origin.at(filepath.Join(t.TempDir(), "shallow"))
 	origin.git("clone", "-q", "--depth", "2", "file://"+origin.dir, shallow.dir)
@@ -179,10 +190,12 @@ func TestOnBranchOfBorrowedObjects(t *testing.T) {
 		t.Error("not on main")
 	}
 	// A circle, and one by a relative path that go-git takes for absolute.
-	origin.write(".git/objects/info/alternates", filepath.Join(two.dir, ".git", "objects")+"\n../objects\nobjects\n# no path\n/none\n")
-	w := find(t, origin.dir)
-	if on, err := w.OnBranch(t.Context(), State{Head: strings.Repeat("12", 20)}, "main"); on || !errors.Is(err, ErrObjectMissing) {
-		t.Errorf("%v, %v", on, err)
+	for _, circle := range []string{filepath.Join(two.dir, ".git", "objects") + "\n# no path\n/none\n../objects\n", "objects\n"} {
+		origin.write(".git/objects/info/alternates", circle)
+		w := find(t, origin.dir)
+		if on, err := w.OnBranch(t.Context(), State{Head: strings.Repeat("12", 20)}, "main"); on || !errors.Is(err, ErrObjectMissing) {
+			t.Errorf("%q: %v, %v", circle, on, err)
+		}
 	}
 }
 

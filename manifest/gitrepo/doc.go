@@ -1,4 +1,17 @@
-// Package gitrepo keeps trees in git repositories.
+// Package gitrepo works with trees in git repositories.
+//
+// # Worktrees
+//
+// [Worktree] is a repository that people work in. It is only looked at: no
+// lock is taken, nothing is written, no git is started, and neither git's
+// configuration nor its environment is read. What is read is bounded, and the
+// name of a ref is checked before it becomes a path, for the repository may be
+// anybody's. The layout is gitrepository-layout(5), with loose and packed
+// refs, linked worktrees, submodules, shallow and partial clones, and
+// alternates. Refs kept as reftable and SHA-256 objects are not supported.
+//
+// [Commit] is the tree of a commit as a source: what a scan of a clean
+// checkout finds, with the bytes that the repository holds.
 //
 // # History
 //

@@ -263,6 +263,29 @@ func TestHostileCommits(t *testing.T) {
 	}
 }
 
+// An object under the name of another is well-formed in all but its id.
+func TestSwappedObjects(t *testing.T) {
+	r := newRepo(t)
+	r.write("a", "one")
+	r.commit("b", "two")
+	c := commitOf(t, r, ".", manifest.ScanOptions{})
+	file := func(content string) string {
+		id := manifest.BlobID([]byte(content)).String()
+		return filepath.Join(r.dir, ".git", "objects", id[:2], id[2:])
+	}
+	data, err := os.ReadFile(file("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(file("two")), os.WriteFile(file("two"), data, 0o444)); err != nil {
+		t.Fatal(err)
+	}
+	w := find(t, r.dir)
+	if data, err := (&Commit{worktree: w}).Read(*c.Snapshot().Tree.Get("b")); err == nil {
+		t.Errorf("read %q", data)
+	}
+}
+
 // TestDamagedObjects changes bytes of loose objects, packs and indexes. What
 // is read must be true to its id; all else is an error or a problem.
 func TestDamagedObjects(t *testing.T) {

@@ -77,6 +77,27 @@ func TestCommitRevisions(t *testing.T) {
 	}
 }
 
+// Some refs belong to one worktree.
+func TestCommitPrivateRefs(t *testing.T) {
+	r := newRepo(t)
+	first := r.commit("x", "1")
+	linked := r.at(filepath.Join(t.TempDir(), "linked"))
+	r.git("worktree", "add", "-q", "--detach", linked.dir)
+	second := linked.commit("x", "2")
+	for _, ref := range []string{"refs/bisect/bad", "refs/worktree/here", "refs/rewritten/onto", "ORIG_HEAD"} {
+		r.git("update-ref", ref, first)
+		linked.git("update-ref", ref, second)
+		for dir, want := range map[string]string{r.dir: first, linked.dir: second} {
+			c, err := find(t, dir).Commit(t.Context(), ref, dir, manifest.ScanOptions{})
+			if err != nil {
+				t.Errorf("%s: %v", ref, err)
+			} else if c.ID() != want {
+				t.Errorf("%s is %s, want %s", ref, c.ID(), want)
+			}
+		}
+	}
+}
+
 func TestCommitDirectories(t *testing.T) {
 	r := newRepo(t)
 	r.write("skills/eks/SKILL.md", "s")
@@ -187,12 +208,15 @@ func TestCommitSubmodule(t *testing.T) {
 	r := newRepo(t)
 	r.git("submodule", "--quiet", "add", inner.dir, "s/sub")
 	r.git("submodule", "--quiet", "add", inner.dir, "s/left")
-	if err := os.Symlink("sub", filepath.Join(r.dir, "s", "link")); err != nil {
-		t.Skip(err)
+	for link, target := range map[string]string{"link": "sub", "into": "sub/x"} {
+		if err := os.Symlink(target, filepath.Join(r.dir, "s", link)); err != nil {
+			t.Skip(err)
+		}
 	}
 	r.commit("s/SKILL.md", "")
 	c := commitOf(t, r, "s", manifest.ScanOptions{Ignore: []string{"left/"}})
 	want := []string{
+		`link-broken into: leads to "sub/x", which does not exist`,
 		"submodule link: is a submodule, whose files are not in this commit",
 		"submodule sub: is a submodule, whose files are not in this commit",
 	}

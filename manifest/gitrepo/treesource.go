@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -28,7 +27,7 @@ type treeSource struct {
 	dirs    map[manifest.ID]directory // those read so far
 }
 
-// directory is a tree object, by name.
+// directory is a tree object.
 type directory struct {
 	entries []treeEntry
 	byName  map[string]treeEntry
@@ -203,7 +202,6 @@ func parseTree(data []byte) (directory, error) {
 		dir.byName[t.Name] = e
 		dir.entries = append(dir.entries, e)
 	}
-	slices.SortFunc(dir.entries, func(a, b treeEntry) int { return strings.Compare(a.name, b.name) })
 	return dir, nil
 }
 

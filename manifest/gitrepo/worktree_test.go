@@ -34,7 +34,7 @@ func newRepo(t testing.TB, initArgs ...string) repo {
 // gitAt runs git at a time, in seconds since 1970.
 func (r repo) gitAt(seconds int, args ...string) string {
 	r.t.Helper()
-	r.env = []string{fmt.Sprintf("GIT_COMMITTER_DATE=%d +0000", seconds)}
+	r.env = []string{fmt.Sprintf("GIT_COMMITTER_DATE=@%d +0000", seconds)}
 	return r.git(args...)
 }
 
@@ -180,6 +180,19 @@ func TestStateOfRefs(t *testing.T) {
 	wantState(t, r.dir, State{Head: first})
 	r.git("symbolic-ref", "HEAD", "refs/elsewhere/x")
 	wantState(t, r.dir, State{})
+}
+
+// One look after the other sees packed refs change.
+func TestStateOfPackedRefsAgain(t *testing.T) {
+	r := newRepo(t)
+	w := find(t, r.dir)
+	for i := range 3 {
+		id := r.commit("x", fmt.Sprint(i))
+		r.git("pack-refs", "--all")
+		if s := state(t, w); s.Head != id {
+			t.Errorf("head %s, want %s", s.Head, id)
+		}
+	}
 }
 
 func TestStateOfLinkedWorktreeAndSubmodule(t *testing.T) {
