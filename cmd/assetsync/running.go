@@ -207,8 +207,10 @@ func (a *app) printHealth(h daemon.Health) error {
 		if v.Reason != "" {
 			fmt.Fprintf(a.stdout, "%s: %s\n", v.Target, v.Reason)
 		}
-		if v.Watch.Why != "" {
-			fmt.Fprintf(a.stdout, "%s: %s\n", v.Target, v.Watch.Why)
+		for _, text := range []string{v.Watch.Lost, v.Watch.Trouble, v.Watch.Why} {
+			if text != "" {
+				fmt.Fprintf(a.stdout, "%s: %s\n", v.Target, text)
+			}
 		}
 	}
 	return nil

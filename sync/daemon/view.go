@@ -75,10 +75,10 @@ func summary(views []View) string {
 // as a note.
 func (v View) standing() assetsync.Result {
 	res := v.Result
-	switch v.State {
-	case Held, Paused:
+	switch {
+	case v.State == Held, v.State == Paused, v.State == Blocked && len(res.Problems) == 0: // problems speak for themselves
 		res.Notes = append(slices.Clone(res.Notes), fmt.Sprintf("the daemon waits: %s", v.Reason))
-	case Publishing:
+	case v.State == Publishing:
 		res.Notes = append(slices.Clone(res.Notes), "the daemon is publishing it")
 	}
 	return res

@@ -1,0 +1,614 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"assetsync/manifest"
+	"assetsync/remote"
+	"assetsync/sync/daemon"
+)
+
+const (
+	// patience is how long a condition may take to come true. Most take some
+	// milliseconds; machines that run tests are slow at times.
+	patience = 20 * time.Second
+
+	// glance is the pause between two looks at a condition.
+	glance = 20 * time.Millisecond
+
+	// endTime is how long a daemon may take to end, as it promises.
+	endTime = 10 * time.Second
+)
+
+// world is a directory with a config, the remote that it is published to, and
+// the daemon that watches it. Remote and daemon are processes of their own.
+type world struct {
+	*testing.T
+	dir     string
+	env     []string
+	remote  *service
+	daemon  *watchProcess     // nil: none runs
+	private func(string) bool // slash-separated paths below dir that are never published; nil: none
+}
+
+// watchDefaults make a daemon quick. Nobody waits for the remote's news for
+// less than the 5 s that are the least.
+const watchDefaults = `watch: {settle: 50ms, max_wait: 1s, idle: 400ms, poll_remote: 5s}
+rate: {requests_per_second: 1000, burst: 1000}
+`
+
+// newWorld makes a world of skills with two files each. Its config has them as
+// targets by name, or by a glob when targets says so.
+func newWorld(t *testing.T, targets string, skills ...string) *world {
+	t.Helper()
+	w := emptyWorld(t)
+	if targets == "" {
+		for _, s := range skills {
+			targets += fmt.Sprintf("  - path: skills/%s\n    type: skill\n    metadata: {agent_types: [GENERIC]}\n", s)
+		}
+	}
+	w.config(targets)
+	for _, s := range skills {
+		w.skill(s)
+	}
+	return w
+}
+
+// globbed is the targets of a config that finds skills by a glob.
+const globbed = "  - path: skills/**\n    type: skill\n    metadata: {agent_types: [GENERIC]}\n"
+
+func emptyWorld(t *testing.T) *world {
+	t.Helper()
+	home := t.TempDir()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{T: t, dir: dir}
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "ASSETSYNC_") && !strings.HasPrefix(v, "GIT_") {
+			w.env = append(w.env, v)
+		}
+	}
+	w.env = append(w.env, "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_RUNTIME_DIR="+home, "TZ=UTC",
+		"AWS_EC2_METADATA_DISABLED=true", "GORACE="+raceOptions, "GIT_CONFIG_NOSYSTEM=1")
+	w.remote = newService(t)
+	t.Cleanup(w.close)
+	return w
+}
+
+// close ends the daemon as a service manager does, and looks at what it left.
+func (w *world) close() {
+	if w.daemon != nil {
+		if w.Failed() {
+			w.daemon.kill()
+		} else {
+			w.terminate()
+		}
+	}
+	if w.Failed() {
+		return
+	}
+	log := w.logText()
+	for _, bad := range []string{"panic", "DATA RACE"} {
+		if strings.Contains(log, bad) {
+			w.Errorf("the log of the daemon says %s:\n%s", bad, log)
+		}
+	}
+}
+
+// config writes assetsync.yaml with these targets.
+func (w *world) config(targets string) { w.configWith(watchDefaults, targets) }
+
+func (w *world) configWith(settings, targets string) {
+	w.Helper()
+	w.save("assetsync.yaml", fmt.Sprintf("endpoint: %s\nagent_space: sp-1\n%stargets:\n%s", w.remote.url, settings, targets))
+}
+
+func skillText(name string) string {
+	return fmt.Sprintf("---\nname: %s\ndescription: Look at the age of the backlog when workers fall behind.\n---\n# Steps\n1. Read the age of the backlog.\n", name)
+}
+
+// skill makes a skill of two files.
+func (w *world) skill(name string) {
+	w.Helper()
+	w.save("skills/"+name+"/SKILL.md", skillText(name))
+	w.save("skills/"+name+"/limits.md", "a limit\n")
+}
+
+func (w *world) path(name string) string { return filepath.Join(w.dir, filepath.FromSlash(name)) }
+
+// save writes a file in place.
+func (w *world) save(name, text string) {
+	w.Helper()
+	w.must(os.MkdirAll(filepath.Dir(w.path(name)), 0o755))
+	w.must(os.WriteFile(w.path(name), []byte(text), 0o644))
+}
+
+func (w *world) rename(from, to string) {
+	w.Helper()
+	w.must(os.MkdirAll(filepath.Dir(w.path(to)), 0o755))
+	w.must(os.Rename(w.path(from), w.path(to)))
+}
+
+func (w *world) remove(name string) {
+	w.Helper()
+	w.must(os.RemoveAll(w.path(name)))
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// run runs a command to its end.
+func (w *world) run(args ...string) (stdout, stderr string, code int) {
+	w.Helper()
+	return w.runWith(nil, args...)
+}
+
+func (w *world) runWith(env []string, args ...string) (stdout, stderr string, code int) {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "assetsync", args...)
+	var out, errs bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, append(slices.Clone(w.env), env...), &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || ctx.Err() != nil) {
+		w.Fatalf("run %q: %v\n%s%s", args, err, &out, &errs)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// succeed runs a command that has to end with 0.
+func (w *world) succeed(args ...string) (stdout, stderr string) {
+	w.Helper()
+	stdout, stderr, code := w.run(args...)
+	if code != 0 {
+		w.Fatalf("%q ends with %d:\n%s%s", args, code, stdout, stderr)
+	}
+	return stdout, stderr
+}
+
+// watchProcess is a daemon.
+type watchProcess struct {
+	cmd  *exec.Cmd
+	done chan struct{} // it has ended
+}
+
+// launch starts a daemon and does not wait for anything.
+func (w *world) launch(args ...string) {
+	w.Helper()
+	log, err := os.OpenFile(w.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	w.must(err)
+	defer log.Close()
+	p := &watchProcess{cmd: exec.Command("assetsync", append([]string{"watch"}, args...)...), done: make(chan struct{})}
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = w.dir, w.env, log
+	w.must(p.cmd.Start())
+	go func() {
+		_ = p.cmd.Wait() // the state of the process says it
+		close(p.done)
+	}()
+	w.daemon = p
+}
+
+// start starts a daemon and waits until everything is in step.
+func (w *world) start(args ...string) {
+	w.Helper()
+	w.launch(args...)
+	w.inStep()
+}
+
+func (p *watchProcess) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// kill ends the daemon as a power cut does.
+func (p *watchProcess) kill() {
+	_ = p.cmd.Process.Signal(syscall.SIGCONT) // it may be stopped
+	_ = p.cmd.Process.Kill()                  // it may have ended
+	<-p.done
+}
+
+// terminate ends the daemon as a service manager does. It has to end well and
+// in time.
+func (w *world) terminate() time.Duration {
+	w.Helper()
+	p, began := w.daemon, time.Now()
+	w.daemon = nil
+	w.must(p.cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case <-p.done:
+	case <-time.After(endTime):
+		p.kill()
+		w.Errorf("the daemon does not end within %s:\n%s", endTime, w.logText())
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		w.Errorf("the daemon ends with %d:\n%s", code, w.logText())
+	}
+	return time.Since(began)
+}
+
+func (w *world) logFile() string { return filepath.Join(filepath.Dir(w.dir), "daemon.log") }
+
+func (w *world) logText() string {
+	text, err := os.ReadFile(w.logFile())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.Error(err)
+	}
+	return string(text)
+}
+
+// health asks the daemon how it does, as watch --status --json.
+func (w *world) health() (daemon.Health, error) {
+	env := map[string]string{}
+	for _, v := range w.env {
+		k, v, _ := strings.Cut(v, "=")
+		env[k] = v
+	}
+	a := &app{getenv: func(k string) (string, bool) { v, ok := env[k]; return v, ok }}
+	path, err := a.socketPath(w.path(".assetsync"))
+	if err != nil {
+		return daemon.Health{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return daemon.NewClient(path, nil).Health(ctx)
+}
+
+// until waits for a condition, which says what is missing, "" for nothing.
+// The daemon, if one was started, must not end meanwhile.
+func (w *world) until(what string, missing func() string) {
+	w.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		lack := missing()
+		if lack == "" {
+			return
+		}
+		if w.daemon != nil && w.daemon.ended() {
+			w.Fatalf("the daemon ended with %d while %s is waited for (%s):\n%s", w.daemon.cmd.ProcessState.ExitCode(), what, lack, w.logText())
+		}
+		if time.Now().After(deadline) {
+			w.Fatalf("%s: after %s still: %s\nlog of the daemon:\n%s", what, patience, lack, w.logText())
+		}
+		time.Sleep(glance)
+	}
+}
+
+// sees waits until the health of the daemon has what is wanted of it.
+func (w *world) sees(what string, missing func(daemon.Health) string) {
+	w.Helper()
+	w.until(what, func() string {
+		h, err := w.health()
+		if err != nil {
+			return err.Error()
+		}
+		if lack := missing(h); lack != "" {
+			text, _ := json.Marshal(h)
+			return fmt.Sprintf("%s\nhealth: %s", lack, text)
+		}
+		return ""
+	})
+}
+
+// tells waits until the daemon says that a target is in a state, for a reason
+// that matches words. The words are what people get from watch --status, too.
+func (w *world) tells(target string, state daemon.State, words string) {
+	w.Helper()
+	want := regexp.MustCompile(words)
+	w.sees(fmt.Sprintf("%s is %s (%s)", target, state, words), func(h daemon.Health) string {
+		v := viewOf(h, target)
+		if v.State == state && want.MatchString(v.Reason) {
+			return ""
+		}
+		return fmt.Sprintf("it is %q, %q", v.State, v.Reason)
+	})
+	w.watchSays(words)
+}
+
+// watchSays asks for words in what watch --status tells people.
+func (w *world) watchSays(words string) {
+	w.Helper()
+	if out, _ := w.succeed("watch", "--status"); !regexp.MustCompile(words).MatchString(out) {
+		w.Errorf("watch --status does not say %q:\n%s", words, out)
+	}
+}
+
+// statusSays asks for words in what status tells people.
+func (w *world) statusSays(words string) {
+	w.Helper()
+	out, errs, _ := w.run("status")
+	if !regexp.MustCompile(words).MatchString(out + errs) {
+		w.Errorf("status does not say %q:\n%s%s", words, out, errs)
+	}
+}
+
+func viewOf(h daemon.Health, target string) daemon.View {
+	for _, v := range h.Targets {
+		if v.Target == target {
+			return v
+		}
+	}
+	return daemon.View{}
+}
+
+// inStep waits until the daemon says that all is in step, and looks whether
+// it is: the remote holds the files that are here.
+func (w *world) inStep() {
+	w.Helper()
+	w.sees("everything is in step", func(h daemon.Health) string {
+		if h.Config != "" || h.Remote.State != daemon.InStep {
+			return h.Config + h.Remote.Reason
+		}
+		for _, v := range h.Targets {
+			if lack := w.differs(v); lack != "" {
+				return lack
+			}
+		}
+		if len(h.Targets) == 0 {
+			return "no targets"
+		}
+		return ""
+	})
+}
+
+// differs says how a target is not in step.
+func (w *world) differs(v daemon.View) string {
+	if v.State != daemon.InStep {
+		return v.Target + " is " + string(v.State) + ": " + v.Reason
+	}
+	local, err := w.files(v.Target)
+	if err != nil {
+		return err.Error()
+	}
+	there, err := w.remote.files(w.remote.idOf(filepath.Base(v.Target)), 0)
+	if err != nil {
+		return err.Error()
+	}
+	return cmp.Diff(local, there)
+}
+
+// files reads what is to be published of a target.
+func (w *world) files(target string) (map[string]string, error) {
+	files := map[string]string{}
+	root := w.path(target)
+	if real, err := filepath.EvalSymlinks(root); err == nil {
+		root = real
+	}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(rel)
+		if w.private != nil && w.private(name) || d.Name() == ".gitignore" {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		files[name] = string(data)
+		return err
+	})
+	return files, err
+}
+
+// version is the newest version of a target's asset.
+func (w *world) version(target string) int32 {
+	w.Helper()
+	v, err := w.remote.version(w.remote.idOf(filepath.Base(target)))
+	w.must(err)
+	return v
+}
+
+// published counts the versions that a target got above one.
+func (w *world) published(target string, since int32, least, most int32) {
+	w.Helper()
+	if n := w.version(target) - since; n < least || n > most {
+		w.Errorf("%s got %d versions, want %d to %d\n%s", target, n, least, most, w.logText())
+	}
+}
+
+// nothingDeleted asks that every version of every asset holds the files of
+// its first.
+func (w *world) nothingDeleted() {
+	w.Helper()
+	assets, err := w.remote.assets()
+	w.must(err)
+	for name, a := range assets {
+		first, err := w.remote.files(*a.AssetId, 1)
+		w.must(err)
+		for v := int32(2); v <= *a.Version; v++ {
+			files, err := w.remote.files(*a.AssetId, v)
+			w.must(err)
+			for path := range first {
+				if _, ok := files[path]; !ok {
+					w.Errorf("version %d of %s is without %s", v, name, path)
+				}
+			}
+		}
+	}
+	if strings.Contains(w.remote.logText(), `"DELETE"`) {
+		w.Errorf("something was deleted:\n%s", w.remote.logText())
+	}
+}
+
+// service is an emulator that can be stopped and comes back at its address
+// with what it holds.
+type service struct {
+	*testing.T
+	dir  string
+	url  string
+	cmd  *exec.Cmd // nil: stopped
+	logs int
+}
+
+func newService(t *testing.T) *service {
+	t.Helper()
+	s := &service{T: t, dir: t.TempDir()}
+	s.start()
+	t.Cleanup(s.stop)
+	return s
+}
+
+// start starts the emulator with further flags, at the address that it had.
+func (s *service) start(flags ...string) {
+	s.Helper()
+	flags = append([]string{"--data", "remote", "--log-format", "json"}, flags...)
+	if s.url != "" {
+		flags = append(flags, "--addr", strings.TrimPrefix(s.url, "http://"))
+	}
+	s.logs++
+	log, err := os.Create(s.logFile())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer log.Close()
+	// For a moment somebody else may have the port for a way out.
+	deadline := time.Now().Add(patience)
+	for {
+		cmd, url, err := startEmulator(s.dir, log, flags...)
+		if err == nil {
+			s.cmd, s.url = cmd, url
+			return
+		}
+		if time.Now().After(deadline) {
+			s.Fatalf("start emulator: %v\n%s", err, s.logText())
+		}
+		time.Sleep(glance)
+	}
+}
+
+func (s *service) stop() {
+	if s.cmd == nil {
+		return
+	}
+	// Killed, because requests that are delayed would hold it up.
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	s.cmd = nil
+}
+
+// restart makes it behave by other flags.
+func (s *service) restart(flags ...string) {
+	s.Helper()
+	s.stop()
+	s.start(flags...)
+}
+
+func (s *service) logFile() string {
+	return filepath.Join(s.dir, fmt.Sprintf("emulator.%d.log", s.logs))
+}
+
+// logText is what it logged since it was started last.
+func (s *service) logText() string {
+	text, err := os.ReadFile(s.logFile())
+	if err != nil {
+		s.Error(err)
+	}
+	return string(text)
+}
+
+// requests counts the requests since it was started last.
+func (s *service) requests() int { return strings.Count(s.logText(), `"msg":"request"`) }
+
+func (s *service) client() *remote.Client {
+	c, err := remote.NewClient(remote.Options{Endpoint: s.url, HTTPClient: &http.Client{Timeout: patience}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return c
+}
+
+// assets returns what the space holds, by name.
+func (s *service) assets() (map[string]remote.Asset, error) {
+	out, err := s.client().ListAssets(context.Background(), &remote.ListAssetsInput{AgentSpaceId: new("sp-1")})
+	if err != nil {
+		return nil, err
+	}
+	assets := map[string]remote.Asset{}
+	for _, a := range out.Items {
+		about, err := a.Metadata.Map()
+		if err != nil {
+			return nil, err
+		}
+		assets[fmt.Sprint(about["name"])] = a
+	}
+	return assets, nil
+}
+
+// idOf returns the id of the asset of a name; "" when there is none.
+func (s *service) idOf(name string) string {
+	assets, err := s.assets()
+	if a, ok := assets[name]; err == nil && ok {
+		return *a.AssetId
+	}
+	return ""
+}
+
+func (s *service) version(id string) (int32, error) {
+	out, err := s.client().GetAsset(context.Background(), &remote.GetAssetInput{AgentSpaceId: new("sp-1"), AssetId: &id})
+	if err != nil {
+		return 0, err
+	}
+	return *out.Asset.Version, nil
+}
+
+// files reads a version of an asset; 0 is the newest.
+func (s *service) files(id string, version int32) (map[string]string, error) {
+	if id == "" {
+		return nil, errors.New("there is no such asset")
+	}
+	in := &remote.GetAssetContentInput{AgentSpaceId: new("sp-1"), AssetId: &id}
+	if version > 0 {
+		in.AssetVersion = &version
+	}
+	out, err := s.client().GetAssetContent(context.Background(), in)
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := manifest.ReadZip(out.Content.ZipFile, manifest.ZipLimits{})
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for path, data := range maps.All(bundle.Files()) {
+		files[string(path)] = string(data)
+	}
+	return files, nil
+}
