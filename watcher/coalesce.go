@@ -108,19 +108,28 @@ func (c *coalescer) empty() bool { return c.all == "" && len(c.paths) == 0 }
 
 // next returns when take has something to give, if nothing else is added.
 func (c *coalescer) next() (time.Time, bool) {
-	if c.all != "" {
-		return earlier(c.due, c.first.Add(c.maxWait)), true
-	}
-	var due, first time.Time
-	for _, p := range c.paths {
-		if due.IsZero() || p.due.After(due) {
-			due = p.due
-		}
-		if first.IsZero() || p.first.Before(first) {
-			first = p.first
+	due := c.due
+	if c.all == "" {
+		due = time.Time{}
+		for _, p := range c.paths {
+			due = later(due, p.due)
 		}
 	}
-	return earlier(due, first.Add(c.maxWait)), len(c.paths) > 0
+	return earlier(due, c.bound()), !c.empty()
+}
+
+// bound returns when the longest wait ends for what is pending.
+func (c *coalescer) bound() time.Time {
+	first := c.first
+	if c.all == "" {
+		first = time.Time{}
+		for _, p := range c.paths {
+			if first.IsZero() || p.first.Before(first) {
+				first = p.first
+			}
+		}
+	}
+	return first.Add(c.maxWait)
 }
 
 // take returns the batch that is to be given out at now, if there is one.

@@ -22,7 +22,9 @@ func (l *loop) walker(t *tree, root *os.Root, emit func(pub string, op Op)) *wal
 		floor:   l.w.floor,
 		polled:  l.polled,
 		checkFS: !l.polled && l.h.root.Mode == Auto,
-		watch:   func(dir string, names []string) error { return l.w.table.acquire(l.h, dir, names) },
+		watch: func(dir string, info fs.FileInfo, names []string) error {
+			return l.w.table.acquire(l.h, dir, info, names)
+		},
 		unwatch: func(dir string) { l.w.table.release(l.h, dir) },
 		emit:    emit,
 		stop:    l.stop,
@@ -49,7 +51,7 @@ func (l *loop) walk(real string, info fs.FileInfo) (*tree, error) {
 		t.unread[""] = err.Error()
 	}
 	for _, dir := range t.above {
-		err := w.set(dir, aboveNames)
+		err := w.set(dir, aboveNames, nil)
 		if _, ok := errors.AsType[*noEventsError](err); ok {
 			return nil, err
 		}
@@ -137,8 +139,10 @@ func (l *loop) event(w *walker, e event, now time.Time) error {
 		l.rulesChanged(now, l.co.wait(opOf(e.op)))
 		l.h.sawChange(now)
 	}
-	for _, pub := range t.targets[filepath.Join(e.dir, e.name)] {
-		l.touch(w, pub)
+	if len(t.targets) > 0 {
+		for _, pub := range t.targets[filepath.Join(e.dir, e.name)] {
+			l.touch(w, pub)
+		}
 	}
 	real, ok := within(e.dir, t.real)
 	if !ok {
@@ -199,7 +203,7 @@ func (l *loop) lookAt(w *walker, dir, name string, op fsnotify.Op, now time.Time
 	_, sub := n.subs[name]
 	_, link := l.tree.links[pub]
 	if op == fsnotify.Chmod {
-		if l.tree.unread[pub] == "" {
+		if l.tree.unread[pub] == "" && (!isRule(name) || l.tree.unread[dir] == "") {
 			return nil
 		}
 		op = fsnotify.Create
@@ -288,6 +292,6 @@ func (l *loop) pollOnce() {
 	if changes || rules {
 		l.h.sawChange(now)
 	}
-	l.tree = t
+	l.tree, l.moving = t, changes || rules
 	l.schedule(began)
 }

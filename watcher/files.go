@@ -16,7 +16,7 @@ import (
 func (w *walker) enterFiles() error {
 	n := w.t.addNode("", "")
 	n.files = make(map[string]*stamp)
-	if err := w.set(w.t.real, w.t.only); err != nil {
+	if err := w.set(w.t.real, w.t.only, w.t.id); err != nil {
 		return err
 	}
 	for _, name := range w.t.only {
@@ -64,10 +64,10 @@ func (w *walker) followFile(name, full string) error {
 		w.unlink(name)
 		w.t.addLink(name, target, target)
 	}
-	if err := w.set(w.t.real, nil); err != nil {
+	if err := w.set(w.t.real, nil, w.t.id); err != nil {
 		return err
 	}
-	err = w.set(filepath.Dir(target), nil)
+	err = w.set(filepath.Dir(target), nil, nil)
 	if _, ok := errors.AsType[*noEventsError](err); ok {
 		return err
 	}

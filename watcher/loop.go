@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,9 +20,12 @@ type loop struct {
 	co     *coalescer
 	tree   *tree // nil while the root is lost
 	polled bool
-	why    string // why it is polled
-	lost   string // why there is no tree
-	dirty  bool   // the rules are to be read again when they are settled
+	mount  bool      // the root was a mount point when it was last watched
+	why    string    // why it is polled
+	lost   string    // why there is no tree
+	dirty  bool      // the rules are to be read again when they are settled
+	moving bool      // the last poll found something, so the next one tells whether it is quiet
+	walked time.Time // when the last walk began
 
 	look, check, poll, full time.Time // when each is due; zero: never
 }
@@ -60,16 +64,26 @@ func (l *loop) stop() error {
 
 // next returns when something is to be done although nothing happens.
 func (l *loop) next() time.Time {
-	next := l.full
-	for _, t := range []time.Time{l.look, l.check, l.poll} {
+	next := time.Now().Add(l.w.options.FullEvery)
+	for _, t := range []time.Time{l.look, l.check, l.poll, l.full} {
 		if !t.IsZero() {
 			next = earlier(next, t)
 		}
 	}
-	if due, ok := l.co.next(); ok {
+	if due, ok := l.ready(); ok {
 		next = earlier(next, due)
 	}
 	return next
+}
+
+// ready returns when a batch is to be given out. Between two polls nobody
+// knows whether it was quiet, so the first one that finds nothing decides.
+func (l *loop) ready() (time.Time, bool) {
+	due, ok := l.co.next()
+	if l.polled && l.moving {
+		due = l.co.bound()
+	}
+	return due, ok
 }
 
 // step does what is due.
@@ -110,18 +124,22 @@ func due(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 // not this root's.
 func (l *loop) finish() {
 	var batch *Batch
-	if at, ok := l.co.next(); ok && due(at, time.Now()) && l.tree != nil {
-		if l.dirty {
-			l.attach(IgnoreChanged)
-			l.co.atOnce() // it was quiet already
-		} else {
-			l.present()
-		}
+	at, ok := l.ready()
+	now := time.Now()
+	switch {
+	case !ok || !due(at, now) || l.tree == nil:
+	case l.dirty:
+		l.attach(IgnoreChanged)
+		l.co.atOnce() // it was quiet already
+	default:
+		l.present()
 	}
-	if b, ok := l.co.take(time.Now()); ok {
-		batch = &b
-		if b.Why != "" {
-			l.timeFull()
+	if at, ok = l.ready(); ok && due(at, now) {
+		if b, ok := l.co.take(time.Now()); ok {
+			batch = &b
+			if b.Why != "" {
+				l.timeFull()
+			}
 		}
 	}
 	l.h.settled(batch, !l.co.empty(), l.note)
@@ -141,6 +159,7 @@ func (l *loop) note(h *RootHealth) {
 	if l.tree == nil {
 		return
 	}
+	h.LastLook = l.walked
 	h.Mode, h.Why, h.Directories = Native, l.why, len(l.tree.nodes)
 	if l.polled {
 		h.Mode = Poll
@@ -178,6 +197,11 @@ func (l *loop) attach(why Reason) {
 		l.lose(err)
 		return
 	}
+	mount := isMount(real, info)
+	if l.mount && !mount && isEmpty(real) {
+		l.lose(errUnmounted)
+		return
+	}
 	if l.tree != nil && (l.tree.real != real || !os.SameFile(l.tree.id, info)) {
 		l.w.table.releaseAll(l.h, false)
 		why = RootBack // another directory stands in its place
@@ -203,7 +227,9 @@ func (l *loop) attach(why Reason) {
 		return
 	}
 	l.w.table.releaseUnless(l.h, func(dir string) bool { return !l.polled && t.wants(dir) })
+	l.mount = mount
 	l.tree, l.lost, l.dirty, l.look = t, "", false, time.Time{}
+	l.moving = false
 	l.schedule(began)
 	l.timeFull()
 	now := time.Now()
@@ -218,10 +244,15 @@ func (l *loop) attach(why Reason) {
 // schedule sets when the root is looked at next although it tells nothing.
 func (l *loop) schedule(began time.Time) {
 	now := time.Now()
+	l.walked = began
 	l.check, l.poll = now.Add(l.w.pace.live), time.Time{}
 	if l.polled {
 		l.check = time.Time{}
-		l.poll = now.Add(max(l.w.options.PollEvery, pollShare*now.Sub(began)))
+		every := l.w.options.PollEvery
+		if l.moving {
+			every = min(every, l.co.settle)
+		}
+		l.poll = now.Add(max(every, pollShare*now.Sub(began)))
 	}
 }
 
@@ -248,7 +279,7 @@ func (l *loop) lose(err error) {
 	now := time.Now()
 	words := lostWords(l.h.root.Dir, err)
 	l.look = now.Add(l.w.pace.lost)
-	l.check, l.poll, l.full = time.Time{}, time.Time{}, now.Add(l.w.options.FullEvery)
+	l.check, l.poll, l.full = time.Time{}, time.Time{}, time.Time{}
 	if l.lost != "" {
 		l.lost = words
 		return
@@ -267,6 +298,8 @@ func lostWords(dir string, err error) string {
 	switch {
 	case errors.Is(err, errNotDir):
 		return fmt.Sprintf("%q is not a directory", dir)
+	case errors.Is(err, errUnmounted):
+		return fmt.Sprintf("%q is empty: its file system is not mounted", dir)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("%q does not exist", dir)
 	}
@@ -291,5 +324,25 @@ func (l *loop) present() bool {
 	l.lose(err)
 	return false
 }
+
+// isMount reports whether another file system begins at dir.
+func isMount(dir string, info fs.FileInfo) bool {
+	up, err := os.Stat(filepath.Dir(dir))
+	return err == nil && device(up) != device(info)
+}
+
+func isEmpty(dir string) bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	_, err = f.Readdirnames(1)
+	return errors.Is(err, io.EOF)
+}
+
+// errUnmounted tells an empty mount point from a directory that was emptied.
+// Whoever puts files there instead of the file system has the root back.
+var errUnmounted = errors.New("its file system is not mounted")
 
 var errOther = errors.New("another directory stands in its place")

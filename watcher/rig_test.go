@@ -13,7 +13,7 @@ import (
 )
 
 // testSettle is longer than any pause within a script on a busy machine.
-const testSettle = 250 * time.Millisecond
+const testSettle = 150 * time.Millisecond
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
@@ -21,10 +21,9 @@ const patience = 20 * time.Second
 // rig is a running watcher on real files.
 type rig struct {
 	*testing.T
-	w     *Watcher
-	dir   string // the root of h
-	h     *Watch
-	state string
+	w   *Watcher
+	dir string // the root of h
+	h   *Watch
 }
 
 // tempDir is a temporary directory by its real name.
@@ -149,22 +148,22 @@ func (r *rig) want(h *Watch, why Reason) Batch {
 func (r *rig) quiet(h *Watch) (list []Batch) {
 	r.Helper()
 	end := time.After(patience)
-	for {
-		r.sync()
-		if r.h.Health().Mode == Poll {
-			time.Sleep(10 * r.w.options.PollEvery) // until it was polled
+	r.sync()
+	if h.Health().Mode == Poll {
+		for now := time.Now(); h.Health().LastLook.Before(now); {
+			time.Sleep(time.Millisecond)
 		}
-		for h.Pending() {
-			select {
-			case b := <-h.Batches():
-				list = append(list, b)
-			case <-time.After(time.Millisecond):
-			case <-end:
-				r.Fatalf("still pending; batches so far %v, health %+v", list, h.Health())
-			}
-		}
-		return list
 	}
+	for h.Pending() {
+		select {
+		case b := <-h.Batches():
+			list = append(list, b)
+		case <-time.After(time.Millisecond):
+		case <-end:
+			r.Fatalf("still pending; batches so far %v, health %+v", list, h.Health())
+		}
+	}
+	return list
 }
 
 func (r *rig) sync() {

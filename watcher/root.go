@@ -122,4 +122,5 @@ type RootHealth struct {
 	Trouble     string    // what cannot be watched or read in a root that is watched, in plain words; ""
 	Directories int       // that are watched or polled
 	LastEvent   time.Time // when the last change was read; zero when there was none
+	LastLook    time.Time // when the last walk of the whole root began; zero when there was none
 }

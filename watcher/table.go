@@ -2,6 +2,8 @@ package watcher
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,8 +20,9 @@ type table struct {
 	mu       sync.Mutex
 	notifier notifier // nil: events cannot be had
 	dirs     map[string]*watched
-	count    int    // directories with a user
-	pinned   string // the directory of the probes
+	byID     map[identity]string // the name of each watched directory
+	count    int                 // directories with a user
+	pinned   string              // the directory of the probes
 }
 
 // watched is a directory that is watched, or that holds one further below, so
@@ -27,8 +30,18 @@ type table struct {
 type watched struct {
 	parent   *watched
 	path     string
+	id       identity // of the directory that is watched under this name
 	children map[string]*watched
 	uses     []use
+}
+
+// identity tells a directory from all others, whatever its name. It is zero
+// where the system does not say.
+type identity struct{ device, inode uint64 }
+
+func identify(info fs.FileInfo) identity {
+	_, inode := changed(info)
+	return identity{device(info), inode}
 }
 
 // use is one root's interest in a directory.
@@ -37,7 +50,9 @@ type use struct {
 	names []string // only these names matter; nil: all
 }
 
-func newTable() *table { return &table{dirs: make(map[string]*watched)} }
+func newTable() *table {
+	return &table{dirs: make(map[string]*watched), byID: make(map[identity]string)}
+}
 
 // use sets the notifier, or takes it away.
 func (t *table) use(n notifier) {
@@ -49,10 +64,10 @@ func (t *table) use(n notifier) {
 // errNoEvents says that there is no notifier.
 var errNoEvents = errors.New("file events cannot be had")
 
-// acquire sets the watch of dir for w. It asks the notifier even when the
-// watch is set already: another directory may have taken the place of the
-// watched one.
-func (t *table) acquire(w *Watch, dir string, names []string) error {
+// acquire sets the watch of dir, which info is the state of, for w. It asks
+// the notifier even when the watch is set already: another directory may have
+// taken the place of the watched one.
+func (t *table) acquire(w *Watch, dir string, info fs.FileInfo, names []string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.notifier == nil {
@@ -61,14 +76,19 @@ func (t *table) acquire(w *Watch, dir string, names []string) error {
 	if w.gone {
 		return errClosed
 	}
+	id := identify(info)
+	t.unalias(dir, id)
 	if err := t.notifier.Add(dir); err != nil {
-		if d := t.dirs[dir]; d != nil && len(d.uses) > 0 {
+		if d := t.dirs[dir]; d != nil {
 			// What was watched here is gone or cannot be reached any more.
 			t.forget(w, d)
 		}
 		return err
 	}
 	d := t.node(dir)
+	if id != (identity{}) {
+		d.id, t.byID[id] = id, dir
+	}
 	i := slices.IndexFunc(d.uses, func(u use) bool { return u.w == w })
 	switch {
 	case i < 0:
@@ -81,6 +101,37 @@ func (t *table) acquire(w *Watch, dir string, names []string) error {
 		d.uses[i].names = nil
 	}
 	return nil
+}
+
+// unalias makes room for a watch on dir, the directory with this identity.
+//
+// inotify has one watch for a directory, and fsnotify keeps the first name for
+// it. A directory that was renamed while its watch stands, and whose rename is
+// not read yet, would be watched under its old name only, and not at all once
+// the rename is read. So that watch ends first. And a watch under this name
+// that belongs to a directory which is gone would never be given back.
+func (t *table) unalias(dir string, id identity) {
+	if id == (identity{}) {
+		return
+	}
+	if other, ok := t.byID[id]; ok && other != dir {
+		// Equal when the directory is mounted at both names: then events come
+		// under the first, and the timed look covers the second.
+		if info, err := os.Lstat(other); err != nil || identify(info) != id {
+			t.endAt(t.dirs[other], nil)
+		}
+	}
+	if d := t.dirs[dir]; d != nil && len(d.uses) > 0 && d.id != id {
+		t.dropID(d)
+		t.unwatch(dir)
+	}
+}
+
+func (t *table) dropID(d *watched) {
+	if t.byID[d.id] == d.path {
+		delete(t.byID, d.id)
+	}
+	d.id = identity{}
 }
 
 func (t *table) node(dir string) *watched {
@@ -117,6 +168,7 @@ func (t *table) forget(w *Watch, d *watched) {
 	delete(w.held, d.path)
 	if n > 0 && len(d.uses) == 0 {
 		t.count--
+		t.dropID(d)
 		t.unwatch(d.path)
 		t.prune(d)
 	}
@@ -206,6 +258,7 @@ func (t *table) clear() {
 		}
 	}
 	clear(t.dirs)
+	clear(t.byID)
 	t.count = 0
 }
 
@@ -230,11 +283,16 @@ func (t *table) route(e fsnotify.Event) {
 		// watches would go on under the old name, so they end before anybody
 		// reacts: set too early, the watch under the new name would be taken
 		// by fsnotify for the old one.
-		t.end(d, told)
-		if d.parent != nil {
-			delete(d.parent.children, path)
-			t.prune(d.parent)
-		}
+		t.endAt(d, told)
+	}
+}
+
+// endAt ends the watches of d and all below and forgets d.
+func (t *table) endAt(d *watched, told []*Watch) {
+	t.end(d, told)
+	if d.parent != nil {
+		delete(d.parent.children, d.path)
+		t.prune(d.parent)
 	}
 }
 
@@ -243,6 +301,7 @@ func (t *table) route(e fsnotify.Event) {
 func (t *table) end(d *watched, told []*Watch) {
 	if len(d.uses) > 0 {
 		t.count--
+		t.dropID(d)
 		_ = t.notifier.Remove(d.path) // ended by itself: as good
 		if d.path == t.pinned {
 			t.pinned = "" // the next probe sets it again

@@ -31,16 +31,16 @@ const (
 type walker struct {
 	t       *tree
 	root    *os.Root
-	floor   *manifest.Ignore                       // see newFloor
-	polled  bool                                   // stamps are taken, and nothing is watched
-	checkFS bool                                   // a file system without events ends the walk
-	watch   func(dir string, names []string) error // sets a watch, again if need be
-	unwatch func(dir string)                       // gives one back
-	file    func(name string)                      // see table.releaseFile; nil where there is no need
-	emit    func(pub string, op Op)                // a file that came, went or changed
-	stop    func() error                           // why to go no further
-	rules   bool                                   // an ignore file went
-	dirs    bool                                   // directories came or went, so links may lead elsewhere
+	floor   *manifest.Ignore                                         // see newFloor
+	polled  bool                                                     // stamps are taken, and nothing is watched
+	checkFS bool                                                     // a file system without events ends the walk
+	watch   func(dir string, info fs.FileInfo, names []string) error // sets a watch, again if need be
+	unwatch func(dir string)                                         // gives one back
+	file    func(name string)                                        // see table.releaseFile; nil where there is no need
+	emit    func(pub string, op Op)                                  // a file that came, went or changed
+	stop    func() error                                             // why to go no further
+	rules   bool                                                     // an ignore file went
+	dirs    bool                                                     // directories came or went, so links may lead elsewhere
 }
 
 // noEventsError ends the walk of a root whose events cannot be had.
@@ -80,7 +80,7 @@ func (w *walker) enter(pub, real string, chain []string) error {
 	}
 	n := w.t.addNode(pub, real)
 	delete(w.t.unread, pub)
-	if err := w.set(w.t.abs(real), nil); err != nil {
+	if err := w.set(w.t.abs(real), nil, info); err != nil {
 		if isGone(err) {
 			return w.failed(pub, real, err)
 		}
@@ -111,12 +111,17 @@ func (w *walker) failed(pub, real string, err error) error {
 	return nil
 }
 
-// set asks for a watch.
-func (w *walker) set(dir string, names []string) error {
+// set asks for a watch. info is the state of dir; nil: it is looked up.
+func (w *walker) set(dir string, names []string, info fs.FileInfo) (err error) {
 	if w.polled {
 		return nil
 	}
-	err := w.watch(dir, names)
+	if info == nil {
+		info, err = os.Stat(dir)
+	}
+	if err == nil {
+		err = w.watch(dir, info, names)
+	}
 	switch {
 	case err == nil, isGone(err), errors.Is(err, errClosed):
 		return err
@@ -302,7 +307,7 @@ func (w *walker) visitLink(n *node, dir, name string, chain []string) error {
 		w.t.addLink(pub, real, w.t.abs(real))
 	}
 	w.record(n, dir, name)
-	err := w.set(filepath.Dir(w.t.abs(real)), nil)
+	err := w.set(filepath.Dir(w.t.abs(real)), nil, nil)
 	if _, ok := errors.AsType[*noEventsError](err); ok {
 		return err
 	}

@@ -1,0 +1,140 @@
+package watcher
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// asNobody makes the test run without root's privilege to read everything.
+func asNobody(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	if err := syscall.Setresuid(-1, 65534, -1); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Setresuid(-1, 0, -1); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestUnreadable must not run beside other tests: it changes the user.
+func TestUnreadable(t *testing.T) {
+	dir := tempDir(t)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for up := filepath.Dir(dir); up != os.TempDir() && len(up) > 1; up = filepath.Dir(up) {
+		if err := os.Chmod(up, 0o755); err != nil {
+			t.Skip(err)
+		}
+	}
+	r := &rig{T: t, dir: filepath.Join(dir, "root")}
+	r.w = newTestWatcher(t, func(w *Watcher) { w.options.Probe = "" })
+	asNobody(t)
+	r.write("d/a", "a")
+	r.write("e/.gitignore", "x\n")
+	r.write("f", "f")
+	r.chmod("d", 0)
+	r.chmod("e/.gitignore", 0)
+	running(t, r.w)
+	r.h = r.add(Root{Dir: r.dir, Settle: testSettle})
+	r.want(r.h, Started)
+	if got := r.h.Health().Trouble; !strings.Contains(got, "permission denied") {
+		t.Errorf("trouble is %q", got)
+	}
+	wait := func(want string) {
+		t.Helper()
+		if got := text(r.next(r.h)); got != want {
+			t.Errorf("batch is %q, want %q", got, want)
+		}
+	}
+	r.write("f", "changed")
+	wait("*f")
+	r.chmod("d", 0o755)
+	wait("+d/a")
+	r.write("d/a", "changed")
+	wait("*d/a")
+	r.chmod("e/.gitignore", 0o644)
+	wait("[ignore-changed]")
+	if got := r.h.Health().Trouble; got != "" {
+		t.Errorf("trouble is %q", got)
+	}
+	r.chmod("f", 0o755)
+	r.chmod("d", 0)
+	closed := r.add(Root{Dir: r.path("d"), Settle: testSettle})
+	r.want(closed, RootLost)
+	if got := closed.Health().Lost; !strings.Contains(got, "permission denied") {
+		t.Errorf("lost is %q", got)
+	}
+	r.chmod("d", 0o755)
+	r.want(closed, RootBack)
+	if r.h.Pending() || len(r.h.Batches()) > 0 {
+		t.Errorf("attributes are told: %v", r.quiet(r.h))
+	}
+}
+
+func TestUnmounted(t *testing.T) {
+	dir := tempDir(t)
+	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skip(err)
+	}
+	mounted := true
+	t.Cleanup(func() {
+		if mounted {
+			_ = syscall.Unmount(dir, syscall.MNT_DETACH)
+		}
+	})
+	r := newRig(t, map[string]string{"f": "f", "d/g": "g"}, Root{Dir: dir})
+	if err := syscall.Unmount(dir, 0); err != nil {
+		t.Fatal(err) // the watcher must not keep it busy
+	}
+	mounted = false
+	r.want(r.h, RootLost)
+	if got := r.h.Health().Lost; !strings.Contains(got, "not mounted") {
+		t.Errorf("lost is %q", got)
+	}
+	r.write("n", "in the mount point")
+	r.want(r.h, RootBack)
+	r.write("n", "changed")
+	r.wantBatches(r.h, "*n")
+}
+
+func TestFileSystems(t *testing.T) {
+	if got := remoteKind("/proc"); got != "" {
+		t.Errorf("proc is %q", got)
+	}
+	w := newTestWatcher(t)
+	h := newWatch(w, Root{Mode: Native})
+	l := &loop{w: w, h: h}
+	if polled, why := l.way("/"); polled || why != "" {
+		t.Errorf("way: %v, %q", polled, why)
+	}
+	for magic, name := range remoteMagics {
+		if magic == 0 || name == "" {
+			t.Errorf("%#x: %q", magic, name)
+		}
+	}
+}
+
+// TestPipes has names that must not be opened.
+func TestPipes(t *testing.T) {
+	r := newRig(t, nil, Root{})
+	for _, name := range []string{"pipe", ".gitignore"} {
+		r.must(syscall.Mkfifo(r.path(name), 0o644))
+	}
+	r.want(r.h, IgnoreChanged)
+	if got := r.h.Health().Trouble; !strings.Contains(got, ".gitignore cannot be read") {
+		t.Errorf("trouble is %q", got)
+	}
+	r.remove(".gitignore")
+	r.want(r.h, IgnoreChanged)
+	r.write("a", "a")
+	r.wantBatches(r.h, "+a")
+}
