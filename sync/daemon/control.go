@@ -141,8 +141,8 @@ func (d *Daemon) selected(x *exchange) ([]*loop, []string) {
 		return nil, nil
 	}
 	loops := d.named(s.Names)
-	if len(loops) != len(s.Names) {
-		x.end(answer{Stale: true}) // the config is being replaced this moment
+	if len(loops) != len(s.Names) || len(loops) == 0 {
+		x.end(answer{Stale: true}) // the config is being replaced this moment, or yields no target: who asks says so
 		return nil, nil
 	}
 	x.say(answer{})
