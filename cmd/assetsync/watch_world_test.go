@@ -444,6 +444,13 @@ func (w *world) published(target string, since int32, least, most int32) {
 	}
 }
 
+// pushes counts the pushes that made versions of a target, the first one
+// included, of all daemons so far.
+func (w *world) pushes(target string) int {
+	w.Helper()
+	return strings.Count(w.logText(), fmt.Sprintf(`"msg":"published","target":%q`, target))
+}
+
 // nothingDeleted asks that every version of every asset holds the files of
 // its first.
 func (w *world) nothingDeleted() {
@@ -463,7 +470,7 @@ func (w *world) nothingDeleted() {
 			}
 		}
 	}
-	if strings.Contains(w.remote.logText(), `"DELETE"`) {
+	if w.remote.deletions() {
 		w.Errorf("something was deleted:\n%s", w.remote.logText())
 	}
 }
@@ -546,6 +553,10 @@ func (s *service) logText() string {
 
 // requests counts the requests since it was started last.
 func (s *service) requests() int { return strings.Count(s.logText(), `"msg":"request"`) }
+
+// deletions reports whether a file or an asset was deleted since it was
+// started last.
+func (s *service) deletions() bool { return strings.Contains(s.logText(), `"method":"DELETE"`) }
 
 func (s *service) client() *remote.Client {
 	c, err := remote.NewClient(remote.Options{Endpoint: s.url, HTTPClient: &http.Client{Timeout: patience}})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -163,13 +164,17 @@ func (d *Daemon) serveStatus(x *exchange) {
 	ctx, cancel := context.WithTimeout(x.ctx, syncTimeout)
 	synced := d.o.Sync(ctx) == nil
 	cancel()
-	gate, _ := d.gate()
+	gate, reason := d.gate()
 	results := make([]assetsync.Result, len(loops))
 	d.each(x, loops, func(i int, l *loop) func() reply {
 		v := l.see()
 		known := v.State != Starting && gate != InStep
 		if known || synced && l.fresh() {
 			results[i] = v.standing()
+			if known && results[i].Error == nil {
+				note := fmt.Sprintf("this is how it was at %s: the remote is %s: %s", v.LookedAt.Local().Format(time.TimeOnly), gate, reason)
+				results[i].Notes = append(slices.Clone(results[i].Notes), note)
+			}
 			return nil
 		}
 		return func() reply { return l.status(x.ctx) }
