@@ -27,7 +27,7 @@ type loop struct {
 	moving bool      // the last poll found something, so the next one tells whether it is quiet
 	walked time.Time // when the last walk began
 
-	look, check, poll, full time.Time // when each is due; zero: never
+	look, poll, full time.Time // when each is due; zero: never
 }
 
 // run watches until ctx ends or the root is closed.
@@ -65,7 +65,7 @@ func (l *loop) stop() error {
 // next returns when something is to be done although nothing happens.
 func (l *loop) next() time.Time {
 	next := time.Now().Add(l.w.options.FullEvery)
-	for _, t := range []time.Time{l.look, l.check, l.poll, l.full} {
+	for _, t := range []time.Time{l.look, l.poll, l.full} {
 		if !t.IsZero() {
 			next = earlier(next, t)
 		}
@@ -106,7 +106,7 @@ func (l *loop) step() {
 	if now = time.Now(); due(l.look, now) {
 		l.attach(RootBack)
 	}
-	if due(l.check, now) {
+	if told.check && l.tree != nil && !l.polled {
 		l.present()
 	}
 	if due(l.poll, now) && l.tree != nil {
@@ -241,13 +241,12 @@ func (l *loop) attach(why Reason) {
 	}
 }
 
-// schedule sets when the root is looked at next although it tells nothing.
+// schedule sets when a polled root is walked next.
 func (l *loop) schedule(began time.Time) {
 	now := time.Now()
 	l.walked = began
-	l.check, l.poll = now.Add(l.w.pace.live), time.Time{}
+	l.poll = time.Time{}
 	if l.polled {
-		l.check = time.Time{}
 		every := l.w.options.PollEvery
 		if l.moving {
 			every = min(every, l.co.settle)
@@ -279,7 +278,7 @@ func (l *loop) lose(err error) {
 	now := time.Now()
 	words := lostWords(l.h.root.Dir, err)
 	l.look = now.Add(l.w.pace.lost)
-	l.check, l.poll, l.full = time.Time{}, time.Time{}, time.Time{}
+	l.poll, l.full = time.Time{}, time.Time{}
 	if l.lost != "" {
 		l.lost = words
 		return
@@ -308,10 +307,6 @@ func lostWords(dir string, err error) string {
 
 // present looks whether the root is still the directory that is watched.
 func (l *loop) present() bool {
-	l.check = time.Now().Add(l.w.pace.live)
-	if l.polled {
-		l.check = time.Time{}
-	}
 	info, err := os.Stat(l.h.root.Dir)
 	switch {
 	case err == nil && info.IsDir() && os.SameFile(info, l.tree.id):

@@ -193,6 +193,33 @@ func TestLoopIdleSettle(t *testing.T) {
 	})
 }
 
+// TestLoopRootGone takes the root away without a word before a batch is due.
+func TestLoopRootGone(t *testing.T) {
+	inBubble(t, Root{}, func(b *bubble) {
+		b.tell(fsnotify.Write, "f")
+		synctest.Wait()
+		if err := os.Rename(b.dir, b.dir+".away"); err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		b.want("600 [root-lost]")
+		if got := len(b.f.WatchList()); got != 0 {
+			b.Errorf("%d directories are watched", got)
+		}
+		time.Sleep(time.Hour) // nothing is to be done but to look for it
+		if err := os.Rename(b.dir+".away", b.dir); err != nil {
+			b.Fatal(err)
+		}
+		b.want()
+		time.Sleep(2 * time.Second)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if len(b.got) != 1 || !strings.HasSuffix(b.got[0], " [root-back]") {
+			b.Errorf("batches %q, want root-back", b.got)
+		}
+	})
+}
+
 func TestLoopDropsAttributes(t *testing.T) {
 	inBubble(t, Root{}, func(b *bubble) {
 		b.tell(fsnotify.Chmod, "f")

@@ -42,7 +42,7 @@ func newTestWatcher(t testing.TB, change ...func(*Watcher)) *Watcher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.pace.lost, w.pace.live, w.pace.overflow = 20*time.Millisecond, 50*time.Millisecond, 20*time.Millisecond
+	w.pace.lost, w.pace.beat, w.pace.overflow = 20*time.Millisecond, 50*time.Millisecond, 20*time.Millisecond
 	for _, f := range change {
 		f(w)
 	}

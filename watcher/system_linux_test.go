@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // asNobody makes the test run without root's privilege to read everything.
@@ -121,6 +123,28 @@ func TestFileSystems(t *testing.T) {
 			t.Errorf("%#x: %q", magic, name)
 		}
 	}
+}
+
+// TestExchange swaps two trees in one step, as a deployment may.
+func TestExchange(t *testing.T) {
+	r := newRig(t, map[string]string{"d/a": "1", "d/e/b": "1", "n/a": "2", "n/c": "2", "f": "1", "g": "2"}, Root{})
+	swap := func(a, b string) {
+		t.Helper()
+		if err := unix.Renameat2(unix.AT_FDCWD, r.path(a), unix.AT_FDCWD, r.path(b), unix.RENAME_EXCHANGE); err != nil {
+			t.Skip(err)
+		}
+	}
+	swap("d", "n")
+	r.wantBatches(r.h, "*d/a +d/c -d/e/b *n/a -n/c +n/e/b")
+	r.wantWatched(".", "d", "n", "n/e")
+	r.write("n/e/b", "changed")
+	r.write("d/c", "changed")
+	r.wantBatches(r.h, "*d/c *n/e/b")
+	swap("f", "g")
+	r.wantBatches(r.h, "*f *g")
+	swap("f", "d")
+	r.wantBatches(r.h, "+d -d/a -d/c -f +f/a +f/c")
+	r.wantWatched(".", "f", "n", "n/e")
 }
 
 // TestPipes has names that must not be opened.

@@ -41,7 +41,12 @@ type event struct {
 }
 
 // flags are what concerns every root.
-type flags struct{ overflow, clock bool }
+type flags struct {
+	overflow, clock bool
+	check           bool // look whether the root is still there; nothing happened
+}
+
+func (f flags) happened() bool { return f.overflow || f.clock }
 
 func newWatch(w *Watcher, r Root) *Watch {
 	return &Watch{
@@ -64,7 +69,7 @@ func (h *Watch) Batches() <-chan Batch { return h.out }
 func (h *Watch) Pending() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return !h.closed && (len(h.inbox) > 0 || h.told != flags{} || h.busy || h.unsettled || len(h.out) > 0)
+	return !h.closed && (len(h.inbox) > 0 || h.told.happened() || h.busy || h.unsettled || len(h.out) > 0)
 }
 
 // Health says how the root is watched.
@@ -114,7 +119,9 @@ func (h *Watch) push(e event) {
 func (h *Watch) tell(f flags) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.told = flags{overflow: h.told.overflow || f.overflow, clock: h.told.clock || f.clock}
+	h.told.overflow = h.told.overflow || f.overflow
+	h.told.clock = h.told.clock || f.clock
+	h.told.check = h.told.check || f.check
 	h.signal()
 }
 
@@ -130,7 +137,7 @@ func (h *Watch) take() ([]event, flags) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	events, told := h.inbox, h.told
-	h.inbox, h.told, h.busy = nil, flags{}, true
+	h.inbox, h.told, h.busy = nil, flags{}, len(events) > 0 || told.happened()
 	return events, told
 }
 
