@@ -82,6 +82,7 @@ func New(o Options) (*Engine, error) {
 type run struct {
 	*Engine
 	consent     Consent
+	fileCalls   int // up to so many changes go by file calls
 	started     time.Time
 	res         Result
 	knownTarget state.Target // as on record, advanced by settling
@@ -98,7 +99,7 @@ var errStopped = errors.New("stopped")
 
 // do runs one verb and finishes its result.
 func (e *Engine) do(ctx context.Context, verb string, consent Consent, body func(context.Context, *run) error) Result {
-	r := &run{Engine: e, consent: consent, started: e.Now(), res: Result{Target: e.Target.Name, Outcome: Unchanged, Published: ByNothing}}
+	r := &run{Engine: e, consent: consent, fileCalls: e.Target.MaxFileCalls, started: e.Now(), res: Result{Target: e.Target.Name, Outcome: Unchanged, Published: ByNothing}}
 	err := r.load()
 	if err == nil {
 		err = body(ctx, r)

@@ -15,11 +15,15 @@ import (
 
 // PushOptions are the choices of one push.
 type PushOptions struct {
-	DryRun  bool
-	Atomic  bool        // one write or none, whatever the target says
-	Prefer  diff.Prefer // who wins where both sides changed a path
-	Base    int32       // a version to take as the base; 0: the recorded one
-	Consent Consent
+	DryRun bool
+	Atomic bool        // one write or none, whatever the target says
+	Prefer diff.Prefer // who wins where both sides changed a path
+	// OneVersion publishes several changed files by a zip whatever the
+	// target's MaxFileCalls, where a zip can stand: no version is then a state
+	// that the directory never was in.
+	OneVersion bool
+	Base       int32 // a version to take as the base; 0: the recorded one
+	Consent    Consent
 }
 
 const (
@@ -40,6 +44,9 @@ func (e *Engine) Push(ctx context.Context, o PushOptions) Result {
 }
 
 func (r *run) push(ctx context.Context, o PushOptions) error {
+	if o.OneVersion {
+		r.fileCalls = min(r.fileCalls, 1)
+	}
 	snap, err := r.scanQuiet(ctx, o)
 	if err != nil {
 		return err

@@ -372,3 +372,30 @@ func TestKilled(t *testing.T) {
 		}
 	}
 }
+
+// TestOneVersion makes one version of what was saved together.
+func TestOneVersion(t *testing.T) {
+	tests := map[string]struct {
+		change func(*machine)
+		one    bool
+		want   assetsync.Means
+		made   int
+	}{
+		"two files, by calls":     {func(m *machine) { m.write("a.md", "2"); m.write("b.md", "2") }, false, assetsync.ByFiles, 2},
+		"two files, one version":  {func(m *machine) { m.write("a.md", "2"); m.write("b.md", "2") }, true, assetsync.ByZip, 1},
+		"one file":                {func(m *machine) { m.write("a.md", "2") }, true, assetsync.ByFiles, 1},
+		"one comes, another goes": {func(m *machine) { m.write("c.md", "2"); m.rm("a.md") }, true, assetsync.ByZip, 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			m := w.machine(skill(map[string]string{"a.md": "1", "b.md": "1", "x.md": "1", "y.md": "1"}))
+			m.push(assetsync.PushOptions{})
+			tt.change(m)
+			res := m.push(assetsync.PushOptions{OneVersion: tt.one})
+			if res.Published != tt.want || len(res.Versions) != tt.made {
+				t.Errorf("published by %s in versions %v, want by %s in %d: %+v", res.Published, res.Versions, tt.want, tt.made, res.Error)
+			}
+		})
+	}
+}

@@ -138,7 +138,7 @@ func (r *run) wantsZip(obs *observation, changes []diff.Change, meta map[string]
 		return wantMetadata, nil
 	case atomic:
 		return wantAtomic, nil
-	case len(changes) > r.Target.MaxFileCalls:
+	case len(changes) > r.fileCalls:
 		return wantLarge, nil
 	case len(meta) > 0:
 		return wantMetadata, nil
