@@ -101,7 +101,7 @@ type TargetConfig struct {
 type PublishConfig struct {
 	When         value[string] `yaml:"when" doc:"When the daemon publishes: save: once files are quiet; idle: once the target was quiet for watch.idle; commit: the commit's tree, once HEAD moves; manual: never by itself, it only shows what differs." default:"save" example:"save"`
 	Atomic       value[bool]   `yaml:"atomic" doc:"Publish all changes in one write, or none." default:"false" example:"true"`
-	MaxFileCalls value[int]    `yaml:"max_file_calls" doc:"Up to so many changed files are sent one by one, more as one zip." default:"3" example:"3"`
+	MaxFileCalls value[int]    `yaml:"max_file_calls" doc:"Up to so many changed files are sent one by one, more as one zip. The daemon sends what was saved together as one version." default:"3" example:"3"`
 }
 
 // DeletesConfig is the deletes key of a target.
