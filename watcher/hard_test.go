@@ -130,7 +130,7 @@ func TestManyFiles(t *testing.T) {
 	for _, mode := range []Mode{Native, Poll} {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, nil, Root{Mode: mode, MaxWait: time.Minute})
+			r := newRig(t, nil, Root{Mode: mode, Settle: time.Second, MaxWait: time.Minute})
 			files := 10_000
 			if mode == Poll {
 				files = 2000

@@ -20,6 +20,7 @@ type loop struct {
 	co     *coalescer
 	tree   *tree // nil while the root is lost
 	polled bool
+	short  string    // why the disk cannot be looked at for now, in plain words
 	mount  bool      // the root was a mount point when it was last watched
 	why    string    // why it is polled
 	lost   string    // why there is no tree
@@ -104,7 +105,11 @@ func (l *loop) step() {
 		l.handle(events, now)
 	}
 	if now = time.Now(); due(l.look, now) {
-		l.attach(RootBack)
+		why := RootBack
+		if l.tree != nil {
+			why = Overflowed // events went by while descriptors were short
+		}
+		l.attach(why)
 	}
 	if told.check && l.tree != nil && !l.polled {
 		l.present()
@@ -165,9 +170,12 @@ func (l *loop) note(h *RootHealth) {
 		h.Mode = Poll
 	}
 	for dir, why := range l.tree.unread {
-		if words := fmt.Sprintf("%q: %s", dir, why); h.Trouble == "" || words < h.Trouble {
+		if words := fmt.Sprintf("%q: %s", orDot(dir), why); h.Trouble == "" || words < h.Trouble {
 			h.Trouble = words
 		}
+	}
+	if l.short != "" {
+		h.Trouble = l.short
 	}
 }
 
@@ -228,7 +236,7 @@ func (l *loop) attach(why Reason) {
 	}
 	l.w.table.releaseUnless(l.h, func(dir string) bool { return !l.polled && t.wants(dir) })
 	l.mount = mount
-	l.tree, l.lost, l.dirty, l.look = t, "", false, time.Time{}
+	l.tree, l.lost, l.short, l.dirty, l.look = t, "", "", false, time.Time{}
 	l.moving = false
 	l.schedule(began)
 	l.timeFull()
@@ -273,9 +281,14 @@ func (l *loop) way(real string) (polled bool, why string) {
 
 // lose notes that the root is gone and gives its watches back. It may be back
 // in a moment, as after a rename and a rename back, so nothing is told before
-// a removal would be.
+// a removal would be. Where only descriptors are short, it tries again later.
 func (l *loop) lose(err error) {
 	now := time.Now()
+	if isLimit(err) && l.tree != nil {
+		// The root is there; it is this process that cannot look.
+		l.short, l.look = limitWords(err, l.h.root.Dir), now.Add(l.w.pace.lost)
+		return
+	}
 	words := lostWords(l.h.root.Dir, err)
 	l.look = now.Add(l.w.pace.lost)
 	l.poll, l.full = time.Time{}, time.Time{}
@@ -297,6 +310,8 @@ func lostWords(dir string, err error) string {
 	switch {
 	case errors.Is(err, errNotDir):
 		return fmt.Sprintf("%q is not a directory", dir)
+	case isLimit(err):
+		return fmt.Sprintf("%q cannot be watched: %s", dir, limitWords(err, dir))
 	case errors.Is(err, errUnmounted):
 		return fmt.Sprintf("%q is empty: its file system is not mounted", dir)
 	case errors.Is(err, fs.ErrNotExist):

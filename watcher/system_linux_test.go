@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -123,6 +124,30 @@ func TestFileSystems(t *testing.T) {
 			t.Errorf("%#x: %q", magic, name)
 		}
 	}
+}
+
+// TestDescriptors runs out of open files. It must not run beside other tests.
+func TestDescriptors(t *testing.T) {
+	r := newRig(t, map[string]string{"f": "f"}, Root{})
+	var limit syscall.Rlimit
+	r.must(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	restore := func() { r.must(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)) }
+	defer restore()
+	r.must(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 3, Max: limit.Max}))
+	r.must(os.Mkdir(r.path("d"), 0o755))
+	for end := time.Now().Add(patience); !strings.Contains(r.h.Health().Trouble, "ulimit -n") && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if h := r.h.Health(); !strings.Contains(h.Trouble, "ulimit -n") || h.Lost != "" || h.Mode != Native {
+		t.Errorf("health is %+v", h)
+	}
+	restore()
+	r.want(r.h, Overflowed)
+	if h := r.h.Health(); h.Trouble != "" {
+		t.Errorf("health is %+v", h)
+	}
+	r.write("d/n", "new")
+	r.wantBatches(r.h, "+d/n")
 }
 
 // TestExchange swaps two trees in one step, as a deployment may.

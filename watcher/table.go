@@ -174,7 +174,7 @@ func (t *table) forget(w *Watch, d *watched) {
 	}
 }
 
-// pin watches dir for nobody's root, until the notifier is closed or a clear.
+// pin watches dir for nobody's root, until the notifier is closed.
 func (t *table) pin(dir string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -237,29 +237,6 @@ func (t *table) size() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.count
-}
-
-// clear ends all watches, after events were lost: a rename that nobody heard
-// of leaves a watch under a wrong name, and as long as it is there, the right
-// one cannot be set.
-func (t *table) clear() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.notifier == nil {
-		return
-	}
-	for _, d := range t.dirs {
-		if len(d.uses) > 0 {
-			t.unwatch(d.path)
-			for _, u := range d.uses {
-				delete(u.w.held, d.path)
-			}
-			d.uses = nil
-		}
-	}
-	clear(t.dirs)
-	clear(t.byID)
-	t.count = 0
 }
 
 // route hands an event to the roots that it concerns.

@@ -104,6 +104,21 @@ func TestQueueOverflow(t *testing.T) {
 	}
 }
 
+// TestAttributes wakes nobody, unless a directory could not be read.
+func TestAttributes(t *testing.T) {
+	h := newWatch(newTestWatcher(t), Root{})
+	chmod := event{dir: "/d", name: "f", op: fsnotify.Chmod}
+	h.push(chmod)
+	if len(h.wake) > 0 || len(h.inbox) > 0 {
+		t.Error("an attribute wakes a root")
+	}
+	h.chmods = true
+	h.push(chmod)
+	if len(h.wake) != 1 || len(h.inbox) != 1 {
+		t.Error("an attribute does not wake a root that waits for one")
+	}
+}
+
 func TestWithin(t *testing.T) {
 	for _, test := range []struct {
 		name, dir, want string

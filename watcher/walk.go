@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -97,9 +98,9 @@ func (w *walker) enter(pub, real string, chain []string) error {
 }
 
 // failed notes that a directory cannot be opened or listed. The root's own
-// failure ends the walk.
+// failure ends the walk, and so does a shortage, which says nothing of it.
 func (w *walker) failed(pub, real string, err error) error {
-	if pub == "" {
+	if pub == "" || isLimit(err) || errors.Is(err, errClosed) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	if isGone(err) {

@@ -221,7 +221,6 @@ func (w *Watcher) dispatch(ctx context.Context, q *queue) {
 			continue
 		}
 		lost, lastOverflow = false, time.Now()
-		w.table.clear()
 		w.everyRoot(func(h *Watch) { h.tell(flags{overflow: true}) })
 		w.probes.retry()
 	}
