@@ -475,30 +475,64 @@ func (w *walk) compare() {
 	versions := w.versions()
 	published, kept := 0, map[string]int{}
 	for _, name := range slices.Sorted(maps.Keys(w.states)) {
-		next, now := versions[name], manifest.ID{}
-		published += len(next)
+		published += len(versions[name])
+		if why := whyNot(w.states[name], versions[name]); why != "" {
+			w.t.Errorf("%s: %s; its versions:\n%v\nits states:\n%s", name, why, versions[name], told(w.states[name]))
+		}
 		for _, s := range w.states[name] {
-			switch {
-			case s.tree == now:
-			case len(next) > 0 && next[0] == s.tree:
-				now, next = next[0], next[1:]
-			case s.must:
-				w.t.Errorf("%s: %s of step %s was not published; next is %v", name, s.tree.Short(), s.where, next)
-			default:
+			if !s.must {
 				reason, _, _ := strings.Cut(s.said, ":")
 				kept[reason]++
 			}
 		}
-		if len(next) > 0 {
-			w.t.Errorf("%s: published and no state that settled, or twice: %v of %v\n%s", name, next, versions[name], w.told(name))
+	}
+	for name := range versions {
+		if w.states[name] == nil {
+			w.t.Errorf("%s was published and never was a state", name)
 		}
 	}
-	w.t.Logf("%d steps, %d versions of %d skills; not published: %v", w.steps, published, len(w.states), kept)
+	w.t.Logf("%d steps, %d versions of %d skills; states that were not waited for, or refused: %v", w.steps, published, len(w.states), kept)
 }
 
-func (w *walk) told(name string) string {
+// whyNot returns why versions are not what states, one after the other, should
+// have led to, "" when they are: a state that had to be published is the
+// newest version while it stands, another may be, and nothing else is there.
+func whyNot(states []walkState, versions []manifest.ID) string {
+	for i := 1; i < len(versions); i++ {
+		if versions[i] == versions[i-1] {
+			return fmt.Sprintf("version %d is published twice", i)
+		}
+	}
+	for i, v := range versions {
+		if !slices.ContainsFunc(states, func(s walkState) bool { return s.tree == v }) {
+			return fmt.Sprintf("version %d, %s, was no state", i+1, v.Short())
+		}
+	}
+	made := map[int]bool{0: true} // how many versions may have been made by now
+	for _, s := range states {
+		next := map[int]bool{}
+		for n := range made {
+			if !s.must || n > 0 && versions[n-1] == s.tree {
+				next[n] = true
+			}
+			if n < len(versions) && versions[n] == s.tree {
+				next[n+1] = true
+			}
+		}
+		if len(next) == 0 {
+			return fmt.Sprintf("state %s of step %s was not published when it stood", s.tree.Short(), s.where)
+		}
+		made = next
+	}
+	if !made[len(versions)] {
+		return "there are versions that were no states when they were made"
+	}
+	return ""
+}
+
+func told(states []walkState) string {
 	var b strings.Builder
-	for _, s := range w.states[name] {
+	for _, s := range states {
 		fmt.Fprintf(&b, "%s must=%v %s %s\n", s.tree.Short(), s.must, s.where, s.said)
 	}
 	return b.String()
@@ -667,7 +701,7 @@ func (w *walk) operations() {
 	w.git("checkout", "-q", "--ours", ".")
 	w.git("add", "-A")
 	step("commit", "-q", "-m", "merged")
-	w.stops("cherry-pick", "theirs")
+	w.stops("cherry-pick", "side~1")
 	step("cherry-pick", "--abort")
 	step("checkout", "-q", "ours")
 	step("merge", "-q", "--ff-only", "merged")
@@ -726,4 +760,69 @@ func (w *walk) branches() {
 	}
 	w.stops("merge", "-q", "--squash", "--no-commit", "nothing-of-that-name")
 	step("merge", "-q", "other0")
+}
+
+// TestWhyNot holds the judge of the walks to account.
+func TestWhyNot(t *testing.T) {
+	a, b, c := manifest.ID{1}, manifest.ID{2}, manifest.ID{3}
+	must := func(id manifest.ID) walkState { return walkState{tree: id, must: true} }
+	may := func(id manifest.ID) walkState { return walkState{tree: id} }
+	for _, tt := range []struct {
+		name     string
+		states   []walkState
+		versions []manifest.ID
+		ok       bool
+	}{
+		{"each once", []walkState{must(a), must(b), must(a)}, []manifest.ID{a, b, a}, true},
+		{"one stands", []walkState{must(a), must(a), must(b)}, []manifest.ID{a, b}, true},
+		{"twice", []walkState{must(a), must(b)}, []manifest.ID{a, a, b}, false},
+		{"missing", []walkState{must(a), must(b), must(c)}, []manifest.ID{a, c}, false},
+		{"the last is missing", []walkState{must(a), must(b)}, []manifest.ID{a}, false},
+		{"in between", []walkState{must(a), must(b)}, []manifest.ID{a, c, b}, false},
+		{"an old state again", []walkState{must(a), must(b), must(c)}, []manifest.ID{a, b, a, c}, false},
+		{"refused", []walkState{must(a), may(b), must(a)}, []manifest.ID{a}, true},
+		{"published after all", []walkState{must(a), may(b), must(c)}, []manifest.ID{a, b, c}, true},
+		{"a later one of the same", []walkState{must(a), may(b), must(a), must(b)}, []manifest.ID{a, b}, true},
+		{"published and refused", []walkState{must(a), may(b), must(a)}, []manifest.ID{a, b}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if why := whyNot(tt.states, tt.versions); (why == "") != tt.ok {
+				t.Errorf("says %q", why)
+			}
+		})
+	}
+}
+
+// TestWatchSeesWhatCameAndWent makes a file that a push by hand publishes
+// before it settled, and takes it away as soon: its going is published too.
+func TestWatchSeesWhatCameAndWent(t *testing.T) {
+	home, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &walk{t: t, dir: home, states: map[string][]walkState{}}
+	w.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "XDG_RUNTIME_DIR=" + home}
+	w.git("init", "-q", "skills")
+	w.dir = filepath.Join(home, "skills")
+	w.write(filepath.Join(w.dir, "one", "SKILL.md"), "---\nname: one\ndescription: "+strings.Repeat("What it does. ", 10)+"\n---\nText.\n")
+	w.start("")
+	w.write(filepath.Join(w.dir, "one", "gone.md"), "soon\n")
+	w.passing("a file comes")
+	config, err := w.command.loadConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := w.command.daemonOf(config, nil)
+	if err != nil || r == nil {
+		t.Fatalf("no daemon: %v", err)
+	}
+	results, _, err := r.client.Push(t.Context(), r.ask, assetsync.PushOptions{})
+	if err != nil || len(results) != 1 || !slices.Equal(results[0].Versions, []int32{2}) {
+		t.Fatalf("push: %v, %+v", err, results)
+	}
+	if err := os.Remove(filepath.Join(w.dir, "one", "gone.md")); err != nil {
+		t.Fatal(err)
+	}
+	w.settle("it goes")
+	w.compare()
 }
