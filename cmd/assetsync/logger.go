@@ -21,10 +21,7 @@ func newLogger(w io.Writer, level zapcore.Level, format string) (*zap.Logger, er
 	var enc zapcore.Encoder
 	switch format {
 	case "console":
-		cfg := zap.NewDevelopmentEncoderConfig()
-		cfg.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
-		cfg.CallerKey = zapcore.OmitKey
-		enc = zapcore.NewConsoleEncoder(cfg)
+		enc = newConsoleEncoder()
 	case "json":
 		cfg := zap.NewProductionEncoderConfig()
 		cfg.EncodeTime = zapcore.RFC3339NanoTimeEncoder
