@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -103,9 +104,9 @@ func (f *fleet) session(ctx context.Context, config *Config) (*session, error) {
 // examine looks at what is on record and refuses targets that would be one
 // asset. It returns the assets that targets are known to be.
 func (f *fleet) examine(ctx context.Context, s *session) (known map[string]state.Target, orphans []string, err error) {
-	db, err := f.shared.Acquire(ctx)
+	db, err := f.acquire(ctx, s)
 	if err != nil {
-		return nil, nil, stateError(err)
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, f.shared.Release()) }()
 	if _, err := s.makeEngines(ctx, db, true); err != nil {
@@ -118,6 +119,19 @@ func (f *fleet) examine(ctx context.Context, s *session) (known map[string]state
 	}
 	known, err = db.Targets(s.space)
 	return known, orphans, err
+}
+
+// acquire lends the state to a look. It makes no directory in the place of
+// one that is gone: that may come back, and else the daemon begins anew.
+func (f *fleet) acquire(ctx context.Context, s *session) (*state.DB, error) {
+	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open state: %s is gone", s.dir)
+	}
+	db, err := f.shared.Acquire(ctx)
+	if err != nil {
+		return nil, stateError(err)
+	}
+	return db, nil
 }
 
 // discard closes a session that never came into use.
@@ -322,9 +336,9 @@ func (l *looker) look(ctx context.Context, writes bool, verb func(context.Contex
 			return fail(err)
 		}
 	}
-	db, err := l.shared.Acquire(ctx)
+	db, err := l.acquire(ctx, l.session)
 	if err != nil {
-		return fail(stateError(err))
+		return fail(err)
 	}
 	res := func() assetsync.Result {
 		engine, err := l.session.engine(l.target, db)

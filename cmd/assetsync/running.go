@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -92,17 +93,42 @@ func (a *app) asked(ctx context.Context, config *Config, args []string, verb fun
 	return results, r.env, err == nil, err
 }
 
-// mustRun finds the daemon that --pause and the like speak to.
+// mustRun finds the daemon that --pause and the like speak to. A config that
+// was broken or deleted meanwhile keeps nobody from asking it, or ending it.
 func (a *app) mustRun() (*running, error) {
-	config, err := a.loadConfig()
+	dir, err := a.runningState()
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.daemonIn(a.stateHome(config))
-	if err == nil && r == nil {
-		err = notRunning()
+	r, err := a.daemonIn(dir)
+	if err != nil || r != nil {
+		return r, err
 	}
-	return r, err
+	if _, err := a.loadConfig(); err != nil {
+		return nil, err
+	}
+	return nil, notRunning()
+}
+
+// runningState finds the state directory of a daemon by the place of its
+// config alone.
+func (a *app) runningState() (string, error) {
+	switch {
+	case a.stateDir != "":
+		return a.abs(a.stateDir), nil
+	case a.configPath != "":
+		return stateBeside(filepath.Dir(a.abs(a.configPath))), nil
+	}
+	for at := a.cwd; ; at = filepath.Dir(at) {
+		_, err := os.Lstat(filepath.Join(at, ConfigName))
+		if _, held := state.ReadHolder(lockFile(stateBeside(at))); held || err == nil {
+			return stateBeside(at), nil
+		}
+		if at == filepath.Dir(at) {
+			_, err := FindConfig(a.cwd)
+			return "", err
+		}
+	}
 }
 
 func notRunning() error {

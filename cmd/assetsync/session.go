@@ -244,8 +244,11 @@ func (a *app) stateHome(config *Config) string {
 	if a.stateDir != "" {
 		return a.abs(a.stateDir)
 	}
-	return filepath.Join(config.Dir, ".assetsync")
+	return stateBeside(config.Dir)
 }
+
+// stateBeside is the state directory of a config in dir.
+func stateBeside(dir string) string { return filepath.Join(dir, ".assetsync") }
 
 // dial makes the transport: in the process for an embedded remote, to the
 // service or another endpoint else.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -72,6 +73,13 @@ func (a *app) watch(ctx context.Context, args []string, formatGiven bool) (err e
 	if a.log, err = a.watchLogger(formatGiven); err != nil {
 		return err
 	}
+	if a.configPath == "" {
+		// Once it is found, it stays: were it deleted, one further up would
+		// be found the next time, with other targets and another state.
+		if a.configPath, err = FindConfig(a.cwd); err != nil {
+			return err
+		}
+	}
 	config, err := a.loadConfig()
 	if err != nil {
 		return err
@@ -80,6 +88,17 @@ func (a *app) watch(ctx context.Context, args []string, formatGiven bool) (err e
 		return err
 	}
 	dir := a.stateHome(config)
+	for {
+		err := a.holdAndRun(ctx, args, dir)
+		if !errors.Is(err, errStateGone) || ctx.Err() != nil {
+			return err
+		}
+		a.log.Warn("begins anew: the state directory was deleted or replaced; what is published is compared with what is here", zap.String("directory", dir))
+	}
+}
+
+// holdAndRun runs a daemon that holds the state directory.
+func (a *app) holdAndRun(ctx context.Context, args []string, dir string) (err error) {
 	if err := makeStateDir(dir); err != nil {
 		return err
 	}
@@ -94,6 +113,44 @@ func (a *app) watch(ctx context.Context, args []string, formatGiven bool) (err e
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
 	return a.runDaemon(ctx, args, dir, owner)
+}
+
+// errStateGone is the end of a daemon whose state directory is no more.
+var errStateGone = errors.New("the state directory was deleted or replaced")
+
+// stateEvery is how often a daemon looks for its lock file and its socket: as
+// long as people wait for an answer, halved.
+const stateEvery = time.Second
+
+// guardState returns errStateGone when the lock file or the socket that were
+// made in a state directory are not there any more: nobody finds this daemon
+// then, and a second one may begin. While the directory around is gone as
+// well it waits, and makes nothing in its place: what was moved away or
+// unmounted may come back.
+func guardState(ctx context.Context, dir, socket string) error {
+	held, err := os.Stat(lockFile(dir))
+	if err != nil {
+		return errStateGone
+	}
+	tick := time.NewTicker(stateEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if _, err := os.Stat(filepath.Dir(dir)); err != nil {
+			continue
+		}
+		now, err := os.Stat(lockFile(dir))
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(held, now) {
+			return errStateGone
+		}
+		if _, err := os.Stat(socket); errors.Is(err, fs.ErrNotExist) {
+			return errStateGone
+		}
+	}
 }
 
 func lockFile(dir string) string { return filepath.Join(dir, "daemon.lock") }
@@ -149,9 +206,16 @@ func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner st
 	part(func() error { return w.Run(ctx) })
 	part(func() error { return d.Serve(ctx, listener) })
 	part(func() error { return d.Run(ctx) })
+	group.Go(func() error { return guardState(ctx, dir, socket) })
 	group.Go(func() error { return notify.Watchdog(ctx, func() bool { d.Health(); return true }) })
 	group.Go(func() error { reloadOn(ctx, hangups, d); return nil })
-	group.Go(func() error { <-ctx.Done(); a.tell(notify.Stopping()); return nil })
+	group.Go(func() error {
+		<-ctx.Done()
+		if !errors.Is(context.Cause(ctx), errStateGone) { // that is no end to the service manager
+			a.tell(notify.Stopping())
+		}
+		return nil
+	})
 	if err := group.Wait(); !errors.Is(err, ended) {
 		return err
 	}
