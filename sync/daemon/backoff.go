@@ -12,7 +12,7 @@ type backoff struct {
 // next returns a pause of at most base doubled with each try, and at most max.
 // It is at least a quarter of that, so that no attempt follows at once.
 func (b *backoff) next(jitter func(time.Duration) time.Duration) time.Duration {
-	ceiling := b.base
+	ceiling := min(b.base, b.max)
 	for range b.tries {
 		if ceiling *= 2; ceiling >= b.max {
 			ceiling = b.max

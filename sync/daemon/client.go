@@ -134,6 +134,9 @@ func (c *Client) call(ctx context.Context, verb string, r request) (answer, erro
 		return answer{}, c.noAnswer(ctx, err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return answer{}, ErrStale // it does not know the verb
+	}
 	dec := json.NewDecoder(resp.Body)
 	for {
 		var a answer
@@ -164,6 +167,8 @@ func (c *Client) noAnswer(ctx context.Context, err error) error {
 		return fmt.Errorf("ask daemon: %w", context.Cause(ctx))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return ErrNotRunning
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return ErrNotRunning // it ended before it began to answer, which it does before it works
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return ErrSilent
 	}

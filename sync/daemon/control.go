@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -12,25 +13,26 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	assetsync "assetsync/sync"
 )
-
-// errEnding is what asks get that come too late.
-var errEnding = &assetsync.Error{Kind: assetsync.KindUnavailable, Message: "the daemon is ending", Hint: "repeat the command"}
 
 const (
 	// maxRequest bounds what a request may say, in bytes: names and paths.
 	maxRequest = 1 << 20
 
-	// headerTimeout is how long a client may take to say what it wants.
+	// headerTimeout is how long a client may take to say what it wants, once
+	// for the headers and once for the rest.
 	headerTimeout = 2 * time.Second
 
-	// sayWaiting is after how long somebody who waits is told for whom.
-	sayWaiting = 2 * time.Second
+	// writeTimeout is how long a client may take to read a line; who does not
+	// is stopped or hangs, and gets no more.
+	writeTimeout = 30 * time.Second
 
-	// syncTimeout bounds the wait for events that are on their way: they
-	// take less than a millisecond, or there is something wrong with them.
-	syncTimeout = 500 * time.Millisecond
+	// farewell is how much longer than the looks the answers have that tell
+	// how these ended. It lies within the second that Run has, too.
+	farewell = 500 * time.Millisecond
 )
 
 // request is what a client sends.
@@ -55,9 +57,38 @@ type answer struct {
 	Contents map[string][]map[string][]byte `json:"contents,omitempty"` // by target, for each revision
 }
 
-// Serve answers on a listener until ctx ends, and closes it. Requests that
-// are being answered then have the time that Run gives to looks.
+// Serve answers on a listener until ctx ends or Stop is called, and closes it.
+// Requests that are being answered then have the time that Run gives to looks.
 func (d *Daemon) Serve(ctx context.Context, l net.Listener) error {
+	errorLog, err := zap.NewStdLogAt(d.log, zap.WarnLevel)
+	if err != nil {
+		return errors.Join(fmt.Errorf("serve control socket: %w", err), l.Close())
+	}
+	server := &http.Server{Handler: d.routes(), ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxRequest, ErrorLog: errorLog}
+	var closing sync.WaitGroup
+	stopped := make(chan struct{})
+	closing.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-d.ending:
+		case <-stopped:
+		}
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceTime+farewell)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			server.Close() // somebody reads too slowly, or a look hangs
+		}
+	})
+	err = server.Serve(peers{l})
+	close(stopped)
+	closing.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve control socket: %w", err)
+}
+
+func (d *Daemon) routes() http.Handler {
 	mux := http.NewServeMux()
 	for path, serve := range map[string]func(*exchange){
 		"POST /v1/health":    d.serveHealth,
@@ -71,34 +102,14 @@ func (d *Daemon) Serve(ctx context.Context, l net.Listener) error {
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			x := &exchange{ctx: r.Context(), w: w}
-			if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(&x.request); err != nil {
+			if err := x.read(r); err != nil {
 				x.fail(&assetsync.Error{Kind: assetsync.KindUsage, Message: "read request: " + err.Error()})
 				return
 			}
 			serve(x)
 		})
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxRequest}
-	var closing sync.WaitGroup
-	stopped := make(chan struct{})
-	closing.Go(func() {
-		select {
-		case <-ctx.Done():
-		case <-stopped:
-		}
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceTime)
-		defer cancel()
-		if server.Shutdown(grace) != nil {
-			server.Close() // somebody reads too slowly
-		}
-	})
-	err := server.Serve(peers{l})
-	close(stopped)
-	closing.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
+	return mux
 }
 
 // exchange is one request with its answer.
@@ -107,14 +118,40 @@ type exchange struct {
 	request request
 	mu      sync.Mutex
 	w       http.ResponseWriter
+	ended   bool // w must not be touched any more
 }
 
-// say sends a line at once. That the client is gone shows in ctx.
+// read reads the request to its end, without which net/http does not notice
+// that the client goes away.
+func (x *exchange) read(r *http.Request) error {
+	control := http.NewResponseController(x.w)
+	if err := control.SetReadDeadline(time.Now().Add(headerTimeout)); err != nil {
+		return err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(x.w, r.Body, maxRequest))
+	if err != nil {
+		return err
+	}
+	if err := control.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	return json.Unmarshal(body, &x.request)
+}
+
+// say sends a line at once, unless the answer is complete. That the client is
+// gone shows in ctx.
 func (x *exchange) say(a answer) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	_ = json.NewEncoder(x.w).Encode(a) // the client is gone: nobody to tell
-	_ = http.NewResponseController(x.w).Flush()
+	if x.ended {
+		return
+	}
+	x.ended = a.Done
+	control := http.NewResponseController(x.w)
+	// A client that is gone, or reads too slowly: there is nobody to tell.
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = json.NewEncoder(x.w).Encode(a)
+	_ = control.Flush()
 }
 
 func (x *exchange) end(a answer) {
@@ -130,24 +167,24 @@ func (d *Daemon) serveHealth(x *exchange) {
 	x.end(answer{Health: &h})
 }
 
-// selected finds the loops that a request names; nil after an answer.
-func (d *Daemon) selected(x *exchange) ([]*loop, []string) {
+// selected finds the loops that a request names; false after an answer.
+func (d *Daemon) selected(x *exchange) ([]*loop, []string, bool) {
 	if x.request.Fingerprint != d.o.Fingerprint() {
 		x.end(answer{Stale: true})
-		return nil, nil
+		return nil, nil, false
 	}
 	s, err := d.o.Select(x.request.Args, x.request.Cwd)
 	if err != nil {
 		x.fail(err)
-		return nil, nil
+		return nil, nil, false
 	}
 	loops := d.named(s.Names)
 	if len(loops) != len(s.Names) || len(loops) == 0 {
 		x.end(answer{Stale: true}) // the config is being replaced this moment, or yields no target: who asks says so
-		return nil, nil
+		return nil, nil, false
 	}
 	x.say(answer{})
-	return loops, s.Notes
+	return loops, s.Notes, true
 }
 
 // named returns the loops of these targets, in the order of the config.
@@ -155,128 +192,8 @@ func (d *Daemon) named(names []string) []*loop {
 	return slices.DeleteFunc(d.all(), func(l *loop) bool { return !slices.Contains(names, l.t.Name) })
 }
 
-// serveStatus answers from memory where memory is known to be right.
-func (d *Daemon) serveStatus(x *exchange) {
-	loops, notes := d.selected(x)
-	if loops == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(x.ctx, syncTimeout)
-	synced := d.o.Sync(ctx) == nil
-	cancel()
-	gate, reason := d.gate()
-	results := make([]assetsync.Result, len(loops))
-	d.each(x, loops, func(i int, l *loop) func() reply {
-		v := l.see()
-		known := v.State != Starting && gate != InStep
-		if known || synced && l.fresh() {
-			results[i] = v.standing()
-			if known && results[i].Error == nil {
-				note := fmt.Sprintf("this is how it was at %s: the remote is %s: %s", v.LookedAt.Local().Format(time.TimeOnly), gate, reason)
-				results[i].Notes = append(slices.Clone(results[i].Notes), note)
-			}
-			return nil
-		}
-		return func() reply { return l.status(x.ctx) }
-	}, func(i int, r reply) { results[i] = loops[i].annotate(r.result) })
-	x.end(answer{Results: results, Notes: notes})
-}
-
-// annotate adds what the daemon waits for.
-func (l *loop) annotate(res assetsync.Result) assetsync.Result {
-	v := l.see()
-	v.Result = res
-	return v.standing()
-}
-
-func (d *Daemon) servePush(x *exchange) {
-	loops, notes := d.selected(x)
-	if loops == nil {
-		return
-	}
-	results := make([]assetsync.Result, len(loops))
-	d.each(x, loops,
-		func(_ int, l *loop) func() reply { return func() reply { return l.push(x.ctx, x.request.Options) } },
-		func(i int, r reply) { results[i] = r.result })
-	x.end(answer{Results: results, Notes: notes})
-}
-
-func (d *Daemon) serveRevisions(x *exchange) {
-	loops, notes := d.selected(x)
-	if loops == nil {
-		return
-	}
-	results := make([]assetsync.Result, len(loops))
-	contents := make([][]map[string][]byte, len(loops))
-	d.each(x, loops, func(_ int, l *loop) func() reply {
-		return func() (r reply) {
-			for _, name := range x.request.Revisions {
-				var files map[string][]byte
-				files, r.result = l.t.Engine.Contents(x.ctx, name)
-				if r.result.Error != nil {
-					return reply{result: r.result}
-				}
-				r.contents = append(r.contents, files)
-			}
-			return r
-		}
-	}, func(i int, r reply) { results[i], contents[i] = r.result, r.contents })
-	byTarget := map[string][]map[string][]byte{}
-	for i, l := range loops {
-		byTarget[l.t.Name] = contents[i]
-	}
-	x.end(answer{Results: results, Contents: byTarget, Notes: notes})
-}
-
-// each lets every loop do something between its looks; nil is nothing. Who
-// waits long is told for what.
-func (d *Daemon) each(x *exchange, loops []*loop, what func(int, *loop) func() reply, took func(int, reply)) {
-	var all sync.WaitGroup
-	for i, l := range loops {
-		do := what(i, l)
-		if do == nil {
-			continue
-		}
-		all.Go(func() {
-			slow := time.AfterFunc(sayWaiting, func() {
-				x.say(answer{Waiting: l.t.Name + ": " + l.waitingFor(d.o.Owner)})
-			})
-			defer slow.Stop()
-			r, err := l.ask(x.ctx, func() reply {
-				free, err := d.slot(x.ctx)
-				if err != nil {
-					return failed(l.t.Name, err)
-				}
-				defer free()
-				return do()
-			})
-			if err != nil {
-				r = failed(l.t.Name, err)
-			}
-			took(i, r)
-		})
-	}
-	all.Wait()
-}
-
-func failed(target string, err error) reply {
-	return reply{result: assetsync.Failure(target, err)}
-}
-
-// waitingFor says what keeps a loop from doing what it was asked to.
-func (l *loop) waitingFor(owner string) string {
-	v := l.see()
-	return "waiting for " + owner + ", which is " + doing(v.State) + " since " + v.Since.Local().Format(time.TimeOnly)
-}
-
-func doing(s State) string {
-	if s == Publishing {
-		return "looking at it"
-	}
-	return "busy (" + string(s) + ")"
-}
-
 func (d *Daemon) servePause(x *exchange, do func([]string) error) {
+	x.say(answer{}) // saving may take long
 	s, err := d.o.Select(x.request.Args, x.request.Cwd)
 	if err != nil {
 		x.fail(err)

@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -15,20 +17,24 @@ import (
 // Daemon keeps the targets of one config in one environment in step. Its
 // methods may be called from several goroutines once Run was called.
 type Daemon struct {
-	o       Options
-	log     *zap.Logger
-	since   time.Time
-	slots   chan struct{}
-	news    chan struct{} // a view has changed
-	reload  chan struct{}
-	pollNow chan bool // true: what may have gone stale is dropped first
-	running sync.WaitGroup
+	o        Options
+	log      *zap.Logger
+	since    time.Time
+	slots    chan struct{}
+	news     chan struct{} // a view has changed
+	reload   chan struct{}
+	pollNow  chan bool // true: what may have gone stale is dropped first
+	running  sync.WaitGroup
+	ending   chan struct{} // closed by Stop, and when Run ends
+	hindered string        // why the remote could not be listed, as logged last; of poll alone
+	pausing  sync.Mutex    // orders changes of what is paused, and their saving; taken before mu
 
 	mu        sync.Mutex
 	ctx       context.Context // of Run, ended by Stop
 	stop      context.CancelFunc
 	work      context.Context // of looks: outlives ctx by graceTime
 	loops     []*loop         // in the order of the Set
+	leaving   []*loop         // ended, perhaps in their last look
 	triggers  map[string]*trigger
 	paused    map[string]bool
 	configErr string
@@ -44,7 +50,7 @@ func New(o Options) (*Daemon, error) {
 	d := &Daemon{
 		o: o, log: o.Logger,
 		slots: make(chan struct{}, parallelLooks), news: make(chan struct{}, 1),
-		reload: make(chan struct{}, 1), pollNow: make(chan bool, 1),
+		reload: make(chan struct{}, 1), pollNow: make(chan bool, 1), ending: make(chan struct{}),
 		triggers: map[string]*trigger{}, paused: map[string]bool{},
 	}
 	if d.log == nil {
@@ -56,35 +62,50 @@ func New(o Options) (*Daemon, error) {
 // Run keeps the targets in step until ctx ends or Stop is called. Looks that
 // are on their way then have graceTime to finish; it returns a second later
 // at the latest, also when a look hangs. Its error is one of the start: a
-// config that cannot be used.
+// config that cannot be used. It may be called once.
 func (d *Daemon) Run(ctx context.Context) error {
-	if err := d.begin(ctx); err != nil {
-		return err
-	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	work, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	d.work = work
-	set, err := d.o.Load(d.ctx)
+	if err := d.begin(ctx, stop, work); err != nil {
+		return err
+	}
+	defer d.Stop()
+	set, err := d.o.Load(ctx)
+	if ctx.Err() != nil {
+		return nil // it was stopped before it began
+	}
 	if err != nil {
-		d.stop()
 		return err
 	}
 	d.replace(set)
 	d.running.Go(d.poll)
 	d.running.Go(d.reloads)
 	d.running.Go(d.announce)
-	<-d.ctx.Done()
+	<-ctx.Done()
+	d.Stop()
 	return d.finish(end)
 }
 
-func (d *Daemon) begin(ctx context.Context) error {
+func (d *Daemon) begin(ctx context.Context, stop context.CancelFunc, work context.Context) error {
+	d.pausing.Lock()
+	defer d.pausing.Unlock()
 	paused, err := d.o.Pauses.Load()
 	if err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.ctx, d.stop = context.WithCancel(ctx)
+	if d.ctx != nil {
+		return errors.New("run daemon: it ran before")
+	}
+	d.ctx, d.stop, d.work = ctx, stop, work
+	select {
+	case <-d.ending:
+		stop()
+	default:
+	}
 	d.since = d.o.Now()
 	d.remote = RemoteView{State: InStep, Since: d.since}
 	for _, name := range paused {
@@ -119,25 +140,30 @@ func (d *Daemon) finish(end context.CancelFunc) error {
 
 // busy names the targets that are being looked at.
 func (d *Daemon) busy() (names []string) {
-	for _, v := range d.Views() {
-		if v.State == Publishing {
-			names = append(names, v.Target)
+	d.mu.Lock()
+	loops := slices.Concat(d.loops, d.leaving)
+	d.mu.Unlock()
+	for _, l := range loops {
+		if l.see().State == Publishing {
+			names = append(names, l.t.Name)
 		}
 	}
 	return names
 }
 
-// Stop ends Run.
+// Stop ends Run and Serve, also when they have not begun. It does not wait.
 func (d *Daemon) Stop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	select {
+	case <-d.ending:
+	default:
+		close(d.ending)
+	}
 	if d.stop != nil {
 		d.stop()
 	}
 }
-
-// Reload reads the config again, soon.
-func (d *Daemon) Reload() { signal(d.reload) }
 
 // signal fills a channel of one, for somebody who looks at everything.
 func signal(c chan struct{}) {
@@ -145,82 +171,6 @@ func signal(c chan struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
-}
-
-// reloads serves Reload.
-func (d *Daemon) reloads() {
-	for {
-		select {
-		case <-d.ctx.Done():
-			return
-		case <-d.reload:
-		}
-		set, err := d.o.Load(d.ctx)
-		d.mu.Lock()
-		before := d.configErr
-		d.configErr = ""
-		if err != nil {
-			d.configErr = assetsync.AsError(err).Message
-		}
-		now := d.configErr
-		d.mu.Unlock()
-		if err != nil && assetsync.AsError(err).Kind != assetsync.KindUsage {
-			d.reloadLater()
-		}
-		switch {
-		case err == nil:
-			if before != "" {
-				d.log.Info("the config is in use again")
-			}
-			d.replace(set)
-		case now != before && d.ctx.Err() == nil:
-			d.log.Warn("the new config cannot be used; the old one stays in use", zap.Error(err))
-		}
-		signal(d.news)
-	}
-}
-
-// reloadLater repeats a reload that failed for no fault of the config.
-func (d *Daemon) reloadLater() {
-	d.running.Go(func() {
-		if wait(d.ctx, reloadPause) == nil {
-			d.Reload()
-		}
-	})
-}
-
-// replace makes set the targets. One that is as before goes on; one that
-// changed begins anew when its last look is over.
-func (d *Daemon) replace(set Set) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	old := map[string]*loop{}
-	for _, l := range d.loops {
-		old[l.t.Name] = l
-	}
-	d.loops = nil
-	for _, t := range set.Targets {
-		before := old[t.Name]
-		if before != nil && before.t.Key == t.Key {
-			d.loops = append(d.loops, before)
-			delete(old, t.Name)
-			continue
-		}
-		l := newLoop(d, t, d.paused[t.Name])
-		d.loops = append(d.loops, l)
-		d.running.Go(func() {
-			if before != nil {
-				<-before.done
-			}
-			l.run()
-		})
-	}
-	for _, l := range old {
-		l.end()
-	}
-	d.replaceTriggers(set.Triggers)
-	d.every = set.Poll
-	signal(d.news)
 }
 
 // Views returns what is known of every target.
@@ -291,8 +241,30 @@ func (d *Daemon) Pause(names []string) error { return d.setPaused(names, true) }
 func (d *Daemon) Resume(names []string) error { return d.setPaused(names, false) }
 
 func (d *Daemon) setPaused(names []string, paused bool) error {
+	d.pausing.Lock()
+	defer d.pausing.Unlock()
+	all, err := d.markPaused(names, paused)
+	if err != nil {
+		return err
+	}
+	// Without mu: a disk that hangs holds up pauses and nothing else.
+	if err := d.o.Pauses.Save(all); err != nil {
+		verb := "resume"
+		if paused {
+			verb = "pause"
+		}
+		return fmt.Errorf("%s until the daemon ends only: %w", verb, err)
+	}
+	return nil
+}
+
+// markPaused returns the names of all that are paused then.
+func (d *Daemon) markPaused(names []string, paused bool) ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.ctx == nil { // what is on record was not read yet
+		return nil, &assetsync.Error{Kind: assetsync.KindUnavailable, Message: "the daemon is starting", Hint: "repeat the command"}
+	}
 	for _, name := range names {
 		if paused {
 			d.paused[name] = true
@@ -300,18 +272,10 @@ func (d *Daemon) setPaused(names []string, paused bool) error {
 			delete(d.paused, name)
 		}
 	}
-	var all []string
-	for name := range d.paused {
-		all = append(all, name)
-	}
-	slices.Sort(all)
 	for _, l := range d.loops {
 		l.pause(d.paused[l.t.Name])
 	}
-	if err := d.o.Pauses.Save(all); err != nil {
-		return errors.Join(errors.New("it holds until the daemon ends only"), err)
-	}
-	return nil
+	return slices.Sorted(maps.Keys(d.paused)), nil
 }
 
 // slot waits until fewer than parallelLooks are on their way. The slot is

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	assetsync "assetsync/sync"
@@ -66,7 +68,7 @@ func judge(res assetsync.Result) verdict {
 	case assetsync.Conflict:
 		return verdict{state: Conflict, reason: "both sides changed; assetsync status shows what"}
 	case assetsync.Planned:
-		if len(res.Changes) > 0 {
+		if len(res.Changes) > 0 || slices.ContainsFunc(res.MetadataChanges, func(c assetsync.MetadataChange) bool { return c.Action == "publish" }) {
 			return verdict{state: Differs, reason: "changes to publish: assetsync push publishes them"}
 		}
 	}
@@ -75,21 +77,34 @@ func judge(res assetsync.Result) verdict {
 
 func judgeError(res assetsync.Result) verdict {
 	e := res.Error
-	v := verdict{state: Failed, reason: e.Message, max: troubleMax}
+	v := verdict{state: Failed, reason: reasonOf(e), max: troubleMax}
 	switch {
 	case res.Guard == assetsync.GuardGit:
 		v.state, v.max = Held, holdMax
 	case e.Kind == assetsync.KindAuth:
-		v.state = AuthExpired
+		v.state, v.reason = AuthExpired, withHint(e)
 	case e.Kind == assetsync.KindUnavailable:
 		v.state, v.max = Offline, offlineMax
 	case e.Kind == assetsync.KindConflict:
 		v.state, v.max = Conflict, 0
 	case e.Kind == assetsync.KindGuard:
-		v.state, v.max = Blocked, 0
-		if e.Hint != "" {
-			v.reason += "; " + e.Hint
-		}
+		v.state, v.max, v.reason = Blocked, 0, withHint(e)
 	}
 	return v
+}
+
+// reasonOf is what an error says, without what differs each time: a request's
+// id makes no other reason.
+func reasonOf(e *assetsync.Error) string {
+	if e.RequestID == "" {
+		return e.Message
+	}
+	return strings.ReplaceAll(e.Message, ", request "+e.RequestID, "")
+}
+
+func withHint(e *assetsync.Error) string {
+	if e.Hint == "" {
+		return reasonOf(e)
+	}
+	return reasonOf(e) + "; " + e.Hint
 }

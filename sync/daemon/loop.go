@@ -28,25 +28,16 @@ type loop struct {
 	mu     sync.Mutex
 	watch  Watch // nil until it stands, and where there is none
 	view   View
+	looked bool      // once at least: what the remote lists says something from then on
+	sure   bool      // a status after the last look would have found view.Result
 	dirty  bool      // there is a reason to look
 	first  time.Time // the oldest event that is one; zero when nobody saved
 	retry  time.Time // not before
 	paused bool
 	asset  string // its id, once known
 	listed int32  // the version that the remote listed last
+	hinted bool   // it listed another one during a look
 	said   string // what was logged of the state last
-}
-
-// ask is something that somebody wants a loop to do between looks. There is
-// room for the reply, so that nobody has to wait for it.
-type ask struct {
-	do    func() reply
-	reply chan reply
-}
-
-type reply struct {
-	result   assetsync.Result
-	contents []map[string][]byte
 }
 
 func newLoop(d *Daemon, t Target, paused bool) *loop {
@@ -54,7 +45,7 @@ func newLoop(d *Daemon, t Target, paused bool) *loop {
 		d: d, t: t, done: make(chan struct{}), wake: make(chan struct{}, 1), asks: make(chan ask),
 		trials: backoff{base: retryBase}, holds: backoff{base: holdBase, max: holdMax},
 		paused: paused, asset: t.AssetID,
-		view: View{Target: t.Name, When: t.When, State: Starting, Since: d.o.Now(), Result: assetsync.Result{Target: t.Name, Outcome: assetsync.Unchanged}},
+		view: View{Target: t.Name, When: t.When, State: Starting, Since: d.o.Now(), Result: assetsync.Result{Target: t.Name}},
 	}
 	l.ctx, l.end = context.WithCancel(d.ctx)
 	return l
@@ -64,24 +55,32 @@ func newLoop(d *Daemon, t Target, paused bool) *loop {
 func (l *loop) run() {
 	defer close(l.done)
 	defer l.end()
-	batches := make(chan watcher.Batch)
+	opened := make(chan Watch, 1)
 	if l.t.Watch == nil {
 		l.want(time.Time{})
 	} else {
-		var pump sync.WaitGroup
-		defer pump.Wait()
-		pump.Go(func() { l.pump(batches) })
+		var opening sync.WaitGroup
+		opening.Go(func() { l.open(opened) })
+		defer func() {
+			opening.Wait()
+			l.unwatch(opened)
+		}()
 	}
+	// Batches are taken here and nowhere else: one that nobody has taken is
+	// merged with the next, so that a long look is followed by one look.
+	var batches <-chan watcher.Batch
 	for {
 		timer := time.NewTimer(l.step())
 		select {
 		case <-l.ctx.Done():
 			timer.Stop()
 			return
+		case w := <-opened:
+			batches = l.watched(w)
 		case b := <-batches:
 			l.take(b)
 		case a := <-l.asks:
-			a.reply <- a.do()
+			a.reply <- l.serve(a)
 		case <-l.wake:
 		case <-timer.C:
 		}
@@ -89,30 +88,35 @@ func (l *loop) run() {
 	}
 }
 
-// pump opens the watch and hands on its batches. Opening may take long, on a
-// file system that hangs, and holds up nobody.
-func (l *loop) pump(batches chan<- watcher.Batch) {
+// open opens the watch. It may take long, on a file system that hangs, and
+// holds up nobody.
+func (l *loop) open(opened chan<- Watch) {
 	watch, err := openPatiently(l.ctx, l.t.Watch, func(err error) {
 		l.become(Failed, "it cannot be watched: "+err.Error(), time.Time{})
 	})
-	if err != nil {
-		return
+	if err == nil {
+		opened <- watch
 	}
-	defer watch.Close()
+}
+
+func (l *loop) watched(w Watch) <-chan watcher.Batch {
 	l.mu.Lock()
-	l.watch = watch
+	defer l.mu.Unlock()
+	l.watch = w
+	return w.Batches()
+}
+
+// unwatch closes the watch, also one that came too late to be of use.
+func (l *loop) unwatch(opened <-chan Watch) {
+	l.mu.Lock()
+	watch := l.watch
 	l.mu.Unlock()
-	for {
-		select {
-		case <-l.ctx.Done():
-			return
-		case b := <-watch.Batches():
-			select {
-			case batches <- b:
-			case <-l.ctx.Done():
-				return
-			}
-		}
+	select {
+	case watch = <-opened:
+	default:
+	}
+	if watch != nil {
+		watch.Close()
 	}
 }
 
@@ -138,28 +142,42 @@ func (l *loop) take(b watcher.Batch) {
 func (l *loop) want(first time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.dirty = true
-	if l.first.IsZero() || !first.IsZero() && first.Before(l.first) {
-		l.first = first
-	}
+	l.dirty, l.first = true, older(l.first, first)
 	signal(l.wake)
 }
 
-// hint tells what the remote lists. Only news are a reason to look: a
-// listing may lag behind for as long as it likes.
+// older returns the older of two times; a zero one is none.
+func older(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// hint tells what the remote lists.
 func (l *loop) hint(versions map[string]int32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	version := versions[l.asset]
-	if l.asset == "" || version == l.listed {
+	if l.asset == "" || !l.looked || version == l.listed {
 		return
 	}
 	l.listed = version
-	if version != l.view.Result.Version {
+	if l.view.State == Publishing {
+		l.hinted = true // it may be the very one that is being made
+		return
+	}
+	if l.news() {
 		l.dirty = true
 		signal(l.wake)
 	}
 }
+
+// news reports whether what the remote lists, and did not list before, is a
+// reason to look; l.mu is held. An older version is none: a listing may lag
+// behind for as long as it likes, and go back and forth. (What else makes an
+// asset older is found by the timed look.) That an asset is gone is one.
+func (l *loop) news() bool { return l.listed == 0 || l.listed > l.view.Result.Version }
 
 // release lets a target that waited for the remote go on at once.
 func (l *loop) release() {
@@ -171,38 +189,43 @@ func (l *loop) release() {
 	signal(l.wake)
 }
 
+// pause makes the loop pause, or go on with a look at once. One that was never
+// looked at has its first look when its watch stands.
 func (l *loop) pause(paused bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.paused && !paused {
-		l.dirty = true // to say anew how it does
+		l.dirty, l.retry = l.dirty || l.looked, time.Time{}
 	}
 	l.paused = paused
 	signal(l.wake)
 }
+
+// pausedReason is what a target waits for that is paused.
+const pausedReason = "it is paused; assetsync watch --resume goes on"
 
 // longWait is the wait of a loop that only somebody else can wake.
 const longWait = 24 * time.Hour
 
 // step does what is due and returns how long to wait at most.
 func (l *loop) step() time.Duration {
-	if l.t.When == assetsync.OnCommit {
-		l.checkCommit()
-	}
-	l.mu.Lock()
-	dirty, pause := l.dirty, time.Until(l.retry)
-	paused := l.paused
-	l.mu.Unlock()
 	idle := longWait
 	if l.t.When == assetsync.OnCommit {
+		l.checkCommit()
 		idle = commitPoll
 	}
+	l.mu.Lock()
+	dirty, pause, paused, was := l.dirty, time.Until(l.retry), l.paused, l.view.State
+	l.mu.Unlock()
 	state, reason := l.d.gate()
 	switch {
 	case l.ctx.Err() != nil:
 		return idle
 	case paused:
-		l.become(Paused, "it is paused; assetsync watch --resume goes on", time.Time{})
+		l.become(Paused, pausedReason, time.Time{})
+		return idle
+	case !dirty && was == Paused: // and never looked at
+		l.become(Starting, "", time.Time{})
 		return idle
 	case !dirty:
 		return idle
@@ -232,37 +255,15 @@ func (l *loop) checkCommit() {
 	l.want(made)
 }
 
-// look lets the engine look, unless git is in the way, and returns how long
-// to wait at most.
-func (l *loop) look() time.Duration {
-	manual := l.t.When == assetsync.Manually
-	if !manual {
-		if pause, held := l.hold(); held {
-			return pause
-		}
-	}
-	free, err := l.d.slot(l.ctx)
-	if err != nil {
-		return 0 // the loop ends
-	}
-	defer free()
-	l.mu.Lock()
-	first := l.first
-	l.dirty, l.first = false, time.Time{} // what happens from now on is another reason
-	l.mu.Unlock()
-	l.become(Publishing, "", time.Time{})
-	if manual {
-		return l.judged(l.t.Engine.Status(l.d.work), first)
-	}
-	return l.judged(l.t.Engine.Push(l.d.work, assetsync.PushOptions{}), first)
-}
-
 // hold waits while git is in the way.
 func (l *loop) hold() (pause time.Duration, held bool) {
-	if l.t.Repo == nil {
+	if l.t.Repo == nil || l.t.When == assetsync.Manually {
 		return 0, false
 	}
 	obstacle, _, err := l.t.Repo.Look(l.ctx)
+	if l.ctx.Err() != nil {
+		return 0, true
+	}
 	if err != nil {
 		obstacle = err.Error()
 	}
@@ -275,53 +276,11 @@ func (l *loop) hold() (pause time.Duration, held bool) {
 	return pause, true
 }
 
-// judged takes over what a look came to, and returns how long to wait at most.
-func (l *loop) judged(res assetsync.Result, first time.Time) time.Duration {
-	l.report(res, first)
-	v := judge(res)
-	if v.state == AuthExpired || v.state == Offline {
-		l.d.askPoll(false)
-	}
-	standing, ok := res.Standing()
-	if !ok && l.t.When != assetsync.Manually {
-		standing = l.t.Engine.Status(l.d.work)
-	}
-	pause := longWait
-	var next time.Time
-	l.mu.Lock()
-	l.view.Result, l.view.LookedAt = standing, l.d.o.Now()
-	l.view.Published += len(res.Versions)
-	if res.AssetID != "" {
-		l.asset = res.AssetID
-	}
-	if v.max == 0 {
-		l.trials.reset()
-		l.retry = time.Time{}
-	} else {
-		l.trials.max = v.max
-		pause = l.trials.next(l.d.o.Jitter)
-		l.dirty, l.retry = true, time.Now().Add(pause)
-		next = l.d.o.Now().Add(pause)
-		if l.first.IsZero() {
-			l.first = first
-		}
-	}
-	if l.dirty && v.max == 0 {
-		pause = 0 // something happened meanwhile
-	}
-	l.mu.Unlock()
-	l.become(v.state, v.reason, next)
-	return pause
-}
-
 // become makes the state known, and says so when it changed.
 func (l *loop) become(s State, reason string, next time.Time) {
 	l.mu.Lock()
 	before := l.view
-	l.view.NextTry = next
-	if s != before.State || reason != before.Reason {
-		l.view.State, l.view.Reason = s, reason
-	}
+	l.view.State, l.view.Reason, l.view.NextTry = s, reason, next
 	if s != before.State {
 		l.view.Since = l.d.o.Now()
 	}
@@ -330,7 +289,7 @@ func (l *loop) become(s State, reason string, next time.Time) {
 		return
 	}
 	signal(l.d.news)
-	l.logState(before, s, reason)
+	l.logState(s, reason)
 }
 
 // see returns the view as it is now.
@@ -342,55 +301,4 @@ func (l *loop) see() View {
 		v.Watch = l.watch.Health()
 	}
 	return v
-}
-
-// ask lets the loop do something between looks. It waits until that is done,
-// ctx ends or the loop does.
-func (l *loop) ask(ctx context.Context, do func() reply) (reply, error) {
-	a := ask{do, make(chan reply, 1)}
-	select {
-	case l.asks <- a:
-	case <-ctx.Done():
-		return reply{}, context.Cause(ctx)
-	case <-l.done:
-		return reply{}, errEnding
-	}
-	select {
-	case r := <-a.reply:
-		return r, nil
-	case <-ctx.Done():
-		return reply{}, context.Cause(ctx)
-	}
-}
-
-// push does what somebody asked for; it counts as a look.
-func (l *loop) push(ctx context.Context, o assetsync.PushOptions) reply {
-	if o.DryRun {
-		return reply{result: l.t.Engine.Push(ctx, o)}
-	}
-	l.mu.Lock()
-	first := l.first
-	l.dirty, l.first = false, time.Time{}
-	l.mu.Unlock()
-	l.become(Publishing, "", time.Time{})
-	res := l.t.Engine.Push(ctx, o)
-	l.judged(res, first)
-	return reply{result: res}
-}
-
-// status looks, and keeps what it finds.
-func (l *loop) status(ctx context.Context) reply {
-	res := l.t.Engine.Status(ctx)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.view.Result, l.view.LookedAt = res, l.d.o.Now()
-	return reply{result: res}
-}
-
-// fresh reports whether the result on view says what a status would find, as
-// far as anybody has noticed.
-func (l *loop) fresh() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return !l.dirty && l.view.State != Starting && l.view.State != Publishing && (l.watch == nil || !l.watch.Pending())
 }

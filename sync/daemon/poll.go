@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,6 +19,10 @@ const (
 	// pollGap is the least time between two polls, whoever asks for them.
 	pollGap = time.Second
 
+	// resetGap is the least time between two resets: after a sleep every
+	// target asks for one, as soon as its files were looked through.
+	resetGap = 10 * time.Second
+
 	// authBase and authMax bound the pauses while the credentials are not
 	// taken: somebody who signs in again expects no longer ones, and fewer
 	// calls are no burden to anybody.
@@ -25,19 +30,24 @@ const (
 	authMax  = 30 * time.Second
 )
 
+// errListSlow is a listing that took longer than pollTimeout.
+var errListSlow = &assetsync.Error{Kind: assetsync.KindUnavailable, Message: fmt.Sprintf("the remote takes longer than %v to list its assets", pollTimeout)}
+
 // poll asks the remote from time to time what it holds. While it does not
 // answer, or does not take the credentials, it alone goes on asking: targets
 // wait until it is answered.
 func (d *Daemon) poll() {
 	offline := backoff{base: retryBase, max: offlineMax}
 	auth := backoff{base: authBase, max: authMax}
+	var reset time.Time                // the last one
 	pause := d.o.Jitter(d.pollEvery()) // daemons that begin together part here
 	for {
-		reset, err := d.pollSleep(pause)
+		stale, err := d.pollSleep(pause, reset)
 		if err != nil {
 			return
 		}
-		if reset {
+		if stale {
+			reset = time.Now()
 			d.o.Remote.Reset()
 		}
 		versions, err := d.listVersions()
@@ -56,7 +66,7 @@ func (d *Daemon) poll() {
 			every := d.pollEvery()
 			pause = every - every/10 + d.o.Jitter(every/5)
 		}
-		d.polled(v, pause)
+		d.polled(v, err == nil, max(pause, pollGap))
 		if err == nil {
 			for _, l := range d.all() {
 				l.hint(versions)
@@ -71,20 +81,27 @@ func (d *Daemon) pollEvery() time.Duration {
 	return d.every
 }
 
-// pollSleep waits for the next poll, which somebody may ask for earlier.
-func (d *Daemon) pollSleep(pause time.Duration) (reset bool, err error) {
-	if err := wait(d.ctx, min(pause, pollGap)); err != nil {
+// pollSleep waits for the next poll, which somebody may ask for earlier. It
+// reports whether to drop what is stale; reset is when that was done last.
+func (d *Daemon) pollSleep(pause time.Duration, reset time.Time) (stale bool, err error) {
+	if err := wait(d.ctx, pollGap); err != nil {
 		return false, err
 	}
 	timer := time.NewTimer(max(0, pause-pollGap))
 	defer timer.Stop()
-	select {
-	case <-d.ctx.Done():
-		return false, context.Cause(d.ctx)
-	case reset = <-d.pollNow:
-	case <-timer.C:
+	for {
+		select {
+		case <-d.ctx.Done():
+			return false, context.Cause(d.ctx)
+		case stale := <-d.pollNow:
+			if stale && !reset.IsZero() && time.Since(reset) < resetGap {
+				continue // it was polled since
+			}
+			return stale, nil
+		case <-timer.C:
+			return false, nil
+		}
 	}
-	return reset, nil
 }
 
 // askPoll makes the next poll come soon.
@@ -110,60 +127,72 @@ func (d *Daemon) askPoll(reset bool) {
 func (d *Daemon) listVersions() (map[string]int32, error) {
 	ctx, cancel := context.WithTimeout(d.ctx, pollTimeout)
 	defer cancel()
-	return d.o.Remote.Versions(ctx)
+	versions, err := d.o.Remote.Versions(ctx)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, errListSlow
+	}
+	return versions, err
 }
 
 // judgePoll says what an answer means for all targets. Only what keeps every
 // target from working closes the gate: a listing alone may be refused.
 func judgePoll(err error) verdict {
-	switch {
-	case err == nil:
+	if err == nil {
 		return verdict{state: InStep}
-	case errors.Is(err, ErrNotAllowed):
-		return verdict{state: InStep, reason: "changes of the remote are noticed late: " + err.Error()}
 	}
 	e := assetsync.AsError(err)
-	v := verdict{state: InStep, reason: e.Message}
+	if errors.Is(err, ErrNotAllowed) {
+		return verdict{state: InStep, reason: "changes of the remote are noticed late: " + reasonOf(e)}
+	}
+	v := verdict{state: InStep, reason: withHint(e)}
 	switch e.Kind {
 	case assetsync.KindAuth:
 		v.state = AuthExpired
 	case assetsync.KindUnavailable:
 		v.state = Offline
 	}
-	if e.Hint != "" {
-		v.reason += "; " + e.Hint
-	}
 	return v
 }
 
 // polled records an answer, and lets the targets go on when it is a good one
 // after a bad one.
-func (d *Daemon) polled(v verdict, pause time.Duration) {
+func (d *Daemon) polled(v verdict, listed bool, pause time.Duration) {
 	now := d.o.Now()
 	d.mu.Lock()
 	before := d.remote
 	d.remote.Reason, d.remote.NextPoll = v.reason, now.Add(pause)
-	if v.state == InStep {
+	if listed {
 		d.remote.PolledAt = now
 	}
 	if v.state != before.State {
 		d.remote.State, d.remote.Since = v.state, now
 	}
 	d.mu.Unlock()
+	d.logRemote(before, v, now)
 	if v.state == before.State {
 		return
-	}
-	if v.state == InStep {
-		d.log.Info("the remote answers again", zap.Duration("after", now.Sub(before.Since)))
-	} else {
-		d.log.Warn("the remote cannot be used; nothing is lost, and publishing goes on when it can", zap.String("state", string(v.state)), zap.String("reason", v.reason))
 	}
 	for _, l := range d.all() {
 		l.release()
 	}
 }
 
-// gate returns why no target may be looked at, "" state InStep when it may.
+// logRemote tells of each change of the state once, and of each reason why a
+// remote that can be used is not listed.
+func (d *Daemon) logRemote(before RemoteView, v verdict, now time.Time) {
+	switch {
+	case v.state != before.State && v.state == InStep:
+		d.log.Info("the remote answers again", zap.Duration("after", now.Sub(before.Since)))
+	case v.state != before.State:
+		d.log.Warn("the remote cannot be used; nothing is lost, and publishing goes on when it can", zap.String("state", string(v.state)), zap.String("reason", v.reason))
+	case v.state == InStep && v.reason != "" && v.reason != d.hindered:
+		d.hindered = v.reason
+		d.log.Warn("the remote cannot be listed", zap.String("reason", v.reason))
+	}
+}
+
+// gate returns why no target may be looked at; the state is InStep when all
+// may.
 func (d *Daemon) gate() (State, string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -50,16 +50,21 @@ func changeLines(res assetsync.Result) []string {
 }
 
 // logState logs that a target waits, is in trouble, or is not any more. The
-// way from in step through a look and back is no news.
-func (l *loop) logState(before View, s State, reason string) {
+// way from in step through a look and back is no news, and neither is that a
+// target waits for a remote of which the log says so already.
+func (l *loop) logState(s State, reason string) {
 	if s == Publishing || s == Starting {
 		return
 	}
+	if gate, _ := l.d.gate(); gate != InStep && s == gate {
+		return
+	}
+	now := string(s) + " " + reason
 	l.mu.Lock()
 	said := l.said
-	l.said = string(s) + reason
+	l.said = now
 	l.mu.Unlock()
-	if said == string(s)+reason || said == "" && s == InStep {
+	if said == now || said == "" && s == InStep {
 		return
 	}
 	level := zapcore.WarnLevel

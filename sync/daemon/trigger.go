@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"time"
 
 	"go.uber.org/zap"
 )
@@ -18,6 +17,9 @@ func (d *Daemon) replaceTriggers(list []Trigger) {
 	old := d.triggers
 	d.triggers = map[string]*trigger{}
 	for _, t := range list {
+		if d.triggers[t.Key] != nil {
+			continue // named twice
+		}
 		if before, ok := old[t.Key]; ok {
 			d.triggers[t.Key] = before
 			delete(old, t.Key)
@@ -35,7 +37,12 @@ func (d *Daemon) replaceTriggers(list []Trigger) {
 // pull makes each batch that concerns the config a reload. The first batch
 // says that the watch stands: what changed before that may have been missed.
 func (d *Daemon) pull(ctx context.Context, t Trigger) {
+	said := ""
 	watch, err := openPatiently(ctx, t.Watch, func(err error) {
+		if err.Error() == said {
+			return
+		}
+		said = err.Error()
 		d.log.Warn("changes of the config are not noticed yet", zap.String("watch", t.Key), zap.Error(err))
 	})
 	if err != nil {
@@ -55,20 +62,18 @@ func (d *Daemon) pull(ctx context.Context, t Trigger) {
 }
 
 // openPatiently opens a watch, again and again until it can; failed hears of
-// the first error.
+// each error. The error that it returns is that ctx has ended.
 func openPatiently(ctx context.Context, open func() (Watch, error), failed func(error)) (Watch, error) {
 	pause := retryBase
-	for first := true; ; first = false {
+	for {
 		w, err := open()
 		if err == nil {
 			return w, nil
 		}
-		if first {
-			failed(err)
-		}
+		failed(err)
 		if err := wait(ctx, pause); err != nil {
 			return nil, err
 		}
-		pause = min(2*pause, time.Minute)
+		pause = min(2*pause, offlineMax)
 	}
 }

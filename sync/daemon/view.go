@@ -21,7 +21,7 @@ type View struct {
 	LookedAt  time.Time          `json:"looked_at,omitzero"`
 	Published int                `json:"published"` // versions made since the daemon began
 	Watch     watcher.RootHealth `json:"watch,omitzero"`
-	Result    assetsync.Result   `json:"result"` // what a status says
+	Result    assetsync.Result   `json:"result"` // what a status says; without an outcome before the first look
 }
 
 // RemoteView is what the daemon knows of the remote.
@@ -44,14 +44,14 @@ type Health struct {
 	Targets []View     `json:"targets"`
 }
 
-// Summary says in one line how some targets do: how many are in step, then
-// what is the matter with the first that are not.
+// summary says in one line how some targets do: how many are in step, then
+// what is the matter with the first that is not and knows why.
 func summary(views []View) string {
 	counts := map[State]int{}
 	var first *View
 	for i, v := range views {
 		counts[v.State]++
-		if first == nil && v.State != InStep && v.State != Publishing {
+		if first == nil && v.State != InStep && v.State != Publishing && v.Reason != "" {
 			first = &views[i]
 		}
 	}
@@ -65,7 +65,7 @@ func summary(views []View) string {
 	if text == "" {
 		return "no targets"
 	}
-	if first != nil && first.Reason != "" {
+	if first != nil {
 		text += fmt.Sprintf(" (%s: %s)", first.Target, first.Reason)
 	}
 	return text
