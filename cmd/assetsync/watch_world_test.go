@@ -29,7 +29,7 @@ import (
 const (
 	// patience is how long a condition may take to come true. Most take some
 	// milliseconds; machines that run tests are slow at times.
-	patience = 20 * time.Second
+	patience = time.Minute
 
 	// glance is the pause between two looks at a condition.
 	glance = 20 * time.Millisecond
