@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,6 +173,34 @@ func TestOthersObjectsAreSynced(t *testing.T) {
 		}
 	}
 	t.Errorf("no step %q in %q", want, r.steps)
+}
+
+// What the version before holds was on disk before its ref was: only what is
+// new is synced. An object of it that is gone is written, and synced.
+func TestWhatIsOnDiskIsNotSyncedAgain(t *testing.T) {
+	dir := newDir(t)
+	h, r := recorded(t, dir)
+	put(t, h, version(t, 1, "a:x d/e:y"))
+	shard := func(content string) string { return "objects/" + manifest.BlobID([]byte(content)).String()[:2] }
+	synced := func(name string) bool { return slices.Contains(r.steps, "syncdir "+name) }
+
+	r.steps = nil
+	put(t, h, version(t, 2, "a:x d/e:z"))
+	if got, want := [3]bool{synced(shard("x")), synced(shard("y")), synced(shard("z"))}, [3]bool{false, false, true}; got != want {
+		t.Errorf("directories of an old, a replaced and a new file synced: %v, want %v", got, want)
+	}
+	checkDurable(t, r.steps)
+
+	id := manifest.BlobID([]byte("x")).String()
+	if err := os.Remove(filepath.Join(dir, "objects", id[:2], id[2:])); err != nil {
+		t.Fatal(err)
+	}
+	h, r = recorded(t, dir)
+	put(t, h, version(t, 3, "a:x d/e:0"))
+	if !synced(shard("x")) {
+		t.Errorf("an object that was lost is not synced: %q", r.steps)
+	}
+	checkDurable(t, r.steps)
 }
 
 // Whatever step fails, with or without its effect: the error comes back, the

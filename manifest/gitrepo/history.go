@@ -68,6 +68,7 @@ type History struct {
 
 	mu     sync.Mutex // go-git's storage is not safe for concurrent use
 	chains map[plumbing.ReferenceName]chain
+	held   map[plumbing.Hash]struct{} // during a Put: what the version before it holds
 }
 
 // CorruptError says that a repository cannot be read. It holds nothing that
@@ -221,6 +222,8 @@ func (h *History) put(ctx context.Context, key Key, v Version) (manifest.ID, err
 	if id, ok, err := known(); err != nil || ok {
 		return id, err
 	}
+	h.held = h.heldBy(key.ref(versionsRef))
+	defer func() { h.held = nil }()
 	if err := h.writeBundle(ctx, v.Bundle); err != nil {
 		return manifest.ID{}, err
 	}

@@ -125,10 +125,15 @@ func (h *History) write(kind plumbing.ObjectType, id manifest.ID, fill func(plum
 
 // store writes an object unless it is there. What is there may have been
 // written a moment ago by another process, so its directory is synced all
-// the same.
+// the same, unless the version before holds it, too: a ref is moved to a
+// version only when all of that is on disk.
 func (h *History) store(o plumbing.EncodedObject, id manifest.ID) error {
-	h.disk.touch(path.Join("objects", id.String()[:2]))
-	switch err := h.repo.HasEncodedObject(plumbing.Hash(id)); {
+	_, held := h.held[plumbing.Hash(id)]
+	err := h.repo.HasEncodedObject(plumbing.Hash(id))
+	if err != nil || !held {
+		h.disk.touch(path.Join("objects", id.String()[:2]))
+	}
+	switch {
 	case err == nil:
 		return nil
 	case !errors.Is(err, plumbing.ErrObjectNotFound):
@@ -139,6 +144,41 @@ func (h *History) store(o plumbing.EncodedObject, id manifest.ID) error {
 		err = fmt.Errorf("git names the object %s, not %s", got, id)
 	}
 	return err
+}
+
+// heldBy returns the files and directories of the newest commit on a ref.
+// What of it cannot be read is left out; others tell of damage.
+func (h *History) heldBy(ref plumbing.ReferenceName) map[plumbing.Hash]struct{} {
+	held := map[plumbing.Hash]struct{}{}
+	tip, err := h.tip(ref)
+	if err != nil || tip.IsZero() {
+		return held
+	}
+	c, err := h.readCommit(tip)
+	if err != nil {
+		return held
+	}
+	dirs := []plumbing.Hash{c.TreeHash}
+	for len(dirs) > 0 {
+		id := dirs[0]
+		dirs = dirs[1:]
+		if _, ok := held[id]; ok {
+			continue
+		}
+		t, err := object.GetTree(h.repo, id)
+		if err != nil {
+			continue
+		}
+		held[id] = struct{}{}
+		for _, e := range t.Entries {
+			if e.Mode == filemode.Dir {
+				dirs = append(dirs, e.Hash)
+			} else {
+				held[e.Hash] = struct{}{}
+			}
+		}
+	}
+	return held
 }
 
 // advance replaces a ref by the commit that next makes on top of it, or
