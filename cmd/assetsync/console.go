@@ -40,8 +40,11 @@ func (c consoleEncoder) EncodeEntry(e zapcore.Entry, fields []zapcore.Field) (*b
 	}
 	l := logLine{names, values.Fields}
 	text := e.Message
-	if e.Message == publishedMessage {
+	switch e.Message {
+	case publishedMessage:
 		text = l.published()
+	case watchingMessage:
+		text = l.watching()
 	}
 	text = l.about() + text + l.cause() + l.rest()
 	if e.Level > zapcore.InfoLevel {
@@ -146,6 +149,9 @@ const (
 	// publishedMessage is the daemon's entry for a publish.
 	publishedMessage = "published"
 
+	// watchingMessage is the entry with which a daemon begins.
+	watchingMessage = "watching"
+
 	// shownChanges is how many changes a line names: it is one line.
 	shownChanges = 4
 )
@@ -199,4 +205,14 @@ func changesText(changes []any) string {
 		text += fmt.Sprintf(" and %d more", n)
 	}
 	return text
+}
+
+// watching makes the entry with which a daemon begins a sentence.
+func (l logLine) watching() string {
+	targets, _ := l.take("targets").(int64)
+	text := "watching " + count(int(targets), "target")
+	if env := fieldText(l.take("env")); env != "" {
+		text += " of environment " + env
+	}
+	return text + "; Ctrl-C ends it, assetsync status shows what differs"
 }

@@ -58,6 +58,11 @@ func TestConsoleLog(t *testing.T) {
 			want:   "a [2Jb: the service says \"a b\"",
 		},
 		{
+			name: "the beginning", message: "watching",
+			fields: []zap.Field{zap.Int("targets", 1), zap.String("env", "prod"), zap.String("remote", "embedded"), zap.String("agent_space", "local")},
+			want:   "watching 1 target of environment prod; Ctrl-C ends it, assetsync status shows what differs (remote embedded, agent space local)",
+		},
+		{
 			name: "created", message: "published", fields: publish(0, []int32{1}, "zip", []string{"create SKILL.md"}),
 			want: "skills/a: created v1: A SKILL.md (one zip, 8 calls)",
 		},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	assetsync "assetsync/sync"
@@ -141,10 +140,13 @@ func (r *running) plain(err error) error {
 	case errors.Is(err, daemon.ErrNotRunning):
 		return notRunning()
 	case errors.Is(err, daemon.ErrSilent):
-		return &assetsync.Error{Kind: assetsync.KindUnavailable, Err: err, Message: r.holder() + " does not answer", Hint: "if it hangs, end the process; the next one finds out what it did"}
+		return &assetsync.Error{Kind: assetsync.KindUnavailable, Err: err, Message: r.holder() + " does not answer", Hint: hungHint}
 	}
 	return err
 }
+
+// hungHint is safe advice: a daemon may be killed at any moment.
+const hungHint = "end the process if it hangs; nothing is lost, and the next daemon finds out what it did"
 
 func (a *app) pauseWatch(ctx context.Context, args []string, do func(*daemon.Client, context.Context, daemon.Ask) ([]string, error), done string) error {
 	ctx, cancel := a.within(ctx)
@@ -160,7 +162,7 @@ func (a *app) pauseWatch(ctx context.Context, args []string, do func(*daemon.Cli
 	if a.jsonOut {
 		return a.writeEnvelope(envelope{Daemon: map[string]any{done: names}})
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: %s\n", done, strings.Join(names, ", "))
+	_, err = fmt.Fprintf(a.stdout, "%s: %s\n", done, wordList(names, "and"))
 	return err
 }
 
@@ -183,7 +185,7 @@ func (a *app) stopWatch(ctx context.Context) error {
 			break
 		}
 		if err := sleep(ctx, 20*time.Millisecond); err != nil {
-			return &assetsync.Error{Kind: assetsync.KindUnavailable, Err: err, Message: r.holder() + " was asked to end and has not", Hint: "if it hangs, end the process; the next one finds out what it did"}
+			return &assetsync.Error{Kind: assetsync.KindUnavailable, Err: err, Message: r.holder() + " was asked to end and has not", Hint: hungHint}
 		}
 	}
 	if a.jsonOut {
@@ -208,50 +210,4 @@ func (a *app) watchStatus(ctx context.Context) error {
 		return a.writeEnvelope(envelope{Daemon: h})
 	}
 	return a.printHealth(h)
-}
-
-// printHealth shows a daemon to people.
-func (a *app) printHealth(h daemon.Health) error {
-	fmt.Fprintf(a.stdout, "%s\n%s\n", h.Owner, h.Summary)
-	if h.Config != "" {
-		fmt.Fprintf(a.stdout, "the old config is in use: %s\n", h.Config)
-	}
-	if h.Remote.Reason != "" {
-		fmt.Fprintf(a.stdout, "remote: %s: %s\n", h.Remote.State, h.Remote.Reason)
-	}
-	rows := [][]string{{"TARGET", "WHEN", "STATE", "VERSION", "PUBLISHED", "WATCHED", "SINCE"}}
-	for _, v := range h.Targets {
-		rows = append(rows, []string{
-			v.Target, string(v.When), string(v.State), versionText(v.Result.Version), fmt.Sprint(v.Published),
-			watchedText(v), v.Since.Local().Format(time.DateTime),
-		})
-	}
-	if err := a.table(rows); err != nil {
-		return err
-	}
-	for _, v := range h.Targets {
-		if v.Reason != "" {
-			fmt.Fprintf(a.stdout, "%s: %s\n", v.Target, v.Reason)
-		}
-		for _, text := range []string{v.Watch.Lost, v.Watch.Trouble, v.Watch.Why} {
-			if text != "" {
-				fmt.Fprintf(a.stdout, "%s: %s\n", v.Target, text)
-			}
-		}
-	}
-	return nil
-}
-
-func versionText(v int32) string {
-	if v == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("v%d", v)
-}
-
-func watchedText(v daemon.View) string {
-	if v.Watch.Mode == "" {
-		return "-"
-	}
-	return string(v.Watch.Mode)
 }

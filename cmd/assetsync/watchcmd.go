@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -33,24 +34,27 @@ func (a *app) watchCommand() *cobra.Command {
 		Long: `Watch the targets and publish what changes here, until interrupted.
 
 Files are published once they are quiet (watch.settle), or when publish.when
-says. What was edited while nobody watched is found at the start. While git
-rebases, merges or checks out, while another branch than branch: is checked
-out, or while the remote cannot be reached, publishing waits. Changes of the
-remote are shown by assetsync status and never taken by itself.
+says. What was edited while nobody watched is found at the start. While git is
+at work, while another branch than branch: is checked out, or while the remote
+does not answer, publishing waits. What others change on the remote is shown by
+assetsync status and never taken by itself.
 
-status, diff and push ask a watch that is running. --pause, --resume, --stop
-and --status speak to it; with TARGETs, a pause is for these alone, and it
-holds over a restart.`,
+There is one such daemon for each state directory. status, diff and push ask it,
+if it runs. --pause, --resume, --stop and --status speak to it. A pause with
+TARGETs is for these alone; it holds until --resume, also over a restart.`,
 		Example: `  assetsync watch
   assetsync watch skills/eks-triage
   assetsync watch --status
   assetsync watch --pause skills/eks-triage`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkWatchFlags(cmd.Flags().Changed, args); err != nil {
+				return err
+			}
 			switch {
 			case pause:
 				return a.pauseWatch(cmd.Context(), args, (*daemon.Client).Pause, "paused")
 			case resume:
-				return a.pauseWatch(cmd.Context(), args, (*daemon.Client).Resume, "goes on")
+				return a.pauseWatch(cmd.Context(), args, (*daemon.Client).Resume, "resumed")
 			case stop:
 				return a.stopWatch(cmd.Context())
 			case status:
@@ -60,12 +64,31 @@ holds over a restart.`,
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&pause, "pause", false, "keep the running watch from publishing by itself")
-	f.BoolVar(&resume, "resume", false, "let it go on, with a look at everything")
-	f.BoolVar(&stop, "stop", false, "end the running watch, and wait until it has")
-	f.BoolVar(&status, "status", false, "show how the running watch does")
-	cmd.MarkFlagsMutuallyExclusive("pause", "resume", "stop", "status")
+	f.BoolVar(&pause, "pause", false, "keep the daemon from publishing by itself")
+	f.BoolVar(&resume, "resume", false, "let it go on, and look at once")
+	f.BoolVar(&stop, "stop", false, "end the daemon, and wait until it has ended")
+	f.BoolVar(&status, "status", false, "show how the daemon does")
 	return cmd
+}
+
+// checkWatchFlags refuses flags that speak to a daemon where they are several,
+// and TARGETs of those that are about the daemon as a whole: who gives one
+// would end more than was meant.
+func checkWatchFlags(given func(string) bool, args []string) error {
+	var asked []string
+	for _, name := range []string{"pause", "resume", "stop", "status"} {
+		if given(name) {
+			asked = append(asked, "--"+name)
+		}
+	}
+	switch {
+	case len(asked) > 1:
+		return usageError(nil, "give one of them", "watch: %s exclude each other", wordList(asked, "and"))
+	case len(args) > 0 && (given("stop") || given("status")):
+		return usageError(nil, "--pause TARGET keeps one target from being published; assetsync status TARGET shows one",
+			"watch: %s is about the whole daemon and takes no TARGET", asked[0])
+	}
+	return nil
 }
 
 // watch runs a daemon in the foreground.
@@ -105,8 +128,9 @@ func (a *app) holdAndRun(ctx context.Context, args []string, dir string) (err er
 	owner := state.Owner{PID: os.Getpid(), Command: a.command, Since: a.now()}
 	lock, err := state.Hold(lockFile(dir), owner)
 	if errors.Is(err, state.ErrLocked) {
-		return &assetsync.Error{Kind: assetsync.KindUnavailable, Err: err, Message: err.Error(),
-			Hint: "assetsync watch --status shows how it does, --stop ends it"}
+		holder, _ := state.ReadHolder(lockFile(dir)) // the one that err names, or the next
+		return &assetsync.Error{Kind: assetsync.KindUnavailable, Err: err, Message: "a daemon runs here already: " + holder.String(),
+			Hint: "assetsync watch --status shows how it does, assetsync watch --stop ends it"}
 	}
 	if err != nil {
 		return err
@@ -243,9 +267,11 @@ func (a *app) newDaemon(f *fleet, notify *notifier, dir string, owner state.Owne
 func (a *app) loadNotified(ctx context.Context, f *fleet, notify *notifier) (daemon.Set, error) {
 	if len(f.sessions) > 0 {
 		a.tell(notify.Reloading())
+		before := f.targets
 		set, err := f.Load(ctx)
 		// Also with the old config, which stays in use.
 		a.tell(notify.Ready("watching " + count(len(f.targets), "target")))
+		a.logTargets(before, f.targets)
 		return set, err
 	}
 	set, err := f.Load(ctx)
@@ -255,10 +281,26 @@ func (a *app) loadNotified(ctx context.Context, f *fleet, notify *notifier) (dae
 	s := f.current()
 	a.log.Info("watching", zap.Int("targets", len(f.targets)), zap.String("env", s.env.Name),
 		zap.String("remote", s.space.Endpoint), zap.String("agent_space", s.space.AgentSpace))
-	a.sayAll(f.expansion.notesOn(f.targets))
-	a.sayAll(f.notes)
+	for _, note := range slices.Concat(f.expansion.notesOn(f.targets), f.notes) {
+		a.log.Info("note: " + note)
+	}
 	a.tell(notify.Ready("watching " + count(len(f.targets), "target")))
 	return set, nil
+}
+
+// logTargets tells of targets that have come and gone.
+func (a *app) logTargets(before, now []Target) {
+	old, current := targetNames(before), targetNames(now)
+	for _, name := range current {
+		if !slices.Contains(old, name) {
+			a.log.Info("a new target", zap.String("target", name))
+		}
+	}
+	for _, name := range old {
+		if !slices.Contains(current, name) {
+			a.log.Info("no target any more; its asset stays as it is", zap.String("target", name))
+		}
+	}
 }
 
 // reloadOn reads the config again at each hangup.
