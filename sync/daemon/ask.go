@@ -140,7 +140,7 @@ func (l *loop) memory(why string) (reply, bool) {
 func (l *loop) fresh() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.sure || l.dirty || l.watch == nil || l.watch.Pending() {
+	if !l.sure || l.dirty || l.watch == nil || l.watch.Pending() || l.missed() {
 		return false
 	}
 	h := l.watch.Health()

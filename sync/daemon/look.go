@@ -45,6 +45,7 @@ func (l *loop) begin() time.Time {
 	l.mu.Lock()
 	first := l.first
 	l.dirty, l.first, l.hinted = false, time.Time{}, false
+	l.began, l.told = time.Now(), false
 	l.mu.Unlock()
 	l.become(Publishing, "", time.Time{})
 	return first
@@ -121,7 +122,7 @@ func (l *loop) record(res, standing assetsync.Result, sure bool) time.Time {
 	defer l.mu.Unlock()
 	l.view.Result, l.view.LookedAt = standing, now
 	l.view.Published += len(res.Versions)
-	l.looked, l.sure = true, sure
+	l.looked, l.rested, l.sure = true, time.Now(), sure
 	if res.AssetID != "" && res.AssetID != l.asset {
 		l.asset, l.listed = res.AssetID, 0
 	}

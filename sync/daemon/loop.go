@@ -29,6 +29,9 @@ type loop struct {
 	watch  Watch // nil until it stands, and where there is none
 	view   View
 	looked bool      // once at least: what the remote lists says something from then on
+	began  time.Time // when the last look did; see settling
+	rested time.Time // when it was over
+	told   bool      // a batch came since it began
 	sure   bool      // a status after the last look would have found view.Result
 	dirty  bool      // there is a reason to look
 	first  time.Time // the oldest event that is one; zero when nobody saved
@@ -129,7 +132,10 @@ func (l *loop) take(b watcher.Batch) {
 		l.d.log.Debug("look at everything", zap.String("target", l.t.Name), zap.String("why", string(b.Why)))
 	}
 	l.mu.Lock()
-	l.retry = time.Time{} // what failed may well work on what is new
+	if s := l.view.State; s != Offline && s != AuthExpired || b.Why == watcher.ClockJumped {
+		l.retry = time.Time{} // what failed may well work on what is new; the remote is as it was
+	}
+	l.told = true
 	l.mu.Unlock()
 	first := b.First
 	if b.Why != "" && b.Why != watcher.ManyPaths {
@@ -214,6 +220,7 @@ func (l *loop) step() time.Duration {
 		l.checkCommit()
 		idle = commitPoll
 	}
+	settling, again := l.settling()
 	l.mu.Lock()
 	dirty, pause, paused, was := l.dirty, time.Until(l.retry), l.paused, l.view.State
 	l.mu.Unlock()
@@ -228,14 +235,20 @@ func (l *loop) step() time.Duration {
 		l.become(Starting, "", time.Time{})
 		return idle
 	case !dirty:
-		return idle
+		return min(idle, again)
 	case state != InStep:
 		l.become(state, reason, time.Time{})
 		return idle
 	case pause > 0:
 		return min(idle, pause)
+	case settling:
+		return min(idle, again)
 	}
-	return min(idle, l.look())
+	pause = min(idle, l.look())
+	if l.t.Watch != nil && pause == longWait {
+		return settlingPause // to see what happened meanwhile
+	}
+	return pause
 }
 
 // checkCommit looks for a commit that was not published yet.
@@ -272,6 +285,9 @@ func (l *loop) hold() (pause time.Duration, held bool) {
 		return 0, false
 	}
 	pause = l.holds.next(l.d.o.Jitter)
+	l.mu.Lock()
+	l.told = false // what settled meanwhile may be written to when this is over
+	l.mu.Unlock()
 	l.become(Held, obstacle, time.Time{})
 	return pause, true
 }
