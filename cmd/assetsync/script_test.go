@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 )
@@ -68,9 +69,11 @@ func TestScript(t *testing.T) {
 			"json":     jsonCmd,
 			"keys":     keysCmd,
 			"oddzip":   oddzipCmd,
+			"samejson": samejsonCmd,
 			"sametree": sametreeCmd,
 			"setjson":  setjsonCmd,
 			"sts":      stsCmd,
+			"until":    untilCmd,
 		},
 	})
 }
@@ -156,21 +159,63 @@ func startEmulator(dir string, log io.Writer, args ...string) (*exec.Cmd, string
 	return cmd, url, nil
 }
 
+// patiently calls done until it is true, for as long as anything of a script may
+// take on a machine that has other work.
+func patiently(done func() bool) bool {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if done() {
+			return true
+		}
+	}
+	return done()
+}
+
 // awaitCmd is "await FILE REGEXP": it waits until the file says so.
 func awaitCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: await FILE REGEXP")
 	}
-	want, err := regexp.Compile(args[1])
+	want, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
-	for range 1000 {
-		data, err := os.ReadFile(ts.MkAbs(args[0]))
-		if err == nil && want.Match(data) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	var data []byte
+	if !patiently(func() bool {
+		data, err = os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && want.Match(data)
+	}) {
+		ts.Fatalf("%s never said %s: %v\n%s", args[0], args[1], err, data)
 	}
-	ts.Fatalf("%s never said %s", args[0], args[1])
+}
+
+// untilCmd is "until REGEXP COMMAND ARG...": it runs the command until it
+// prints that on standard output, whatever its exit code.
+func untilCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until REGEXP COMMAND ARG...")
+	}
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	if !patiently(func() bool {
+		err = ts.Exec(args[1], args[2:]...)
+		return want.MatchString(ts.ReadFile("stdout"))
+	}) {
+		ts.Fatalf("%q never printed %s: %v", args[1:], args[0], err)
+	}
+}
+
+// samejsonCmd is "samejson A B KEY...": both files hold the same JSON, but for
+// these keys of any object.
+func samejsonCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: samejson A B KEY...")
+	}
+	read := func(name string) (v any) {
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(name)), &v))
+		return v
+	}
+	leftOut := cmpopts.IgnoreMapEntries(func(key string, _ any) bool { return slices.Contains(args[2:], key) })
+	if d := cmp.Diff(read(args[0]), read(args[1]), leftOut); d != "" {
+		ts.Fatalf("%s and %s (-A +B):\n%s", args[0], args[1], d)
+	}
 }
 
 // jsonCmd is "json PATH VALUE": the last standard output is JSON that holds

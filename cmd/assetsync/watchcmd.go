@@ -60,7 +60,11 @@ TARGETs is for these alone; it holds until --resume, also over a restart.`,
 			case status:
 				return a.watchStatus(cmd.Context())
 			}
-			return a.watch(cmd.Context(), args, cmd.Flags().Changed("log-format"))
+			err := a.watch(cmd.Context(), args, cmd.Flags().Changed("log-format"))
+			if err == nil && a.jsonOut {
+				err = a.writeEnvelope(envelope{})
+			}
+			return err
 		},
 	}
 	f := cmd.Flags()
