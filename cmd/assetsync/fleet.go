@@ -201,11 +201,12 @@ func (f *fleet) Fingerprint() string {
 	return f.fingerprint
 }
 
-// Select finds targets as the command line does; see [daemon.Options].
+// Select finds targets as the command line does, also those that this daemon
+// was told to leave out; see [daemon.Options].
 func (f *fleet) Select(args []string, cwd string) (daemon.Selection, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	chosen, err := Select(f.targets, args, cwd)
+	chosen, err := Select(f.expansion.Targets, args, cwd)
 	if err != nil {
 		return daemon.Selection{}, err
 	}

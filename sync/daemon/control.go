@@ -199,9 +199,17 @@ func (d *Daemon) servePause(x *exchange, do func([]string) error) {
 		x.fail(err)
 		return
 	}
-	if err := do(s.Names); err != nil {
+	var names []string
+	for _, l := range d.named(s.Names) {
+		names = append(names, l.t.Name)
+	}
+	if len(names) == 0 {
+		x.fail(&assetsync.Error{Kind: assetsync.KindUsage, Message: "the daemon watches none of these targets", Hint: "assetsync watch --status lists those that it watches"})
+		return
+	}
+	if err := do(names); err != nil {
 		x.fail(err)
 		return
 	}
-	x.end(answer{Names: s.Names})
+	x.end(answer{Names: names})
 }
