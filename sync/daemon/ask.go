@@ -133,6 +133,14 @@ func (l *loop) memory(why string) (reply, bool) {
 	return reply{result: res}, true
 }
 
+// hangs reports whether the loop is in a look that takes so long that it is
+// no longer counted. One that waits for its turn does not hang, though it may
+// still show the state of before.
+func (l *loop) hangs() bool {
+	v := l.see()
+	return v.State == Publishing && l.d.o.Now().Sub(v.Since) > slowLook
+}
+
 // fresh reports whether the result on view is what a status would find, as
 // far as anybody can notice: polled files may have changed since the last
 // walk, and so may what cannot be watched. It is called in the loop, so that

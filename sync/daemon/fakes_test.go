@@ -236,6 +236,7 @@ func (w *fakeWatch) send(b watcher.Batch) {
 	if w.closed {
 		return
 	}
+	w.health.LastEvent = time.Now()
 	select {
 	case last := <-w.out:
 		if b.Why == "" && last.Why != "" {
@@ -247,6 +248,16 @@ func (w *fakeWatch) send(b watcher.Batch) {
 	default:
 	}
 	w.out <- b
+}
+
+// withdraw takes back what is to be taken: the files are as they were.
+func (w *fakeWatch) withdraw() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.out:
+	default:
+	}
 }
 
 func (w *fakeWatch) Batches() <-chan watcher.Batch { return w.out }

@@ -69,8 +69,8 @@ func (l *loop) run() {
 			l.unwatch(opened)
 		}()
 	}
-	// Batches are taken here and nowhere else: one that nobody has taken is
-	// merged with the next, so that a long look is followed by one look.
+	// Batches are taken between looks: one that nobody has taken is merged with
+	// the next, so that a long look is followed by one look.
 	var batches <-chan watcher.Batch
 	for {
 		timer := time.NewTimer(l.step())

@@ -50,6 +50,52 @@ func TestBatchDuringLook(t *testing.T) {
 	})
 }
 
+// A file that comes, is seen by a look and goes again takes back the batch
+// that was ready. What the look saw is not what is there.
+func TestBatchWithdrawnDuringLook(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		e := r.add("a")
+		r.start()
+		r.sleep(time.Minute)
+		e.edit(func(e *fakeEngine) { e.took = time.Second })
+		r.save("a")
+		r.sleep(500 * time.Millisecond)
+		r.save("a")
+		r.watch("a").withdraw()
+		r.sleep(5 * time.Second)
+		r.wantDid("a", "push", "push")
+		r.wantState("a", InStep)
+		r.sleep(time.Hour)
+		r.wantDid("a")
+	})
+}
+
+// Who saves again and again while the remote cannot be used makes no call
+// each time, also before the poll has noticed.
+func TestSavesWhileLooksFail(t *testing.T) {
+	for _, err := range []error{errOffline, errAuth} {
+		t.Run(err.Error(), func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				e := r.add("a")
+				r.start()
+				e.edit(func(e *fakeEngine) {
+					e.replace = func(string, assetsync.Result) assetsync.Result { return assetsync.Failure("a", err) }
+				})
+				for range 100 {
+					r.save("a")
+					r.sleep(200 * time.Millisecond)
+				}
+				if got := e.did(); len(got) > 8 {
+					t.Errorf("%d calls in 20 s", len(got))
+				}
+				r.watch("a").send(watcher.Batch{Why: watcher.ClockJumped})
+				synctest.Wait()
+				r.wantDid("a", "push")
+			})
+		})
+	}
+}
+
 func TestParallelLooks(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		for i := range 20 {

@@ -41,8 +41,9 @@ func (d *Daemon) poll() {
 	auth := backoff{base: authBase, max: authMax}
 	var reset time.Time                // the last one
 	pause := d.o.Jitter(d.pollEvery()) // daemons that begin together part here
-	for {
-		stale, err := d.pollSleep(pause, reset)
+	var gap time.Duration              // none before the first
+	for ; ; gap = pollGap {
+		stale, err := d.pollSleep(gap, pause, reset)
 		if err != nil {
 			return
 		}
@@ -81,13 +82,13 @@ func (d *Daemon) pollEvery() time.Duration {
 	return d.every
 }
 
-// pollSleep waits for the next poll, which somebody may ask for earlier. It
-// reports whether to drop what is stale; reset is when that was done last.
-func (d *Daemon) pollSleep(pause time.Duration, reset time.Time) (stale bool, err error) {
-	if err := wait(d.ctx, pollGap); err != nil {
+// pollSleep waits for the next poll, which somebody may ask for earlier, but
+// for the gap. It reports whether to drop what is stale; reset is when that was done last.
+func (d *Daemon) pollSleep(gap, pause time.Duration, reset time.Time) (stale bool, err error) {
+	if err := wait(d.ctx, gap); err != nil {
 		return false, err
 	}
-	timer := time.NewTimer(max(0, pause-pollGap))
+	timer := time.NewTimer(max(0, pause-gap))
 	defer timer.Stop()
 	for {
 		select {

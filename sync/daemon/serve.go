@@ -13,10 +13,9 @@ const (
 	// sayWaiting is after how long somebody who waits is told for whom.
 	sayWaiting = 2 * time.Second
 
-	// statusPatience is how long a status waits for a look to end before it
-	// is answered from memory: longer than a look takes where nothing is
-	// wrong, and less than sayWaiting.
-	statusPatience = time.Second
+	// hangPoll is how often a status that waits looks whether the target's
+	// look hangs, so that it is answered from memory.
+	hangPoll = time.Second
 
 	// syncTimeout bounds the wait for events that are on their way: they
 	// take less than a millisecond, or there is something wrong with them.
@@ -27,8 +26,8 @@ const (
 type errand struct {
 	// do is called in the loop, between looks.
 	do func(context.Context, *loop) reply
-	// memory stands in for do where the loop does not come to it within
-	// statusPatience; nil: it has to.
+	// memory stands in for do where the loop does not come to it because its
+	// look hangs; nil: it has to.
 	memory func(*loop) (reply, bool)
 }
 
@@ -42,7 +41,7 @@ func (d *Daemon) serveStatus(x *exchange) {
 	cancel()
 	replies := d.each(x, loops, errand{
 		do:     func(ctx context.Context, l *loop) reply { return l.status(ctx, synced) },
-		memory: func(l *loop) (reply, bool) { return l.memory("the daemon is busy with it") },
+		memory: func(l *loop) (reply, bool) { return l.memory("a look at it hangs") },
 	})
 	x.end(answer{Results: results(replies), Notes: notes})
 }
@@ -119,20 +118,19 @@ func (d *Daemon) run1(ctx context.Context, x *exchange, l *loop, e errand) reply
 		}
 	})
 	defer slow.Stop()
-	var busy <-chan time.Time
-	if e.memory != nil {
-		busy = time.After(statusPatience)
-	}
 	for {
+		var busy <-chan time.Time
+		if e.memory != nil {
+			busy = time.After(hangPoll)
+		}
 		r, err := l.ask(ctx, busy, func() reply { return e.do(ctx, l) })
 		switch {
 		case err == nil:
 			return r
 		case errors.Is(err, errBusy):
-			if r, ok := e.memory(l); ok {
+			if r, ok := e.memory(l); ok && l.hangs() {
 				return r
 			}
-			busy = nil
 			continue
 		case errors.Is(err, errEnding):
 			if next := d.named([]string{name}); len(next) == 1 && next[0] != l {
