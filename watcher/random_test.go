@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -25,7 +26,11 @@ func TestRandom(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(mode, "/", seed), func(t *testing.T) {
 				t.Parallel()
-				r := newRig(t, nil, Root{Mode: mode, Settle: 20 * time.Millisecond})
+				r := newRig(t, nil, Root{Mode: mode, Settle: 20 * time.Millisecond}, func(w *Watcher) {
+					if seed%2 == 1 {
+						w.open = func() (source, error) { return lossy(seed) }
+					}
+				})
 				random := rand.New(rand.NewPCG(seed, uint64(len(mode))))
 				known := map[string]bool{}
 				for round := range 12 {
@@ -115,4 +120,50 @@ func (r *rig) randomly(random *rand.Rand) string {
 		time.Sleep(time.Duration(random.IntN(3)) * time.Millisecond)
 	}
 	return fmt.Sprintf("mv %s ../x: %v; back as %s: %v", a, os.Rename(r.path(a), r.dir+".x"), b, os.Rename(r.dir+".x", r.path(b)))
+}
+
+// lossy is a source that loses some events in a row now and then and says so
+// afterwards, as the kernel does when its queue is full.
+func lossy(seed uint64) (source, error) {
+	s, err := newSource()
+	if err != nil {
+		return s, err
+	}
+	random := rand.New(rand.NewPCG(seed, 1))
+	events, errs := make(chan fsnotify.Event), make(chan error)
+	go func() { // ends with the source, which Run waits for
+		defer close(errs)
+		defer close(events)
+		lose := 0
+		for {
+			var idle <-chan time.Time
+			if lose > 0 {
+				idle = time.After(5 * time.Millisecond)
+			}
+			select {
+			case e, ok := <-s.events:
+				switch {
+				case !ok:
+					return
+				case lose > 1:
+					lose--
+				case lose == 1:
+					lose = 0
+					errs <- fsnotify.ErrEventOverflow
+				case random.IntN(50) == 0:
+					lose = 1 + random.IntN(20)
+				default:
+					events <- e
+				}
+			case err, ok := <-s.errors:
+				if ok {
+					errs <- err
+				}
+			case <-idle:
+				lose = 0
+				errs <- fsnotify.ErrEventOverflow
+			}
+		}
+	}()
+	return source{s.notifier, events, errs}, nil
 }
