@@ -34,7 +34,7 @@ func TestWatchConfigTrouble(t *testing.T) {
 			tt.hurt(w)
 			w.sees("the trouble is told", func(h daemon.Health) string {
 				if h.Config == "" || !strings.Contains(h.Summary, "1 in step") {
-					return h.Config + h.Summary
+					return "it is not: " + h.Config + h.Summary
 				}
 				return ""
 			})
@@ -213,7 +213,7 @@ func TestWatchIgnoreEdited(t *testing.T) {
 	w.sees("all is told to be in step", func(h daemon.Health) string {
 		v := viewOf(h, "skills/one")
 		if v.State != daemon.InStep {
-			return string(v.State) + v.Reason
+			return "it is " + string(v.State) + v.Reason
 		}
 		return ""
 	})

@@ -57,7 +57,7 @@ func TestWatchStatusWhileDown(t *testing.T) {
 	w.remote.stop()
 	w.sees("the daemon notices", func(h daemon.Health) string {
 		if h.Remote.State != daemon.Offline {
-			return string(h.Remote.State)
+			return "it is " + string(h.Remote.State)
 		}
 		return ""
 	})

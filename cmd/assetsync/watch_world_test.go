@@ -366,7 +366,7 @@ func (w *world) inStep() {
 	w.Helper()
 	w.sees("everything is in step", func(h daemon.Health) string {
 		if h.Config != "" || h.Remote.State != daemon.InStep {
-			return h.Config + h.Remote.Reason
+			return fmt.Sprintf("config %q, remote %q: %s", h.Config, h.Remote.State, h.Remote.Reason)
 		}
 		for _, v := range h.Targets {
 			if lack := w.differs(v); lack != "" {
@@ -585,8 +585,12 @@ func (s *service) assets() (map[string]remote.Asset, error) {
 
 // idOf returns the id of the asset of a name; "" when there is none.
 func (s *service) idOf(name string) string {
+	s.Helper()
 	assets, err := s.assets()
-	if a, ok := assets[name]; err == nil && ok {
+	if err != nil {
+		s.Fatal(err)
+	}
+	if a, ok := assets[name]; ok {
 		return *a.AssetId
 	}
 	return ""
