@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,11 +38,13 @@ func TestReadme(t *testing.T) {
 			r.run(t, strings.ReplaceAll(c, "assetsync ", "assetsync -C mine "))
 		}
 	}
+	r.watch(t, sections["Watch"])
 	for _, c := range sections["Rehearse without AWS"] {
 		checkCommandLine(t, c) // it would not end
 	}
 	delete(sections, "Try it")
 	delete(sections, "Use it")
+	delete(sections, "Watch")
 	delete(sections, "Without a config")
 	delete(sections, "Rehearse without AWS")
 	for title := range sections {
@@ -156,6 +159,106 @@ func (r *reader) checkSample(t *testing.T) {
 	got := regexp.MustCompile(`\(ki-[-0-9a-f]+\)`).ReplaceAllString(r.pushed, "(ki-…)")
 	if d := cmp.Diff(sample[1], got); d != "" {
 		t.Errorf("push prints (-README +got):\n%s", d)
+	}
+}
+
+// watch runs the commands of the section on watching: the first one beside the
+// others, which end it. The daemon of the demo prints what README shows.
+func (r *reader) watch(t *testing.T, commands []string) {
+	t.Helper()
+	r.run(t, "assetsync -C testdata/demo push") // what was pulled before
+	log, stop := r.startWatch(t, "testdata/demo")
+	main := filepath.Join(r.dir, "testdata", "demo", "skills", "queue-backlog", "SKILL.md")
+	text, err := os.ReadFile(main)
+	if err == nil {
+		err = os.WriteFile(main, append(text, "More.\n"...), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.await(t, "published")
+	stop()
+	checkWatchSample(t, log.String())
+
+	for _, c := range commands {
+		switch target, isMake := strings.CutPrefix(c, "make "); {
+		case isMake:
+			checkMakeTarget(t, target)
+		case strings.HasPrefix(c, "systemctl "):
+			if !strings.Contains(readDoc(t, "docs/daemon.md"), "\n"+c+"\n") {
+				t.Errorf("docs/daemon.md does not have %q", c)
+			}
+		case c == "assetsync watch":
+			_, stop = r.startWatch(t, "mine")
+		default:
+			r.run(t, strings.Replace(c, "assetsync ", "assetsync -C mine ", 1))
+		}
+	}
+	stop()
+}
+
+// startWatch starts a daemon in a directory, which logs for people. stop waits
+// for its end, asking for it if nobody has.
+func (r *reader) startWatch(t *testing.T, dir string) (log *watchLog, stop func()) {
+	t.Helper()
+	log = &watchLog{}
+	cmd := exec.Command("assetsync", "-C", dir, "watch", "--log-format", "console")
+	cmd.Dir, cmd.Env, cmd.Stderr = r.dir, r.env, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Signal(os.Interrupt) // it may have ended
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("watch: %v\n%s", err, log)
+		}
+	})
+	t.Cleanup(stop)
+	log.await(t, "watching ")
+	return log, stop
+}
+
+// watchLog is what a daemon has logged so far.
+type watchLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *watchLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns it.
+func (l *watchLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *watchLog) await(t *testing.T, text string) {
+	t.Helper()
+	if !patiently(func() bool { return strings.Contains(l.String(), text) }) {
+		t.Fatalf("watch never says %q:\n%s", text, l)
+	}
+}
+
+// checkWatchSample compares README's sample of a watch with what it logged, but
+// for times and numbers.
+func checkWatchSample(t *testing.T, log string) {
+	t.Helper()
+	sample := regexp.MustCompile("(?s)```\n\\$ assetsync watch\n(.*?)```").FindStringSubmatch(readDoc(t, "README.md"))
+	if sample == nil {
+		t.Fatal("README shows no watch")
+	}
+	shape := func(text string) string {
+		text, _, _ = strings.Cut(text, "  stopped")
+		return regexp.MustCompile(`\d[0-9.]*(ms|s\b)?`).ReplaceAllString(text, "N")
+	}
+	if d := cmp.Diff(shape(sample[1]), strings.TrimSuffix(shape(log), "N:N:N")); d != "" {
+		t.Errorf("watch prints (-README +got):\n%s", d)
 	}
 }
 
