@@ -32,7 +32,7 @@ func TestStatusFromMemory(t *testing.T) {
 		{"nothing happened", func(*rig) {}, nil},
 		{"published", func(r *rig) { r.save("a"); r.engines["a"].did() }, nil},
 		{"files settle", func(r *rig) { watch(r, func(w *fakeWatch) { w.settles = true }) }, []string{"status"}},
-		{"events do not come", func(r *rig) { r.syncErr = errDisk }, []string{"status"}},
+		{"events do not come", func(r *rig) { locked(&r.mu, func() { r.syncErr = errDisk }) }, []string{"status"}},
 		{"polled", func(r *rig) { watch(r, func(w *fakeWatch) { w.health.Mode = watcher.Poll }) }, []string{"status"}},
 		{"lost", func(r *rig) { watch(r, func(w *fakeWatch) { w.health.Mode, w.health.Lost = "", "it is gone" }) }, []string{"status"}},
 		{"partly unwatched", func(r *rig) { watch(r, func(w *fakeWatch) { w.health.Trouble = "x cannot be read" }) }, []string{"status"}},
@@ -110,14 +110,14 @@ func TestStatusThatFails(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
 				e := r.add("a")
 				r.start()
-				r.syncErr = errDisk // so that it is asked
+				locked(&r.mu, func() { r.syncErr = errDisk }) // so that it is asked
 				e.edit(func(e *fakeEngine) { e.replace = tt.replace })
 				lines := r.answers(tt.ctx, r.d.serveStatus, request{})
 				if res := lines[len(lines)-1].Results; len(res) != 1 || res[0].Error == nil {
 					t.Errorf("answer %+v", lines)
 				}
 				synctest.Wait()
-				r.syncErr = nil
+				locked(&r.mu, func() { r.syncErr = nil })
 				if got := r.status("a"); got.Error != nil || got.Outcome != assetsync.Unchanged {
 					t.Errorf("the next one is answered %+v", got)
 				}
@@ -250,7 +250,7 @@ func TestDryRun(t *testing.T) {
 		r.must(r.d.Resume([]string{"a"}))
 		synctest.Wait()
 		r.wantDid("a", "push", "push")
-		if got := r.remote.assets["ki-a"].version; got != 2 {
+		if got := r.remote.version("ki-a"); got != 2 {
 			t.Errorf("version %d, want 2", got)
 		}
 	})

@@ -68,6 +68,20 @@ func (r *fakeRemote) Reset() {
 	r.resets = append(r.resets, time.Now())
 }
 
+// counts returns how often it was listed, reset and looked at.
+func (r *fakeRemote) counts() (lists, resets, looks int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.lists), len(r.resets), r.looks
+}
+
+// version returns the version of an asset.
+func (r *fakeRemote) version(id string) int32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.assets[id].version
+}
+
 // fail makes everything fail; nil makes it work again.
 func (r *fakeRemote) fail(err error) {
 	r.mu.Lock()
@@ -75,7 +89,7 @@ func (r *fakeRemote) fail(err error) {
 	r.err = err
 }
 
-// enter counts a look, and a fails with what the remote fails with.
+// enter counts a look.
 func (r *fakeRemote) enter() (leave func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -160,7 +160,7 @@ func TestHeldByGit(t *testing.T) {
 		r.start()
 		repo := r.repos["a"]
 		repo.set("a rebase is in progress", "c1")
-		repo.looks = nil
+		locked(&repo.mu, func() { repo.looks = nil })
 		r.save("a")
 		r.sleep(time.Hour)
 		r.wantDid("a")
@@ -186,12 +186,12 @@ func TestHeldByGit(t *testing.T) {
 
 func TestOnCommit(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		e := r.add("a", r.inGit, onCommit)
+		r.add("a", r.inGit, onCommit)
 		r.run()
 		r.wantDid("a", "push")
 		r.sleep(time.Hour)
 		r.wantDid("a")
-		e.local = 3
+		r.change("a")
 		r.repos["a"].set("", "c2")
 		r.sleep(commitPoll)
 		r.wantDid("a", "push")
@@ -219,7 +219,7 @@ func TestManually(t *testing.T) {
 		if v.Result.Target != "a" || v.Result.Outcome != assetsync.Planned || len(v.Result.Changes) != 1 {
 			t.Errorf("result %+v", v.Result)
 		}
-		if got := r.remote.assets["ki-a"].version; got != 1 {
+		if got := r.remote.version("ki-a"); got != 1 {
 			t.Errorf("version %d was made", got)
 		}
 	})
@@ -270,20 +270,19 @@ func TestSaveTimeOverRetries(t *testing.T) {
 		e.edit(func(e *fakeEngine) { e.replace, e.took = nil, 0 })
 		r.change("a")
 		r.sleep(time.Hour)
-		for _, entry := range r.logs.FilterMessage("published").All() {
-			ms := entry.ContextMap()["save_to_version_ms"].(int64)
-			if ms < 2500 || ms > 5*60_000 {
-				t.Errorf("save_to_version_ms is %d; it was saved 2500 ms before it could be published", ms)
-			}
-			return
+		entries := r.logs.FilterMessage("published").All()
+		if len(entries) != 1 {
+			t.Fatalf("log %q", r.lines(0))
 		}
-		t.Error("nothing was published")
+		if ms := entries[0].ContextMap()["save_to_version_ms"].(int64); ms < 2500 || ms > 5*60_000 {
+			t.Errorf("save_to_version_ms is %d; it was saved 2500 ms before it could be published", ms)
+		}
 	})
 }
 
 func TestPauses(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		e := r.add("a")
+		r.add("a")
 		r.add("b")
 		r.pauses.names = []string{"b"} // of the last run
 		r.run()
@@ -307,8 +306,8 @@ func TestPauses(t *testing.T) {
 		synctest.Wait()
 		r.wantDid("a", "push")
 		r.wantDid("b", "push")
-		if len(r.pauses.names) != 0 || e.remote.assets["ki-a"].version != 2 {
-			t.Errorf("saved %q, version %d", r.pauses.names, e.remote.assets["ki-a"].version)
+		if len(r.pauses.names) != 0 || r.remote.version("ki-a") != 2 {
+			t.Errorf("saved %q, version %d", r.pauses.names, r.remote.version("ki-a"))
 		}
 	})
 }
@@ -364,7 +363,7 @@ func TestPauseThatCannotBeSaved(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.add("a")
 		r.start()
-		r.pauses.err = errDisk
+		locked(&r.pauses.mu, func() { r.pauses.err = errDisk })
 		err := r.d.Pause([]string{"a"})
 		if want := "pause until the daemon ends only: keep pauses: disk is full"; err == nil || err.Error() != want {
 			t.Errorf("error %q, want %q", err, want)
@@ -380,7 +379,7 @@ func TestPauseThatHangs(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.add("a")
 		r.start()
-		r.pauses.hang = make(chan struct{})
+		locked(&r.pauses.mu, func() { r.pauses.hang = make(chan struct{}) })
 		done := make(chan error)
 		go func() { done <- r.d.Pause([]string{"a"}) }()
 		healthy := make(chan Health, 1)

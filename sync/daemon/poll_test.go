@@ -23,17 +23,18 @@ func (r *rig) gone(err error, state State) (calls int) {
 	}
 	r.start()
 	r.remote.fail(err)
-	r.remote.looks, r.remote.lists = 0, nil
+	locked(&r.remote.mu, func() { r.remote.looks, r.remote.lists = 0, nil })
 	for i := range 5 {
 		r.save(fmt.Sprint("t", i))
 	}
 	r.sleep(2 * pollGap)
-	looks := r.remote.looks
+	_, _, looks := r.remote.counts()
 	r.sleep(30 * time.Minute)
 	r.save("t0") // again, and of no use
 	r.sleep(30 * time.Minute)
-	if r.remote.looks != looks {
-		r.Errorf("%d looks while the gate is closed", r.remote.looks-looks)
+	lists, _, later := r.remote.counts()
+	if later != looks {
+		r.Errorf("%d looks while the gate is closed", later-looks)
 	}
 	for i := range 10 {
 		name := fmt.Sprint("t", i)
@@ -47,7 +48,7 @@ func (r *rig) gone(err error, state State) (calls int) {
 			r.Errorf("%s waits for %q", name, v.Reason)
 		}
 	}
-	return r.remote.looks + len(r.remote.lists)
+	return later + lists
 }
 
 func (r *rig) back(patience time.Duration) {
@@ -105,9 +106,10 @@ func TestLooksFailListingWorks(t *testing.T) {
 		}
 		r.start()
 		r.sleep(time.Minute)
-		r.remote.lists = nil
+		locked(&r.remote.mu, func() { r.remote.lists = nil })
 		r.sleep(time.Hour)
-		if n, most := len(r.remote.lists), 150; n > most {
+		const most = 150 // by the timer alone
+		if n, _, _ := r.remote.counts(); n > most {
 			t.Errorf("listed %d times in an hour, want at most %d", n, most)
 		}
 	})
@@ -143,7 +145,9 @@ func TestPollIsNotHurried(t *testing.T) {
 			r.d.askPoll(false)
 			r.sleep(50 * time.Millisecond)
 		}
-		lists := r.remote.lists
+		r.remote.mu.Lock()
+		lists := slices.Clone(r.remote.lists)
+		r.remote.mu.Unlock()
 		for i := range lists[1:] {
 			if gap := lists[i+1].Sub(lists[i]); gap < pollGap {
 				t.Fatalf("two polls within %v", gap)
@@ -160,18 +164,18 @@ func TestHints(t *testing.T) {
 		want int // looks
 	}{
 		{"own version", func(r *rig) { own(r, "a") }, 0},
-		{"foreign version", func(r *rig) { r.remote.assets["ki-a"].version++ }, 1},
+		{"foreign version", func(r *rig) { locked(&r.remote.mu, func() { r.remote.assets["ki-a"].version++ }) }, 1},
 		{"a listing that lags", func(r *rig) {
-			r.remote.listed = func(v map[string]int32) { v["ki-a"] = 1 }
+			locked(&r.remote.mu, func() { r.remote.listed = func(v map[string]int32) { v["ki-a"] = 1 } })
 			own(r, "a")
 		}, 0},
 		{"a listing that goes back and forth", func(r *rig) {
 			n := 0
-			r.remote.listed = func(v map[string]int32) { n++; v["ki-a"] -= int32(n % 2) }
+			locked(&r.remote.mu, func() { r.remote.listed = func(v map[string]int32) { n++; v["ki-a"] -= int32(n % 2) } })
 			own(r, "a")
 		}, 0},
-		{"another asset", func(r *rig) { r.remote.assets["ki-x"] = &fakeAsset{version: 9} }, 0},
-		{"asset gone", func(r *rig) { delete(r.remote.assets, "ki-a") }, 1},
+		{"another asset", func(r *rig) { locked(&r.remote.mu, func() { r.remote.assets["ki-x"] = &fakeAsset{version: 9} }) }, 0},
+		{"asset gone", func(r *rig) { locked(&r.remote.mu, func() { delete(r.remote.assets, "ki-a") }) }, 1},
 		{"own version while it is made", func(r *rig) {
 			r.engines["a"].edit(func(e *fakeEngine) { e.after = 2 * testPoll })
 			own(r, "a")
@@ -197,17 +201,18 @@ func TestHints(t *testing.T) {
 func TestHintWithoutAsset(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.add("a", func(t *Target) { t.AssetID = "" })
-		r.remote.assets["ki-a"] = nil
 		delete(r.remote.assets, "ki-a")
 		r.start()
-		r.remote.assets[""] = &fakeAsset{version: 3}
+		locked(&r.remote.mu, func() { r.remote.assets[""] = &fakeAsset{version: 3} })
 		r.sleep(10 * testPoll)
 		r.wantDid("a")
-		delete(r.remote.assets, "")
-		r.remote.assets["ki-a"] = &fakeAsset{version: 1}
+		locked(&r.remote.mu, func() {
+			delete(r.remote.assets, "")
+			r.remote.assets["ki-a"] = &fakeAsset{version: 1}
+		})
 		r.save("a") // finds it, and publishes
 		r.engines["a"].did()
-		r.remote.assets["ki-a"].version++
+		locked(&r.remote.mu, func() { r.remote.assets["ki-a"].version++ })
 		r.sleep(2 * testPoll)
 		r.wantDid("a", "push")
 	})
@@ -220,14 +225,14 @@ func TestClockJumped(t *testing.T) {
 		}
 		r.start()
 		r.sleep(10*testPoll + 3*time.Second)
-		polls := len(r.remote.lists)
+		polls, _, _ := r.remote.counts()
 		for i := range 5 { // walks end one after the other
 			r.watch(fmt.Sprint("t", i)).send(watcher.Batch{Why: watcher.ClockJumped})
 			r.sleep(300 * time.Millisecond)
 		}
 		r.sleep(2 * pollGap)
-		if len(r.remote.resets) != 1 || len(r.remote.lists) != polls+1 {
-			t.Errorf("%d resets, %d polls; want one of each", len(r.remote.resets), len(r.remote.lists)-polls)
+		if lists, resets, _ := r.remote.counts(); resets != 1 || lists != polls+1 {
+			t.Errorf("%d resets, %d polls; want one of each", resets, lists-polls)
 		}
 		for i := range 5 {
 			r.wantDid(fmt.Sprint("t", i), "push")
@@ -235,8 +240,8 @@ func TestClockJumped(t *testing.T) {
 		r.sleep(time.Minute)
 		r.watch("t0").send(watcher.Batch{Why: watcher.ClockJumped})
 		r.sleep(2 * pollGap)
-		if len(r.remote.resets) != 2 {
-			t.Errorf("%d resets after the second sleep", len(r.remote.resets))
+		if _, resets, _ := r.remote.counts(); resets != 2 {
+			t.Errorf("%d resets after the second sleep", resets)
 		}
 	})
 }
@@ -246,13 +251,13 @@ func TestListingHangs(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.add("a")
 		r.start()
-		r.remote.hang = true
+		locked(&r.remote.mu, func() { r.remote.hang = true })
 		r.sleep(testPoll + 2*pollTimeout)
 		h := r.d.Health().Remote
 		if h.State != Offline || strings.Contains(h.Reason, "--timeout") {
 			t.Errorf("remote %+v", h)
 		}
-		r.remote.hang = false
+		locked(&r.remote.mu, func() { r.remote.hang = false })
 		r.sleep(pollTimeout + offlineMax)
 		if h := r.d.Health().Remote; h.State != InStep || h.Reason != "" {
 			t.Errorf("remote %+v", h)

@@ -131,10 +131,7 @@ func TestBrokenConfig(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
 				r.add("a")
 				r.start()
-				r.loads = nil
-				r.mu.Lock()
-				r.loadErr = tt.err
-				r.mu.Unlock()
+				locked(&r.mu, func() { r.loads, r.loadErr = nil, tt.err })
 				for range 10 {
 					r.d.Reload()
 					r.sleep(time.Second)
@@ -191,7 +188,7 @@ func TestTriggers(t *testing.T) {
 			if got := len(r.loads); got != want {
 				t.Errorf("%d loads, want %d", got, want)
 			}
-			r.loads = nil
+			locked(&r.mu, func() { r.loads = nil })
 		}
 		loads(3)
 		r.watch("trigger config").send(file)

@@ -275,6 +275,14 @@ func (d *Daemon) begun() bool {
 	return d.ctx != nil
 }
 
+// locked changes what others read under a lock: that the bubble is at rest is
+// no order for what comes next.
+func locked(mu *sync.Mutex, change func()) {
+	mu.Lock()
+	defer mu.Unlock()
+	change()
+}
+
 func (r *rig) must(err error) {
 	r.Helper()
 	if err != nil {

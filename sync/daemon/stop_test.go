@@ -36,7 +36,7 @@ func TestStopDuringLook(t *testing.T) {
 		}
 		r.wantDid("a", "push")
 		r.wantDid("b")
-		if got := r.remote.assets["ki-a"].version; got != 2 {
+		if got := r.remote.version("ki-a"); got != 2 {
 			t.Errorf("version %d, want 2", got)
 		}
 	})
