@@ -89,8 +89,8 @@ func TestWatchConfigAbove(t *testing.T) {
 	w.succeed("watch", "--resume")
 	w.save("assetsync.yaml", string(hold))
 	w.inStep()
-	if id := w.remote.idOf("other"); id != "" {
-		t.Errorf("the target of the config further up was published as %s", id)
+	if id, err := w.remote.find("other"); id != "" || err != nil {
+		t.Errorf("the target of the config further up was published as %q, %v", id, err)
 	}
 }
 

@@ -177,7 +177,8 @@ func (w *world) differsOnDisk(target string) string {
 	return w.differs(daemon.View{Target: target, State: daemon.InStep})
 }
 
-// TestWatchVerbsBeside runs the other verbs beside a daemon that has work.
+// TestWatchVerbsBeside runs the other verbs on one target beside a daemon that
+// publishes another all the time.
 func TestWatchVerbsBeside(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "", "one", "two")
@@ -185,12 +186,12 @@ func TestWatchVerbsBeside(t *testing.T) {
 	stop := w.saveAgainAndAgain("skills/two/limits.md")
 	for i := range 3 {
 		w.save("skills/one/limits.md", fmt.Sprintf("limit %d\n", i))
-		for _, args := range [][]string{
-			{"push", "skills/one"}, {"push"}, {"log"}, {"log", "skills/one"}, {"diff"}, {"status"}, {"status", "--json"},
-			{"pull", "--dry-run"}, {"pull"}, {"asset", "list"}, {"watch", "--status"},
-		} {
-			w.succeed(args...)
+		for _, verb := range []string{"push", "log", "diff", "status", "pull --dry-run", "pull", "push", "status --json"} {
+			w.succeed(append(strings.Fields(verb), "skills/one")...)
 		}
+		w.succeed("log")
+		w.succeed("asset", "list")
+		w.succeed("watch", "--status")
 		// A push of who is somebody else is done by a process of its own.
 		_, errs, code := w.runWith([]string{"AWS_PROFILE=", "AWS_ACCESS_KEY_ID=AKIDOTHER", "AWS_SECRET_ACCESS_KEY=x"}, "push", "-v", "skills/one")
 		if code != 0 || !strings.Contains(errs, "not asking the daemon") {
@@ -199,6 +200,9 @@ func TestWatchVerbsBeside(t *testing.T) {
 	}
 	stop()
 	w.inStep()
+	if n := w.version("skills/one"); n != 4 {
+		t.Errorf("skills/one is at version %d, want 4\n%s", n, w.logText())
+	}
 	w.nothingDeleted()
 }
 

@@ -178,7 +178,7 @@ func TestWatchThrottled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "", "one")
 	w.start()
-	w.remote.restart("--fault", "nth=1,count=4,kind=throttle")
+	w.remote.restart("--fault", "op=GetAsset,count=2,kind=throttle")
 	w.save("skills/one/limits.md", "another limit\n")
 	w.inStep()
 	w.published("skills/one", 1, 1, 1)

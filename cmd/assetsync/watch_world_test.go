@@ -389,7 +389,11 @@ func (w *world) differs(v daemon.View) string {
 	if err != nil {
 		return err.Error()
 	}
-	there, err := w.remote.files(w.remote.idOf(filepath.Base(v.Target)), 0)
+	id, err := w.remote.find(filepath.Base(v.Target))
+	if err != nil {
+		return err.Error()
+	}
+	there, err := w.remote.files(id, 0)
 	if err != nil {
 		return err.Error()
 	}
@@ -583,17 +587,23 @@ func (s *service) assets() (map[string]remote.Asset, error) {
 	return assets, nil
 }
 
-// idOf returns the id of the asset of a name; "" when there is none.
+// find returns the id of the asset of a name; "" when there is none.
+func (s *service) find(name string) (id string, err error) {
+	assets, err := s.assets()
+	if a, ok := assets[name]; ok {
+		id = *a.AssetId
+	}
+	return id, err
+}
+
+// idOf returns the id of an asset that is there.
 func (s *service) idOf(name string) string {
 	s.Helper()
-	assets, err := s.assets()
-	if err != nil {
-		s.Fatal(err)
+	id, err := s.find(name)
+	if err != nil || id == "" {
+		s.Fatalf("find asset %s: %q, %v", name, id, err)
 	}
-	if a, ok := assets[name]; ok {
-		return *a.AssetId
-	}
-	return ""
+	return id
 }
 
 func (s *service) version(id string) (int32, error) {
