@@ -106,7 +106,9 @@ func troubles(views []daemon.View) string {
 		targets[cause] = append(targets[cause], target)
 	}
 	for _, v := range views {
-		add(v.Target, v.Reason)
+		if v.Reason != "" {
+			add(v.Target, string(v.State)+": "+v.Reason)
+		}
 		for _, cause := range []string{v.Watch.Lost, v.Watch.Trouble, v.Watch.Why} {
 			add(v.Target, cause)
 		}

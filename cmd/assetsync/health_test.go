@@ -53,7 +53,7 @@ TARGET    STATE    SINCE     VERSION  PUBLISHED  WHEN  WATCHED
 skills/a  in step  21:30:00  v3       1          save  native
 skills/b  paused   21:30:00  v3       1          save  native
 skills/c  paused   21:30:00  v3       1          save  native
-skills/b and 1 more: somebody asked for it
+skills/b and 1 more: paused: somebody asked for it
 `,
 		},
 		{

@@ -56,7 +56,7 @@ func judge(res assetsync.Result) verdict {
 	case assetsync.Blocked:
 		v := verdict{state: Blocked, reason: "a problem", max: troubleMax}
 		if n := len(res.Problems); n > 0 {
-			v.reason = fmt.Sprintf("%s %s", res.Problems[0].Path, res.Problems[0].Detail)
+			v.reason = strings.TrimSpace(string(res.Problems[0].Path) + " " + res.Problems[0].Detail) // a problem may have no path
 			if n > 1 {
 				v.reason += fmt.Sprintf(", and %d more", n-1)
 			}

@@ -42,6 +42,7 @@ func TestJudge(t *testing.T) {
 		{"conflict as an error", failed(assetsync.KindConflict, "superseded", ""), verdict{state: Conflict, reason: "superseded"}},
 		{"problem", problems(bad), verdict{Blocked, "b.md cannot be read", troubleMax}},
 		{"problems", problems(bad, unstable), verdict{Blocked, "b.md cannot be read, and 1 more", troubleMax}},
+		{"a problem without a path", problems(manifest.Problem{Detail: "metadata: name is required"}), verdict{Blocked, "metadata: name is required", troubleMax}},
 		{"blocked without a problem", problems(), verdict{Blocked, "a problem", troubleMax}},
 		{"files being written", problems(unstable), verdict{Held, "a.md is being written", offlineMax}},
 		{"git", git, verdict{Held, "a rebase is in progress", holdMax}},

@@ -207,8 +207,8 @@ func (l *loop) pause(paused bool) {
 	signal(l.wake)
 }
 
-// pausedReason is what a target waits for that is paused.
-const pausedReason = "it is paused; assetsync watch --resume goes on"
+// pausedReason goes on from "paused: " and "the daemon waits: ".
+const pausedReason = "until assetsync watch --resume"
 
 // longWait is the wait of a loop that only somebody else can wake.
 const longWait = 24 * time.Hour
