@@ -56,7 +56,7 @@ func (w *Worktree) state() (s State, err error) {
 }
 
 // operation says what is in progress. The files are those that git's own
-// status looks at (wt-status.c). An operation may hold others within it, as a
+// status looks at (wt-status.c), and [rebasedPatches]. An operation may hold others within it, as a
 // rebase holds a cherry-pick and any of them the lock of the index, so the
 // largest comes first.
 func (w *Worktree) operation() (string, error) {
@@ -79,6 +79,31 @@ func (w *Worktree) operation() (string, error) {
 		if !isAbsent(err) {
 			return "", err
 		}
+	}
+	return w.betweenRebase()
+}
+
+// rebasedPatches is where git rebase --apply collects the patches: after it
+// checked out the new base, before it makes rebase-apply (builtin/rebase.c).
+const rebasedPatches = "rebased-patches"
+
+// betweenRebase says that a rebase is in progress that has no directory yet.
+// One that was killed leaves the file behind, which no git looks at: it says
+// something until the index is written again, and nothing after that.
+func (w *Worktree) betweenRebase() (string, error) {
+	patches, err := os.Lstat(filepath.Join(w.gitDir, rebasedPatches))
+	if isAbsent(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	index, err := os.Lstat(filepath.Join(w.gitDir, "index"))
+	switch {
+	case isAbsent(err), err == nil && !patches.ModTime().Before(index.ModTime()):
+		return "a rebase is in progress", nil
+	case err != nil:
+		return "", err
 	}
 	return "", nil
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -303,4 +304,21 @@ func TestIndexChanges(t *testing.T) {
 	if two := state(t, w); two.Index == one.Index {
 		t.Errorf("git add changes nothing: %+v", two)
 	}
+}
+
+// A rebase by patches has checked out the new base and collects the patches.
+func TestRebaseBetweenDirectories(t *testing.T) {
+	r := newRepo(t)
+	head := r.commit("x", "1")
+	want := State{Branch: "main", Head: head}
+	r.write(".git/rebased-patches", "From ")
+	want.Operation = "a rebase is in progress"
+	wantState(t, r.dir, want)
+	// It was killed, and git wrote the index since.
+	before := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(filepath.Join(r.dir, ".git", "rebased-patches"), before, before); err != nil {
+		t.Fatal(err)
+	}
+	want.Operation = ""
+	wantState(t, r.dir, want)
 }
