@@ -116,11 +116,11 @@ const (
 
 // RootHealth is how a root is watched.
 type RootHealth struct {
-	Mode        Mode      // Native or Poll; "" before the first walk and while the root is lost
-	Why         string    // why it is polled, in plain words; "" when it was asked for
-	Lost        string    // why nothing is watched, in plain words; "" when all is well
-	Trouble     string    // what cannot be watched or read in a root that is watched, in plain words; ""
-	Directories int       // that are watched or polled
-	LastEvent   time.Time // when the last change was read; zero when there was none
-	LastLook    time.Time // when the last walk of the whole root began; zero when there was none
+	Mode        Mode      `json:"mode,omitempty"`      // Native or Poll; "" before the first walk and while the root is lost
+	Why         string    `json:"why,omitempty"`       // why it is polled, in plain words; "" when it was asked for
+	Lost        string    `json:"lost,omitempty"`      // why nothing is watched, in plain words; "" when all is well
+	Trouble     string    `json:"trouble,omitempty"`   // what cannot be watched or read in a root that is watched, in plain words; ""
+	Directories int       `json:"directories"`         // that are watched or polled
+	LastEvent   time.Time `json:"last_event,omitzero"` // when the last change was read; zero when there was none
+	LastLook    time.Time `json:"last_look,omitzero"`  // when the last walk of the whole root began; zero when there was none
 }
