@@ -11,7 +11,8 @@
 //
 // A daemon answers on a stream socket in HTTP/1.1. Requests and answers are
 // JSON; an answer is a sequence of objects, one to a line, of which the last
-// has "done": true. Earlier ones say what is waited for. The paths are
+// has "done": true. The first is empty where the work takes time, as a sign of
+// life; those in between say what is waited for. The paths are
 //
 //	POST /v1/health    {} -> {"health": Health}
 //	POST /v1/status    {"args", "cwd", "fingerprint"} -> {"results", "notes"}
@@ -20,6 +21,10 @@
 //	POST /v1/pause, /v1/resume {"args", "cwd"} -> {"names"}
 //	POST /v1/reload    {} -> {}
 //	POST /v1/stop      {} -> {}
+//
+// A status is answered from memory where files are watched by events and
+// nothing happened since the last look, where the remote cannot be asked, and
+// where a look hangs; the notes say of when it is in the last two cases.
 //
 // An error is {"error": sync.Error, "done": true}. The fingerprint stands for
 // program, config, environment and credentials of the asking process: where

@@ -119,6 +119,9 @@ func TestAskAfterEnd(t *testing.T) {
 		r.d.Stop()
 		r.must(<-r.ended)
 		r.ended <- nil
+		if got := l.serve(ask{do: func() reply { t.Error("it is done while it ends"); return reply{} }}); got.err != errEnding {
+			t.Errorf("reply %+v", got)
+		}
 		if _, err := l.ask(context.Background(), nil, func() reply { t.Error("it is done after the end"); return reply{} }); err != errEnding {
 			t.Errorf("error %v", err)
 		}
