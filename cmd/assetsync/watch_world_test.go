@@ -1,28 +1,21 @@
+//go:build unix
+
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"assetsync/manifest"
-	"assetsync/remote"
 	"assetsync/sync/daemon"
 )
 
@@ -159,111 +152,6 @@ func (w *world) must(err error) {
 	if err != nil {
 		w.Fatal(err)
 	}
-}
-
-// run runs a command to its end.
-func (w *world) run(args ...string) (stdout, stderr string, code int) {
-	w.Helper()
-	return w.runWith(nil, args...)
-}
-
-func (w *world) runWith(env []string, args ...string) (stdout, stderr string, code int) {
-	w.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "assetsync", args...)
-	var out, errs bytes.Buffer
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, append(slices.Clone(w.env), env...), &out, &errs
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || ctx.Err() != nil) {
-		w.Fatalf("run %q: %v\n%s%s", args, err, &out, &errs)
-	}
-	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
-}
-
-// succeed runs a command that has to end with 0.
-func (w *world) succeed(args ...string) (stdout, stderr string) {
-	w.Helper()
-	stdout, stderr, code := w.run(args...)
-	if code != 0 {
-		w.Fatalf("%q ends with %d:\n%s%s", args, code, stdout, stderr)
-	}
-	return stdout, stderr
-}
-
-// watchProcess is a daemon.
-type watchProcess struct {
-	cmd  *exec.Cmd
-	done chan struct{} // it has ended
-}
-
-// launch starts a daemon and does not wait for anything.
-func (w *world) launch(args ...string) {
-	w.Helper()
-	log, err := os.OpenFile(w.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	w.must(err)
-	defer log.Close()
-	p := &watchProcess{cmd: exec.Command("assetsync", append([]string{"watch"}, args...)...), done: make(chan struct{})}
-	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = w.dir, w.env, log
-	w.must(p.cmd.Start())
-	go func() {
-		_ = p.cmd.Wait() // the state of the process says it
-		close(p.done)
-	}()
-	w.daemon = p
-}
-
-// start starts a daemon and waits until everything is in step.
-func (w *world) start(args ...string) {
-	w.Helper()
-	w.launch(args...)
-	w.inStep()
-}
-
-func (p *watchProcess) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// kill ends the daemon as a power cut does.
-func (p *watchProcess) kill() {
-	_ = p.cmd.Process.Signal(syscall.SIGCONT) // it may be stopped
-	_ = p.cmd.Process.Kill()                  // it may have ended
-	<-p.done
-}
-
-// terminate ends the daemon as a service manager does. It has to end well and
-// in time.
-func (w *world) terminate() time.Duration {
-	w.Helper()
-	p, began := w.daemon, time.Now()
-	w.daemon = nil
-	w.must(p.cmd.Process.Signal(syscall.SIGTERM))
-	select {
-	case <-p.done:
-	case <-time.After(endTime):
-		p.kill()
-		w.Errorf("the daemon does not end within %s:\n%s", endTime, w.logText())
-	}
-	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
-		w.Errorf("the daemon ends with %d:\n%s", code, w.logText())
-	}
-	return time.Since(began)
-}
-
-func (w *world) logFile() string { return filepath.Join(filepath.Dir(w.dir), "daemon.log") }
-
-func (w *world) logText() string {
-	text, err := os.ReadFile(w.logFile())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		w.Error(err)
-	}
-	return string(text)
 }
 
 // health asks the daemon how it does, as watch --status --json.
@@ -477,163 +365,4 @@ func (w *world) nothingDeleted() {
 	if w.remote.deletions() {
 		w.Errorf("something was deleted:\n%s", w.remote.logText())
 	}
-}
-
-// service is an emulator that can be stopped and comes back at its address
-// with what it holds.
-type service struct {
-	*testing.T
-	dir  string
-	url  string
-	cmd  *exec.Cmd // nil: stopped
-	logs int
-}
-
-func newService(t *testing.T) *service {
-	t.Helper()
-	s := &service{T: t, dir: t.TempDir()}
-	s.start()
-	t.Cleanup(s.stop)
-	return s
-}
-
-// start starts the emulator with further flags, at the address that it had.
-func (s *service) start(flags ...string) {
-	s.Helper()
-	flags = append([]string{"--data", "remote", "--log-format", "json"}, flags...)
-	if s.url != "" {
-		flags = append(flags, "--addr", strings.TrimPrefix(s.url, "http://"))
-	}
-	s.logs++
-	log, err := os.Create(s.logFile())
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer log.Close()
-	// For a moment somebody else may have the port for a way out.
-	deadline := time.Now().Add(patience)
-	for {
-		cmd, url, err := startEmulator(s.dir, log, flags...)
-		if err == nil {
-			s.cmd, s.url = cmd, url
-			return
-		}
-		if time.Now().After(deadline) {
-			s.Fatalf("start emulator: %v\n%s", err, s.logText())
-		}
-		time.Sleep(glance)
-	}
-}
-
-func (s *service) stop() {
-	if s.cmd == nil {
-		return
-	}
-	// Killed, because requests that are delayed would hold it up.
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
-	s.cmd = nil
-}
-
-// restart makes it behave by other flags.
-func (s *service) restart(flags ...string) {
-	s.Helper()
-	s.stop()
-	s.start(flags...)
-}
-
-func (s *service) logFile() string {
-	return filepath.Join(s.dir, fmt.Sprintf("emulator.%d.log", s.logs))
-}
-
-// logText is what it logged since it was started last.
-func (s *service) logText() string {
-	text, err := os.ReadFile(s.logFile())
-	if err != nil {
-		s.Error(err)
-	}
-	return string(text)
-}
-
-// requests counts the requests since it was started last.
-func (s *service) requests() int { return strings.Count(s.logText(), `"msg":"request"`) }
-
-// deletions reports whether a file or an asset was deleted since it was
-// started last.
-func (s *service) deletions() bool { return strings.Contains(s.logText(), `"method":"DELETE"`) }
-
-func (s *service) client() *remote.Client {
-	c, err := remote.NewClient(remote.Options{Endpoint: s.url, HTTPClient: &http.Client{Timeout: patience}})
-	if err != nil {
-		s.Fatal(err)
-	}
-	return c
-}
-
-// assets returns what the space holds, by name.
-func (s *service) assets() (map[string]remote.Asset, error) {
-	out, err := s.client().ListAssets(context.Background(), &remote.ListAssetsInput{AgentSpaceId: new("sp-1")})
-	if err != nil {
-		return nil, err
-	}
-	assets := map[string]remote.Asset{}
-	for _, a := range out.Items {
-		about, err := a.Metadata.Map()
-		if err != nil {
-			return nil, err
-		}
-		assets[fmt.Sprint(about["name"])] = a
-	}
-	return assets, nil
-}
-
-// find returns the id of the asset of a name; "" when there is none.
-func (s *service) find(name string) (id string, err error) {
-	assets, err := s.assets()
-	if a, ok := assets[name]; ok {
-		id = *a.AssetId
-	}
-	return id, err
-}
-
-// idOf returns the id of an asset that is there.
-func (s *service) idOf(name string) string {
-	s.Helper()
-	id, err := s.find(name)
-	if err != nil || id == "" {
-		s.Fatalf("find asset %s: %q, %v", name, id, err)
-	}
-	return id
-}
-
-func (s *service) version(id string) (int32, error) {
-	out, err := s.client().GetAsset(context.Background(), &remote.GetAssetInput{AgentSpaceId: new("sp-1"), AssetId: &id})
-	if err != nil {
-		return 0, err
-	}
-	return *out.Asset.Version, nil
-}
-
-// files reads a version of an asset; 0 is the newest.
-func (s *service) files(id string, version int32) (map[string]string, error) {
-	if id == "" {
-		return nil, errors.New("there is no such asset")
-	}
-	in := &remote.GetAssetContentInput{AgentSpaceId: new("sp-1"), AssetId: &id}
-	if version > 0 {
-		in.AssetVersion = &version
-	}
-	out, err := s.client().GetAssetContent(context.Background(), in)
-	if err != nil {
-		return nil, err
-	}
-	bundle, err := manifest.ReadZip(out.Content.ZipFile, manifest.ZipLimits{})
-	if err != nil {
-		return nil, err
-	}
-	files := map[string]string{}
-	for path, data := range maps.All(bundle.Files()) {
-		files[string(path)] = string(data)
-	}
-	return files, nil
 }
