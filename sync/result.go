@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"errors"
 	"slices"
 
 	"assetsync/diff"
@@ -134,10 +135,13 @@ func (r Result) Standing() (Result, bool) {
 	return r.complete(), true
 }
 
-// Passing reports whether problems are all that is in the way and may be gone
-// in a moment, because files were being written.
+// Passing reports whether all that is in the way are files that were being
+// written, so that it may be gone in a moment.
 func (r Result) Passing() bool {
-	return r.Error == nil && len(r.Problems) > 0 && !slices.ContainsFunc(r.Problems, func(p manifest.Problem) bool { return p.Kind != manifest.Unstable })
+	if r.Error != nil {
+		return errors.Is(r.Error, manifest.ErrChanged)
+	}
+	return len(r.Problems) > 0 && !slices.ContainsFunc(r.Problems, func(p manifest.Problem) bool { return p.Kind != manifest.Unstable })
 }
 
 // Failure is the result of a run of which nothing else is known.

@@ -131,6 +131,9 @@ func TestWatchGrowingFile(t *testing.T) {
 	w.nothingDeleted()
 }
 
+// growPause is the time between two lines: shorter than watch.settle.
+const growPause = 30 * time.Millisecond
+
 // grow adds lines to a file until it is told to stop.
 func (w *world) grow(name string) (stop func()) {
 	w.Helper()
@@ -144,7 +147,7 @@ func (w *world) grow(name string) (stop func()) {
 			select {
 			case <-enough:
 				return
-			case <-time.After(5 * time.Millisecond):
+			case <-time.After(growPause):
 			}
 			if _, err := f.WriteString(line); err != nil {
 				w.Error(err)

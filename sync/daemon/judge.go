@@ -79,6 +79,8 @@ func judgeError(res assetsync.Result) verdict {
 	e := res.Error
 	v := verdict{state: Failed, reason: reasonOf(e), max: troubleMax}
 	switch {
+	case res.Passing():
+		v.state, v.max = Held, offlineMax
 	case res.Guard == assetsync.GuardGit:
 		v.state, v.max = Held, holdMax
 	case e.Kind == assetsync.KindAuth:

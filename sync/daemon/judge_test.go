@@ -45,6 +45,9 @@ func TestJudge(t *testing.T) {
 		{"a problem without a path", problems(manifest.Problem{Detail: "metadata: name is required"}), verdict{Blocked, "metadata: name is required", troubleMax}},
 		{"blocked without a problem", problems(), verdict{Blocked, "a problem", troubleMax}},
 		{"files being written", problems(unstable), verdict{Held, "a.md is being written", offlineMax}},
+		{"files written while they were sent", assetsync.Result{Error: &assetsync.Error{
+			Kind: assetsync.KindUnavailable, Message: "publish one: a.md changed", Err: fmt.Errorf("read a.md: %w", manifest.ErrChanged),
+		}}, verdict{Held, "publish one: a.md changed", offlineMax}},
 		{"git", git, verdict{Held, "a rebase is in progress", holdMax}},
 		{"guard", failed(assetsync.KindGuard, "11 files would be deleted", "--allow-deletes 11"), verdict{state: Blocked, reason: "11 files would be deleted; --allow-deletes 11"}},
 		{"auth", failed(assetsync.KindAuth, "expired", "sign in"), verdict{AuthExpired, "expired; sign in", troubleMax}},
