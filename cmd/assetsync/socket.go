@@ -18,27 +18,42 @@ import (
 // on macOS and 108 on Linux, with a zero at the end.
 const maxSocketPath = 100
 
+// socketName is how many bytes of a digest name the socket of a state directory
+// that is not its own place: as with 64 bits nobody meets another by accident.
+const socketName = 8
+
 // socketPath returns where the control socket of a state directory is: in
-// it, or in the user's runtime directory when that path is too long. The
-// directory that it makes there is the user's own.
+// it, or where that path is too long in the user's runtime directory, or in
+// one of the user's own below the temporary directory.
 func (a *app) socketPath(dir string) (string, error) {
 	path := filepath.Join(dir, "daemon.sock")
 	if len(path) <= maxSocketPath {
 		return path, nil
 	}
-	home, ok := a.getenv("XDG_RUNTIME_DIR")
-	if home = filepath.Join(home, "assetsync"); !ok || !filepath.IsAbs(home) {
-		home = filepath.Join(os.TempDir(), "assetsync-"+strconv.Itoa(os.Getuid()))
+	digest := sha256.Sum256([]byte(dir))
+	name := hex.EncodeToString(digest[:socketName]) + ".sock"
+	homes := []string{filepath.Join(os.TempDir(), "assetsync-"+strconv.Itoa(os.Getuid()))}
+	if runtime, ok := a.getenv("XDG_RUNTIME_DIR"); ok && filepath.IsAbs(runtime) {
+		homes = append([]string{filepath.Join(runtime, "assetsync")}, homes...)
 	}
+	for _, home := range homes {
+		if path := filepath.Join(home, name); len(path) <= maxSocketPath {
+			return path, makeSocketHome(home)
+		}
+	}
+	return "", usageError(nil, "use a --state DIR with a shorter path", "make control socket: the path of the state directory %s is too long for a socket, and so is that of the temporary directory", dir)
+}
+
+// makeSocketHome makes a directory for sockets that is the user's own.
+func makeSocketHome(home string) error {
 	if err := os.Mkdir(home, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("make directory of the control socket: %w", err)
+		return fmt.Errorf("make directory of the control socket: %w", err)
 	}
 	// Anybody may make names in a temporary directory.
 	if info, err := os.Lstat(home); err != nil || !info.IsDir() || info.Mode().Perm()&0o077 != 0 || !ownedByUser(info) {
-		return "", fmt.Errorf("make directory of the control socket: %s is not a directory of this user alone", home)
+		return fmt.Errorf("make directory of the control socket: %s is not a directory of this user alone", home)
 	}
-	digest := sha256.Sum256([]byte(dir))
-	return filepath.Join(home, hex.EncodeToString(digest[:16])+".sock"), nil
+	return nil
 }
 
 // pauseFile keeps the names of paused targets, as a JSON list.
