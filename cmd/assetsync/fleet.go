@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -320,63 +318,6 @@ func (f *fleet) concernsGlob(dir string, mainFiles []string) func(watcher.Batch)
 	}
 }
 
-// looker is the engine of one target in a daemon: it opens the state for each
-// look, so that other commands work beside it.
-type looker struct {
-	*fleet
-	session *session
-	target  Target
-}
-
-func (l *looker) look(ctx context.Context, writes bool, verb func(context.Context, *assetsync.Engine) assetsync.Result) assetsync.Result {
-	ctx, cancel := l.within(ctx)
-	defer cancel()
-	fail := func(err error) assetsync.Result { return assetsync.Failure(l.target.Name, err) }
-	if writes {
-		if err := l.session.account.check(ctx, l.session.checkAccount); err != nil {
-			return fail(err)
-		}
-	}
-	db, err := l.acquire(ctx, l.session)
-	if err != nil {
-		return fail(err)
-	}
-	res := func() assetsync.Result {
-		engine, err := l.session.engine(l.target, db)
-		if err != nil {
-			return fail(err)
-		}
-		return verb(ctx, engine)
-	}()
-	if err := l.shared.Release(); err != nil && res.Error == nil {
-		res.Notes = append(res.Notes, err.Error()) // what was done is on record
-	}
-	return res
-}
-
-// Push implements [daemon.Engine].
-func (l *looker) Push(ctx context.Context, o assetsync.PushOptions) assetsync.Result {
-	return l.look(ctx, !o.DryRun, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
-}
-
-// Status implements [daemon.Engine].
-func (l *looker) Status(ctx context.Context) assetsync.Result {
-	return l.look(ctx, false, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Status(ctx) })
-}
-
-// Contents implements [daemon.Engine].
-func (l *looker) Contents(ctx context.Context, revision string) (files map[string][]byte, res assetsync.Result) {
-	res = l.look(ctx, false, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
-		bundle, res := e.Revision(ctx, revision)
-		files = map[string][]byte{}
-		for p, data := range bundle.Files() {
-			files[string(p)] = data
-		}
-		return res
-	})
-	return files, res
-}
-
 // repository is what a daemon has to know of git.
 type repository struct {
 	worktree *gitrepo.Worktree
@@ -421,34 +362,3 @@ func (r space) Versions(ctx context.Context) (map[string]int32, error) {
 
 // Reset implements [daemon.Remote].
 func (r space) Reset() { r.current().transport.CloseIdleConnections() }
-
-// fingerprintOf stands for program, config, environment and credentials: two
-// processes with one fingerprint do the same.
-func (a *app) fingerprintOf(config *Config, env Environment) string {
-	h := sha256.New()
-	say := func(what string, value any) { fmt.Fprintf(h, "%s=%q\n", what, fmt.Sprint(value)) }
-	say("version", buildVersion())
-	if exe, err := os.Executable(); err == nil {
-		if info, err := os.Stat(exe); err == nil {
-			say("program", fmt.Sprint(info.Size(), info.ModTime().UnixNano()))
-		}
-	}
-	say("config", config.digest)
-	say("dir", config.Dir)
-	say("env", fmt.Sprintf("%+v", env))
-	say("state", a.stateHome(config))
-	for _, name := range credentialVariables {
-		value, ok := a.getenv(name)
-		say(name, fmt.Sprint(ok, value))
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// credentialVariables are what the SDK reads to find out who it is and where
-// it goes.
-var credentialVariables = []string{
-	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE",
-	"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN",
-	"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-	"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
-}

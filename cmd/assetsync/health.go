@@ -32,7 +32,7 @@ func (a *app) printHealth(h daemon.Health) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprint(a.stdout, troubles(h.Targets))
+	_, err := fmt.Fprint(a.stdout, troubles(h))
 	return err
 }
 
@@ -92,8 +92,9 @@ func watchedText(v daemon.View) string {
 }
 
 // troubles says what the targets wait for or suffer from, a line for each
-// cause, with the first of the targets that have it.
-func troubles(views []daemon.View) string {
+// cause, with the first of the targets that have it. What the remote is the
+// cause of was said.
+func troubles(h daemon.Health) string {
 	var causes []string
 	targets := map[string][]string{}
 	add := func(target, cause string) {
@@ -105,8 +106,8 @@ func troubles(views []daemon.View) string {
 		}
 		targets[cause] = append(targets[cause], target)
 	}
-	for _, v := range views {
-		if v.Reason != "" {
+	for _, v := range h.Targets {
+		if v.Reason != "" && (v.State != h.Remote.State || v.Reason != h.Remote.Reason) {
 			add(v.Target, string(v.State)+": "+v.Reason)
 		}
 		for _, cause := range []string{v.Watch.Lost, v.Watch.Trouble, v.Watch.Why} {

@@ -73,7 +73,7 @@ skills/b: NFS tells of no changes
 				Owner: "assetsync watch", Config: "assetsync.yaml:1:1: unknown key", Remote: daemon.RemoteView{State: daemon.Offline, Reason: "connection refused"},
 				Targets: []daemon.View{
 					{Target: "skills/a", When: assetsync.OnSave, State: daemon.Starting, Since: earlier},
-					{Target: "skills/b", When: assetsync.OnCommit, State: daemon.Offline, Since: earlier},
+					{Target: "skills/b", When: assetsync.OnCommit, State: daemon.Offline, Reason: "connection refused", Since: earlier},
 				},
 			},
 			want: `assetsync watch

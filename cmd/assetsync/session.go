@@ -154,10 +154,14 @@ func (s *session) orphans(db *state.DB) (notes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	inUse := map[string]bool{"": true}
+	for _, t := range s.targets {
+		inUse[t.AssetID], inUse[known[t.Name].AssetID] = true, true
+	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
-		isTarget := slices.ContainsFunc(s.targets, func(t Target) bool { return t.Name == name || t.AssetID == known[name].AssetID })
-		if known[name].AssetID != "" && !isTarget {
-			notes = append(notes, fmt.Sprintf("%s was published before and is no target any more; its asset %s stays as it is", name, known[name].AssetID))
+		isTarget := slices.ContainsFunc(s.targets, func(t Target) bool { return t.Name == name })
+		if id := known[name].AssetID; !isTarget && !inUse[id] { // a directory that was moved keeps its asset
+			notes = append(notes, fmt.Sprintf("%s was published before and is no target any more; its asset %s stays as it is", name, id))
 		}
 	}
 	return notes, nil

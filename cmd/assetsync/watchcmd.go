@@ -225,30 +225,71 @@ func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner st
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	// Each ends the others: what is left of a daemon is none.
-	ended := errors.New("ended")
-	part := func(run func() error) {
-		group.Go(func() error { return cmp.Or(run(), ended) })
+	err = together(ctx,
+		func(ctx context.Context) error { return watchUntil(ctx, w) },
+		func(ctx context.Context) error { return d.Serve(ctx, listener) },
+		d.Run,
+		func(ctx context.Context) error { return guardState(ctx, dir, socket) },
+		func(ctx context.Context) error { return notifyService(ctx, notify, d) },
+		func(ctx context.Context) error { return reloadOn(ctx, hangups, d) },
+	)
+	if err == nil {
+		a.log.Info("stopped")
 	}
-	part(func() error { return w.Run(ctx) })
-	part(func() error { return d.Serve(ctx, listener) })
-	part(func() error { return d.Run(ctx) })
-	group.Go(func() error { return guardState(ctx, dir, socket) })
-	group.Go(func() error { return notify.Watchdog(ctx, func() bool { d.Health(); return true }) })
-	group.Go(func() error { reloadOn(ctx, hangups, d); return nil })
-	group.Go(func() error {
-		<-ctx.Done()
-		if !errors.Is(context.Cause(ctx), errStateGone) { // that is no end to the service manager
-			a.tell(notify.Stopping())
-		}
-		return nil
-	})
+	return err
+}
+
+// together runs the parts of a daemon. The first that ends, ends the others:
+// what is left of a daemon is none. Its error is the error of all.
+func together(ctx context.Context, parts ...func(context.Context) error) error {
+	ended := errors.New("ended")
+	group, ctx := errgroup.WithContext(ctx)
+	for _, part := range parts {
+		group.Go(func() error { return cmp.Or(part(ctx), ended) })
+	}
 	if err := group.Wait(); !errors.Is(err, ended) {
 		return err
 	}
-	a.log.Info("stopped")
 	return nil
+}
+
+// hangTime is how long after its end a watcher may still be busy. A file
+// system that hangs keeps it for ever; the daemon has ended by then (9
+// seconds), and 10 are promised.
+const hangTime = 9500 * time.Millisecond
+
+// watchUntil runs a watcher until ctx ends, and does not wait for one that
+// hangs.
+func watchUntil(ctx context.Context, w *watcher.Watcher) error {
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	hung := time.NewTimer(hangTime)
+	defer hung.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-hung.C:
+		return nil
+	}
+}
+
+// notifyService tells the service manager that the daemon lives, and that it
+// is about to end. Beginning anew is no end.
+func notifyService(ctx context.Context, notify *notifier, d *daemon.Daemon) error {
+	err := notify.Watchdog(ctx, func() bool { d.Health(); return true })
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	if errors.Is(context.Cause(ctx), errStateGone) {
+		return nil
+	}
+	return notify.Stopping()
 }
 
 func (a *app) newDaemon(f *fleet, notify *notifier, dir string, owner state.Owner) (*daemon.Daemon, error) {
@@ -308,11 +349,11 @@ func (a *app) logTargets(before, now []Target) {
 }
 
 // reloadOn reads the config again at each hangup.
-func reloadOn(ctx context.Context, hangups <-chan os.Signal, d *daemon.Daemon) {
+func reloadOn(ctx context.Context, hangups <-chan os.Signal, d *daemon.Daemon) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-hangups:
 			d.Reload()
 		}

@@ -85,6 +85,8 @@ func judgeError(res assetsync.Result) verdict {
 		v.state, v.max = Held, holdMax
 	case e.Kind == assetsync.KindAuth:
 		v.state, v.reason = AuthExpired, withHint(e)
+	case e.Kind == assetsync.KindUsage:
+		v.reason = withHint(e)
 	case e.Kind == assetsync.KindUnavailable:
 		v.state, v.max = Offline, offlineMax
 	case e.Kind == assetsync.KindConflict:

@@ -52,7 +52,7 @@ func TestJudge(t *testing.T) {
 		{"guard", failed(assetsync.KindGuard, "11 files would be deleted", "--allow-deletes 11"), verdict{state: Blocked, reason: "11 files would be deleted; --allow-deletes 11"}},
 		{"auth", failed(assetsync.KindAuth, "expired", "sign in"), verdict{AuthExpired, "expired; sign in", troubleMax}},
 		{"offline", failed(assetsync.KindUnavailable, "no route", ""), verdict{Offline, "no route", offlineMax}},
-		{"usage", failed(assetsync.KindUsage, "no such type", ""), verdict{Failed, "no such type", troubleMax}},
+		{"usage", failed(assetsync.KindUsage, "no such type", "name another"), verdict{Failed, "no such type; name another", troubleMax}},
 		{"unusable", failed(assetsync.KindUnusable, "not usable", ""), verdict{Failed, "not usable", troubleMax}},
 		{"other", failed(assetsync.KindFailed, "disk is full", ""), verdict{Failed, "disk is full", troubleMax}},
 	}
@@ -87,6 +87,7 @@ func TestJudgePoll(t *testing.T) {
 		{"expired", errAuth, verdict{state: AuthExpired, reason: "the token has expired; sign in again"}},
 		{"offline", errOffline, verdict{state: Offline, reason: "no route to host"}},
 		{"wrapped", fmt.Errorf("list assets: %w", errOffline), verdict{state: Offline, reason: "list assets: no route to host"}},
+		{"offline, with a hint", &assetsync.Error{Kind: assetsync.KindUnavailable, Message: "no route", Hint: "repeat it later"}, verdict{state: Offline, reason: "no route"}},
 		{"too slow", errListSlow, verdict{state: Offline, reason: "the remote takes longer than 30s to list its assets"}},
 		{"another failure", errors.New("odd"), verdict{state: InStep, reason: "odd"}},
 	}

@@ -27,7 +27,9 @@ func (l *loop) look() time.Duration {
 		res := l.t.Engine.Status(ctx)
 		return l.judged(ctx, res, res, res.Error == nil, first)
 	}
-	return l.pushed(ctx, l.t.Engine.Push(ctx, assetsync.PushOptions{}), first)
+	// One version for what was saved together: one in between would be a state
+	// that never was here.
+	return l.pushed(ctx, l.t.Engine.Push(ctx, assetsync.PushOptions{OneVersion: true}), first)
 }
 
 // mayLook reports whether nothing came in between while the loop waited for
@@ -120,6 +122,7 @@ func (l *loop) record(res, standing assetsync.Result, sure bool) time.Time {
 	now := l.d.o.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.reportPending(standing)
 	l.view.Result, l.view.LookedAt = standing, now
 	l.view.Published += len(res.Versions)
 	l.looked, l.rested, l.sure = true, time.Now(), sure

@@ -150,7 +150,7 @@ func judgePoll(err error) verdict {
 	case assetsync.KindAuth:
 		v.state = AuthExpired
 	case assetsync.KindUnavailable:
-		v.state = Offline
+		v.state, v.reason = Offline, reasonOf(e) // to repeat it later is what the daemon does
 	}
 	return v
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,7 +30,27 @@ func (l *loop) report(res assetsync.Result, first time.Time) {
 	if !first.IsZero() {
 		fields = append(fields, zap.Int64("save_to_version_ms", l.d.o.Now().Sub(first).Milliseconds()))
 	}
+	if len(res.Notes) > 0 {
+		fields = append(fields, zap.Strings("notes", res.Notes))
+	}
 	l.d.log.Info("published", fields...)
+}
+
+// reportPending logs that others changed the asset, once for each change of
+// what is pending. l.mu is held.
+func (l *loop) reportPending(now assetsync.Result) {
+	if len(now.Pending) == 0 || slices.Equal(now.Pending, l.view.Result.Pending) {
+		return
+	}
+	l.d.log.Info("changed on the remote", zap.String("target", l.t.Name), zap.Int32("version", now.Version),
+		zap.Strings("pending", limited(pendingLines(now))))
+}
+
+func pendingLines(res assetsync.Result) (lines []string) {
+	for _, c := range res.Pending {
+		lines = append(lines, c.Action+" "+string(c.Path))
+	}
+	return lines
 }
 
 // maxLoggedChanges is how many changes a line of the log names.
@@ -43,6 +64,11 @@ func changeLines(res assetsync.Result) []string {
 	for _, c := range res.MetadataChanges {
 		lines = append(lines, c.Action+" metadata "+c.Key)
 	}
+	return limited(lines)
+}
+
+// limited shortens what a line of the log names.
+func limited(lines []string) []string {
 	if n := len(lines) - maxLoggedChanges; n > 0 {
 		lines = append(lines[:maxLoggedChanges:maxLoggedChanges], fmt.Sprintf("and %d more", n))
 	}
