@@ -286,9 +286,11 @@ func (b *bench) stop() {
 	if b.daemon == nil {
 		return
 	}
-	b.end(&b.daemon)
-	if err := <-b.ended; err != nil {
-		b.Error(err)
+	cmd := b.daemon
+	b.daemon = nil
+	// The log is read to its end before Wait closes it.
+	if err := errors.Join(cmd.Process.Signal(os.Interrupt), <-b.ended, cmd.Wait()); err != nil {
+		b.Errorf("end %s: %v", cmd, err)
 	}
 }
 
