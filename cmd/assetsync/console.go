@@ -45,6 +45,8 @@ func (c consoleEncoder) EncodeEntry(e zapcore.Entry, fields []zapcore.Field) (*b
 		text = l.published()
 	case watchingMessage:
 		text = l.watching()
+	case pendingMessage:
+		text = l.pending()
 	}
 	text = l.about() + text + l.cause() + l.rest()
 	if e.Level > zapcore.InfoLevel {
@@ -152,6 +154,9 @@ const (
 	// watchingMessage is the entry with which a daemon begins.
 	watchingMessage = "watching"
 
+	// pendingMessage is the daemon's entry for what others changed.
+	pendingMessage = "changed on the remote"
+
 	// shownChanges is how many changes a line names: it is one line.
 	shownChanges = 4
 )
@@ -183,7 +188,24 @@ func (l logLine) published() string {
 	for _, name := range []string{"asset", "push_ms"} {
 		l.take(name) // assetsync status shows the one, the JSON log the other
 	}
-	return text + " (" + strings.Join(notes, ", ") + ")"
+	text += " (" + strings.Join(notes, ", ") + ")"
+	told, _ := l.take("notes").([]any)
+	for _, note := range told {
+		text += "; note: " + fieldText(note)
+	}
+	return text
+}
+
+// pending makes the daemon's entry for what others changed a sentence.
+func (l logLine) pending() string {
+	text := pendingMessage
+	if version := fieldText(l.take("version")); version != "" {
+		text += ", v" + version
+	}
+	if changes, _ := l.take("pending").([]any); len(changes) > 0 {
+		text += ": " + changesText(changes)
+	}
+	return text + "; assetsync pull takes it"
 }
 
 // changesText names some changes by git's letters.

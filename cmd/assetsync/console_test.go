@@ -77,6 +77,16 @@ func TestConsoleLog(t *testing.T) {
 			want:   "skills/a: published v17 -> v19: M a, M metadata status (8 calls, 2.71s after the save)",
 		},
 		{
+			name: "published, with notes", message: "published",
+			fields: publish(1, []int32{2}, "files", []string{"update a"}, zap.Strings("notes", []string{"a is long", "b is not"})),
+			want:   "skills/a: published v1 -> v2: M a (8 calls); note: a is long; note: b is not",
+		},
+		{
+			name: "others changed it", message: "changed on the remote",
+			fields: []zap.Field{zap.String("target", "skills/a"), zap.Int32("version", 3), zap.Strings("pending", []string{"create b.md", "delete c.md"})},
+			want:   "skills/a: changed on the remote, v3: A b.md, D c.md; assetsync pull takes it",
+		},
+		{
 			name: "many changes", message: "published",
 			fields: publish(1, []int32{2}, "zip", []string{"update a", "update b", "update c", "update d", "update e", "update f"}),
 			want:   "skills/a: published v1 -> v2: M a, M b, M c, M d and 2 more (one zip, 8 calls)",
