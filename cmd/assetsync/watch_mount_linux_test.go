@@ -32,7 +32,7 @@ func withMounts(t *testing.T, test func(*testing.T)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "-test.run", "^"+t.Name()+"$", "-test.v")
+	cmd := exec.Command(program, "-test.run", "^"+t.Name()+"$", "-test.v", "-test.parallel", "4")
 	cmd.Env = append(os.Environ(), mountsVariable+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	if os.Geteuid() != 0 {

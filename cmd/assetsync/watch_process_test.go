@@ -41,7 +41,7 @@ func TestWatchTwoDaemons(t *testing.T) {
 }
 
 // killMoments is how often a daemon is killed around a save.
-const killMoments = 30
+const killMoments = 24
 
 // TestWatchKilled kills the daemon at random moments around a save of some
 // files, at times a second time while it starts again: each time it comes to
@@ -59,6 +59,7 @@ func TestWatchKilled(t *testing.T) {
 		w.save(killFile(i), "at first\n")
 	}
 	w.start()
+	late := 0
 	for round := range killMoments {
 		before := w.version("skills/one")
 		n := 1 + random.IntN(killFiles)
@@ -76,16 +77,17 @@ func TestWatchKilled(t *testing.T) {
 			kills++
 		}
 		killedAt := w.version("skills/one")
-		w.start()
-		need := n
-		if n > 3 { // publish.max_file_calls
-			need = 1
+		if killedAt > before {
+			late++
 		}
-		if got := int(w.version("skills/one") - before); got < 1 || got > need+kills {
+		w.start()
+		// One is needed: what is saved together is one version.
+		if got := int(w.version("skills/one") - before); got < 1 || got > 1+kills {
 			t.Errorf("round %d of seed %d: %d files, killed %d times, first after %s, at the end %d versions after the one before: %d versions came of it\n%s",
 				round, seed, n, kills, at, killedAt-before, got, w.logText())
 		}
 	}
+	t.Logf("of %d rounds, %d were killed after the version was made", killMoments, late)
 	w.nothingDeleted()
 }
 
