@@ -58,7 +58,7 @@ BENCH_IDLE  ?= 60s
 
 .PHONY: bench-watch
 bench-watch: build ## how long after a save the version is there, and what the daemon costs: BENCH_SAVES, BENCH_IDLE (Linux, 12 minutes)
-	@$(GO) test -count=1 -timeout 60m -run '^TestWatchSpeed$$' ./cmd/assetsync -args -watch.bench -watch.program=$(CURDIR)/bin/assetsync \
+	@$(GO) test -v -count=1 -timeout 60m -run '^TestWatchSpeed$$' ./cmd/assetsync -args -watch.bench -watch.program=$(CURDIR)/bin/assetsync \
 	  -watch.saves=$(BENCH_SAVES) -watch.idle=$(BENCH_IDLE)
 
 # The binary that is installed; one that was built elsewhere is taken as it is.
