@@ -66,6 +66,7 @@ func TestScript(t *testing.T) {
 			"emulator": emulatorCmd,
 			"exits":    exitsCmd,
 			"fill":     fillCmd,
+			"freeze":   freezeCmd,
 			"json":     jsonCmd,
 			"keys":     keysCmd,
 			"oddzip":   oddzipCmd,
@@ -73,6 +74,7 @@ func TestScript(t *testing.T) {
 			"sametree": sametreeCmd,
 			"setjson":  setjsonCmd,
 			"sts":      stsCmd,
+			"thaw":     thawCmd,
 			"until":    untilCmd,
 		},
 	})
@@ -200,6 +202,36 @@ func untilCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}) {
 		ts.Fatalf("%q never printed %s: %v", args[1:], args[0], err)
 	}
+}
+
+// freezeCmd is "freeze PIDFILE": it stops the process, at a moment when that
+// has not the state open, and makes sure that it goes on at the end.
+func freezeCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeze PIDFILE")
+	}
+	pid := strings.TrimSpace(ts.ReadFile(args[0]))
+	owner := ts.MkAbs(filepath.Join(".assetsync", "state.db.owner"))
+	if !patiently(func() bool {
+		ts.Check(ts.Exec("kill", "-STOP", pid))
+		if _, err := os.Stat(owner); err != nil {
+			return true
+		}
+		ts.Check(ts.Exec("kill", "-CONT", pid))
+		return false
+	}) {
+		ts.Fatalf("process %s has the state open all the time", pid)
+	}
+	// A frozen process would not end when the script does.
+	ts.Defer(func() { _ = exec.Command("kill", "-CONT", pid).Run() }) // it may have ended
+}
+
+// thawCmd is "thaw PIDFILE": the process goes on.
+func thawCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: thaw PIDFILE")
+	}
+	ts.Check(ts.Exec("kill", "-CONT", strings.TrimSpace(ts.ReadFile(args[0]))))
 }
 
 // samejsonCmd is "samejson A B KEY...": both files hold the same JSON, but for

@@ -21,9 +21,10 @@ type loop struct {
 	done   chan struct{}
 	wake   chan struct{} // something below has changed
 	asks   chan ask
-	trials backoff // after looks that failed
-	holds  backoff // at what is in the way
-	commit string  // that was published last, or is about to be
+	trials backoff  // after looks that failed
+	holds  backoff  // at what is in the way
+	commit string   // that was published last, or is about to be
+	notes  []string // of the last publish
 
 	mu     sync.Mutex
 	watch  Watch // nil until it stands, and where there is none

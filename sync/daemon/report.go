@@ -30,9 +30,10 @@ func (l *loop) report(res assetsync.Result, first time.Time) {
 	if !first.IsZero() {
 		fields = append(fields, zap.Int64("save_to_version_ms", l.d.o.Now().Sub(first).Milliseconds()))
 	}
-	if len(res.Notes) > 0 {
-		fields = append(fields, zap.Strings("notes", res.Notes))
+	if len(res.Notes) > 0 && !slices.Equal(res.Notes, l.notes) {
+		fields = append(fields, zap.Strings("notes", res.Notes)) // once: they come with each publish
 	}
+	l.notes = res.Notes
 	l.d.log.Info("published", fields...)
 }
 
