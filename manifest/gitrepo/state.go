@@ -43,6 +43,9 @@ func (w *Worktree) state() (s State, err error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return State{}, err
 	}
+	if s.Operation == "" {
+		s.Operation = w.unmerged(s.Index)
+	}
 	name, id, err := w.resolveRef(plumbing.HEAD.String())
 	if err != nil {
 		return State{}, err
@@ -56,9 +59,9 @@ func (w *Worktree) state() (s State, err error) {
 }
 
 // operation says what is in progress. The files are those that git's own
-// status looks at (wt-status.c), and [rebasedPatches]. An operation may hold others within it, as a
-// rebase holds a cherry-pick and any of them the lock of the index, so the
-// largest comes first.
+// status looks at (wt-status.c), and [rebasedPatches]. An operation may hold
+// others within it, as a rebase holds a cherry-pick and any of them the lock of
+// the index, so the largest comes first.
 func (w *Worktree) operation() (string, error) {
 	for _, sign := range [...]struct{ name, words string }{
 		{"rebase-merge", "a rebase is in progress"},

@@ -25,6 +25,9 @@ type Worktree struct {
 	refs   sync.Mutex // guards packed
 	packed packedRefs
 
+	looking   sync.Mutex // apart from mu: a look never waits for objects
+	conflicts unmergedAnswer
+
 	mu       sync.Mutex // go-git's storage is not safe for concurrent use
 	objects  *objects   // nil until an object is needed, and after Close
 	ancestry ancestryAnswer

@@ -257,6 +257,17 @@ func TestOperations(t *testing.T) {
 			}
 		}, "a cherry-pick or revert of several commits is in progress", []string{"cherry-pick", "--quit"}},
 		{"revert", func(r repo) { r.fails("revert", "theirs~") }, "a revert is in progress", []string{"revert", "--abort"}},
+		{"stash pop", func(r repo) {
+			r.write("x", "stashed\n")
+			r.git("stash")
+			r.commit("x", "committed\n")
+			r.fails("stash", "pop")
+		}, "files with conflicts are not merged yet", nil},
+		{"squash", func(r repo) { r.fails("merge", "--squash", "theirs") }, "files with conflicts are not merged yet", []string{"reset", "--hard"}},
+		{"resolved", func(r repo) {
+			r.fails("merge", "--squash", "theirs")
+			r.git("add", "x")
+		}, "", []string{"reset", "--hard"}},
 		{"bisect", func(r repo) { r.git("bisect", "start", "theirs", "theirs~2") }, "a bisect is in progress", []string{"bisect", "reset"}},
 		{"a pick within a rebase", func(r repo) {
 			r.fails("rebase", "theirs")
