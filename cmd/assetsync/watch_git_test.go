@@ -310,7 +310,6 @@ targets:
   - path: "**"
     type: skill`+pin+`
     metadata: {agent_types: [GENERIC]}
-    publish: {max_file_calls: 1}
     deletes: {max_files: 1000, max_percent: 100}
 `)
 	w.git("config", "core.excludesFile", filepath.Join(w.dir, "..", "excludes"))
