@@ -57,7 +57,7 @@ func (w *ancestryWalk) run(ctx context.Context, tips []manifest.ID) (bool, error
 		}
 	}
 	if !w.found && w.cut {
-		return false, &hintedError{ErrShallow, "fetch all of it: git fetch --unshallow; in a CI checkout fetch-depth: 0"}
+		return false, errShallow()
 	}
 	return w.found, nil
 }

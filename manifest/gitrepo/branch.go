@@ -15,6 +15,10 @@ import (
 // the repository is cut off.
 var ErrShallow = errors.New("the history is cut off here (a shallow clone)")
 
+func errShallow() error {
+	return &hintedError{ErrShallow, "fetch all of it: git fetch --unshallow; in a CI checkout fetch-depth: 0"}
+}
+
 // OnBranch reports whether the worktree, in a state, is on a branch or on its
 // history: HEAD is that branch, or HEAD's commit is the tip, or an ancestor of
 // the tip, of the branch or of a branch of that name of any remote. It reads

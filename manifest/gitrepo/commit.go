@@ -40,12 +40,10 @@ type Commit struct {
 // Ids come from git's trees: only ignore files, links and files of less than
 // 1 KiB, which may be pointers, are read.
 //
-// The revision rev is HEAD, a full commit id, or a ref by its full or short name,
-// through tags. It fails with [ErrNoRevision], [ErrObjectMissing],
-// [ErrObjectFormat], [ErrReftable], and an error that wraps fs.ErrNotExist
-// when the commit has no dir.
+// The revision rev is as for [Worktree.Resolve], whose errors are those of
+// Commit, beside one that wraps fs.ErrNotExist when the commit has no dir.
 func (w *Worktree) Commit(ctx context.Context, rev, dir string, opts manifest.ScanOptions) (*Commit, error) {
-	return w.scan(rev, dir, func(src manifest.Source, name string) (manifest.Snapshot, error) {
+	return w.scan(ctx, rev, dir, func(src manifest.Source, name string) (manifest.Snapshot, error) {
 		return manifest.ScanSource(ctx, src, name, opts)
 	})
 }
@@ -53,19 +51,19 @@ func (w *Worktree) Commit(ctx context.Context, rev, dir string, opts manifest.Sc
 // CommitFile reads one file of a commit, which is published under the path as:
 // what [manifest.ScanFile] finds in a checkout. All else is as for Commit.
 func (w *Worktree) CommitFile(ctx context.Context, rev, file string, as manifest.Path, opts manifest.ScanOptions) (*Commit, error) {
-	return w.scan(rev, file, func(src manifest.Source, name string) (manifest.Snapshot, error) {
+	return w.scan(ctx, rev, file, func(src manifest.Source, name string) (manifest.Snapshot, error) {
 		return manifest.ScanSourceFile(ctx, src, name, as, opts)
 	})
 }
 
-func (w *Worktree) scan(rev, name string, scan func(src manifest.Source, name string) (manifest.Snapshot, error)) (*Commit, error) {
+func (w *Worktree) scan(ctx context.Context, rev, name string, scan func(src manifest.Source, name string) (manifest.Snapshot, error)) (*Commit, error) {
 	inside, err := w.relative(name)
 	if err != nil {
 		return nil, fmt.Errorf("read %q of git revision %q: %w", name, rev, err)
 	}
 	c := &Commit{worktree: w}
 	err = w.withObjects(func(o *objects) error {
-		if c.id, err = w.revision(o, rev); err != nil {
+		if c.id, err = w.revision(ctx, o, rev); err != nil {
 			return err
 		}
 		header, err := o.commit(c.id)

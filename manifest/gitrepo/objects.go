@@ -148,10 +148,15 @@ func (o *objects) find(kind plumbing.ObjectType, id manifest.ID) (plumbing.Encod
 		if o.listed {
 			return nil, &hintedError{fmt.Errorf("%s %s: %w", kind, id, ErrObjectMissing), missingHint}
 		}
-		o.listed = true
-		for _, s := range o.stores {
-			s.Reindex()
-		}
+		o.relist()
+	}
+}
+
+// relist makes the packs be listed anew, once until the next rest.
+func (o *objects) relist() {
+	o.listed = true
+	for _, s := range o.stores {
+		s.Reindex()
 	}
 }
 

@@ -66,7 +66,7 @@ func TestCommitRevisions(t *testing.T) {
 			}
 		}
 		for rev, want := range map[string]error{
-			"none": ErrNoRevision, "": ErrNoRevision, "../../x": ErrNoRevision, "-x": ErrNoRevision, second[:12]: ErrNoRevision,
+			"none": ErrNoRevision, "": ErrNoRevision, "../../x": ErrNoRevision, "-x": ErrNoRevision,
 			strings.Repeat("12", 20): ErrObjectMissing, strings.Repeat("12", 32): ErrObjectFormat, "a-tree": nil,
 		} {
 			_, err := w.Commit(t.Context(), rev, r.dir, manifest.ScanOptions{})

@@ -42,13 +42,7 @@ func (r repo) gitAt(seconds int, args ...string) string {
 // try runs git away from any configuration but the repository's own.
 func (r repo) try(args ...string) (string, error) {
 	cmd := exec.CommandContext(r.t.Context(), "git", args...)
-	cmd.Dir = r.dir
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "LC_ALL=C", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@localhost", "GIT_COMMITTER_NAME=c", "GIT_COMMITTER_EMAIL=c@localhost",
-		"GIT_EDITOR=true", "GIT_ALLOW_PROTOCOL=file", "GIT_AUTHOR_DATE=2026-06-08T12:00:00Z", "GIT_COMMITTER_DATE=2026-06-08T12:00:00Z",
-	}
-	cmd.Env = append(cmd.Env, r.env...)
+	cmd.Dir, cmd.Env = r.dir, r.environment()
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -56,6 +50,14 @@ func (r repo) try(args ...string) (string, error) {
 		return stderr.String(), err
 	}
 	return strings.TrimSuffix(string(out), "\n"), nil
+}
+
+func (r repo) environment() []string {
+	return append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "LC_ALL=C", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@localhost", "GIT_COMMITTER_NAME=c", "GIT_COMMITTER_EMAIL=c@localhost",
+		"GIT_EDITOR=true", "GIT_ALLOW_PROTOCOL=file", "GIT_AUTHOR_DATE=2026-06-08T12:00:00Z", "GIT_COMMITTER_DATE=2026-06-08T12:00:00Z",
+	}, r.env...)
 }
 
 func (r repo) git(args ...string) string {
