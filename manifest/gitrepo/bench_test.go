@@ -83,3 +83,15 @@ func BenchmarkCommit(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkLine(b *testing.B) {
+	r := newRepo(b)
+	fastImport(b, r, 20_000)
+	w := find(b, r.dir)
+	for b.Loop() {
+		l, err := w.Line(b.Context(), "main", filepath.Join(r.dir, "s"), 0)
+		if err != nil || len(l.Points) != DefaultLine {
+			b.Fatal(len(l.Points), err)
+		}
+	}
+}

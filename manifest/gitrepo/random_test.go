@@ -42,7 +42,7 @@ func randomHistory(t testing.TB, r repo, rnd *rand.Rand, n int, packed bool) []s
 			}
 		}
 		for range 1 + rnd.IntN(2) {
-			s.WriteString(randomChange(rnd, len(parents) > 0))
+			s.WriteString(randomChange(rnd))
 		}
 		s.WriteByte('\n')
 	}
@@ -58,17 +58,25 @@ func testRefs(n int) (refs []string) {
 }
 
 // randomChange is a command of git fast-import. Contents are few, so that
-// they come back.
-func randomChange(rnd *rand.Rand, born bool) string {
+// they come back. No link has a segment ".", which git follows in a checkout
+// but not in git cat-file --follow-symlinks.
+func randomChange(rnd *rand.Rand) string {
 	files := []string{"s/eks/a", "s/eks/sub/b", "s/other", "top"}
-	switch rnd.IntN(9) {
+	link := func(name, target string) string {
+		return fmt.Sprintf("M 120000 inline %s\ndata %d\n%s\n", name, len(target), target)
+	}
+	switch rnd.IntN(12) {
 	case 0:
 		return "D s/eks\n"
 	case 1:
 		return "D s\n"
 	case 2:
-		return "M 120000 inline s/eks\ndata 5\nother\n"
+		return link("s/eks", []string{"other", "../top", "old/../old"}[rnd.IntN(3)])
 	case 3:
+		return link("link", []string{"s/eks", "s/old/../eks", "s", "../out", "/s", "link", "s/eks/a/..", "s/old/.."}[rnd.IntN(8)])
+	case 4:
+		return "M 100644 inline s/old/a\ndata 1\n1\n"
+	case 5:
 		return "M 100755 inline s/eks/a\ndata 1\n1\n"
 	default:
 		return fmt.Sprintf("M 100644 inline %s\ndata 1\n%d\n", files[rnd.IntN(len(files))], rnd.IntN(3))

@@ -1,0 +1,168 @@
+package gitrepo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"assetsync/manifest"
+)
+
+// DefaultLine is how many commits of a history are looked at when the caller
+// does not say: some years of a busy branch. It takes a second or so.
+const DefaultLine = 10_000
+
+// Line is the first-parent history of what lies at a path.
+type Line struct {
+	Points   []Point // newest first
+	Complete bool    // down to a root commit: neither a maximum nor a shallow cut ended it
+}
+
+// Point is a run of commits, each the first parent of another, that have the
+// same at a path.
+type Point struct {
+	Commit string    // id in hex of the oldest: the one that made it, unless the line ends here and is not complete
+	Newest string    // id in hex of the newest
+	Object string    // id in hex of the tree or blob there, as git ls-tree says; "" when nothing is there
+	At     time.Time // committer time of Commit
+}
+
+// Line returns what lay at a path, absolute and inside the top directory, in
+// the commit that rev names, in its first parent, in that one's, and so on. At
+// most max commits are looked at, [DefaultLine] when max is not positive.
+//
+// Symbolic links on the way and at the end are followed within each commit, as
+// [Worktree.Commit] follows them: what such a path publishes changes with what
+// the link leads to, while the link stays as it is. One that leads nowhere, or
+// out of the repository, leads to nothing: "". Links below a directory are not
+// followed, and modes of a file do not count. At a submodule lies the commit
+// that git keeps of it.
+//
+// Only commits are read, the trees on the way, and links on the way. Errors
+// are those of [Worktree.Resolve].
+func (w *Worktree) Line(ctx context.Context, rev, path string, max int) (Line, error) {
+	inside, err := w.relative(path)
+	if err != nil {
+		return Line{}, fmt.Errorf("follow %q in git: %w", path, err)
+	}
+	if max <= 0 {
+		max = DefaultLine
+	}
+	var l Line
+	err = w.withObjects(func(o *objects) error {
+		id, err := w.revision(ctx, o, rev)
+		if err != nil {
+			return err
+		}
+		shallow, err := w.shallow()
+		if err != nil {
+			return err
+		}
+		l, err = o.line(ctx, id, shallow, inside, max)
+		return err
+	})
+	if err != nil {
+		return Line{}, fmt.Errorf("follow %q in git from %q: %w", inside, rev, err)
+	}
+	return l, nil
+}
+
+func (o *objects) line(ctx context.Context, id manifest.ID, shallow map[manifest.ID]struct{}, path string, max int) (l Line, err error) {
+	var paths treePaths
+	var last manifest.ID
+	for n := range max {
+		c, err := o.commit(id)
+		if err != nil {
+			return Line{}, err
+		}
+		here, err := paths.content(ctx, o, c.tree, path)
+		if err != nil {
+			return Line{}, fmt.Errorf("commit %s: %w", id, err)
+		}
+		if n == 0 || here != last {
+			last = here
+			l.Points = append(l.Points, Point{Newest: id.String(), Object: hexOrNone(here)})
+		}
+		p := &l.Points[len(l.Points)-1]
+		p.Commit, p.At = id.String(), c.at()
+		if len(c.parents) == 0 {
+			l.Complete = true
+			break
+		}
+		if _, cut := shallow[id]; cut {
+			break
+		}
+		id = c.parents[0]
+	}
+	return l, nil
+}
+
+// at returns the committer time.
+func (c commitHeader) at() time.Time { return time.Unix(c.time, 0).UTC() }
+
+// content returns the id of what lies at a path, through links, and zero when
+// nothing does.
+func (p *treePaths) content(ctx context.Context, o *objects, tree manifest.ID, path string) (manifest.ID, error) {
+	e, err := p.resolve(ctx, o, tree, path, true)
+	if isNowhere(err) {
+		return manifest.ID{}, nil
+	}
+	return e.id, err
+}
+
+// hexOrNone returns an id in hex, and "" for none.
+func hexOrNone(id manifest.ID) string {
+	if id == (manifest.ID{}) {
+		return ""
+	}
+	return id.String()
+}
+
+// Ahead returns how many commits of its first-parent line the revision to has
+// that from has not, and whether from is on that line at all. It reads the
+// line as far as it must.
+//
+// It fails with [ErrShallow] when the line is cut off before from is found.
+// Other errors are those of [Worktree.Resolve].
+func (w *Worktree) Ahead(ctx context.Context, from, to string) (n int, known bool, err error) {
+	err = w.withObjects(func(o *objects) error {
+		old, err := w.revision(ctx, o, from)
+		if err != nil {
+			return err
+		}
+		at, err := w.revision(ctx, o, to)
+		if err != nil {
+			return err
+		}
+		shallow, err := w.shallow()
+		if err != nil {
+			return err
+		}
+		n, known, err = o.ahead(ctx, old, at, shallow)
+		return err
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("count git commits from %q to %q: %w", from, to, err)
+	}
+	return n, known, nil
+}
+
+func (o *objects) ahead(ctx context.Context, old, at manifest.ID, shallow map[manifest.ID]struct{}) (n int, known bool, err error) {
+	for ; at != old; n++ {
+		if err := ctx.Err(); err != nil {
+			return 0, false, err
+		}
+		c, err := o.commit(at)
+		if err != nil {
+			return 0, false, err
+		}
+		if len(c.parents) == 0 {
+			return 0, false, nil
+		}
+		if _, cut := shallow[at]; cut {
+			return 0, false, errShallow()
+		}
+		at = c.parents[0]
+	}
+	return n, true, nil
+}
