@@ -40,13 +40,8 @@ const (
 )
 
 func (w *ancestryWalk) run(ctx context.Context, tips []manifest.ID) (bool, error) {
-	if err := w.reach(w.head, byHead); err != nil {
+	if err := w.begin(tips); err != nil {
 		return false, err
-	}
-	for _, tip := range tips {
-		if err := w.reach(tip, byTip); err != nil {
-			return false, err
-		}
 	}
 	for w.open > 0 && !w.found {
 		if err := ctx.Err(); err != nil {
@@ -60,6 +55,36 @@ func (w *ancestryWalk) run(ctx context.Context, tips []manifest.ID) (bool, error
 		return false, errShallow()
 	}
 	return w.found, nil
+}
+
+// all goes on until every commit that tips reach and head does not is seen. In
+// a shallow clone, which has few commits, it goes to the end: then the paint of
+// each commit is final.
+func (w *ancestryWalk) all(ctx context.Context, tips []manifest.ID) error {
+	if err := w.begin(tips); err != nil {
+		return err
+	}
+	for w.open > 0 || len(w.shallow) > 0 && w.queue.Len() > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *ancestryWalk) begin(tips []manifest.ID) error {
+	if err := w.reach(w.head, byHead); err != nil {
+		return err
+	}
+	for _, tip := range tips {
+		if err := w.reach(tip, byTip); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // step passes the paint of the newest queued commit on to its parents.

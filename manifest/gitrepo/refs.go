@@ -203,6 +203,42 @@ func (w *Worktree) tips(branch string) ([]string, error) {
 	return slices.Sorted(maps.Keys(ids)), nil
 }
 
+// branches returns the names of all local and remote-tracking branches, in
+// order; some may be symbolic, or gone meanwhile.
+func (w *Worktree) branches() ([]string, error) {
+	isBranch := func(name string) bool {
+		return (strings.HasPrefix(name, branchPrefix) || strings.HasPrefix(name, remotePrefix)) && checkRefName(name) == nil
+	}
+	names := map[string]struct{}{}
+	// Loose ones first: "git pack-refs" removes them after it has packed them.
+	for _, prefix := range [...]string{branchPrefix, remotePrefix} {
+		err := filepath.WalkDir(filepath.Join(w.common, filepath.FromSlash(prefix)), func(file string, e fs.DirEntry, err error) error {
+			if isAbsent(err) {
+				return nil
+			}
+			if err != nil || e.IsDir() {
+				return err
+			}
+			name, err := filepath.Rel(w.common, file)
+			if name = filepath.ToSlash(name); err == nil && isBranch(name) {
+				names[name] = struct{}{}
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	packed, err := w.packedIDs("branches", isBranch)
+	if err != nil {
+		return nil, err
+	}
+	for name := range packed {
+		names[name] = struct{}{}
+	}
+	return slices.Sorted(maps.Keys(names)), nil
+}
+
 // packedRefs remembers what was looked for in one state of packed-refs, so
 // that a look at the worktree reads that file once only.
 type packedRefs struct {
