@@ -79,11 +79,12 @@ func (r *run) gitQuiet(ctx context.Context, o PushOptions) (gitrepo.State, error
 	return state, r.stop([]guardStop{stop}, o.DryRun)
 }
 
-// committed is a source in the history of a git repository: what HEAD holds of
-// a directory or of a file.
+// committed is a source in the history of a git repository: what a revision
+// holds of a directory or of a file.
 type committed struct {
 	directory // what it would be in the worktree
 	repo      *gitrepo.Worktree
+	rev       string
 	commit    *gitrepo.Commit // of the last scan
 }
 
@@ -96,7 +97,7 @@ func newSource(t Target, kind assettype.Type, limits remote.Limits, repo *gitrep
 		return nil, dir, usage("use another publish.when, or put the directory under git",
 			"target %s: publish.when: commit needs a git repository, and %s is in none", t.Name, t.Path)
 	}
-	return &committed{directory: dir, repo: repo}, dir, nil
+	return &committed{directory: dir, repo: repo, rev: "HEAD"}, dir, nil
 }
 
 func (c *committed) scan(ctx context.Context) (manifest.Snapshot, error) {
@@ -113,9 +114,9 @@ func (c *committed) scan(ctx context.Context) (manifest.Snapshot, error) {
 
 func (c *committed) open(ctx context.Context) (*gitrepo.Commit, error) {
 	if c.file == "" {
-		return c.repo.Commit(ctx, "HEAD", c.dir, c.opts)
+		return c.repo.Commit(ctx, c.rev, c.dir, c.opts)
 	}
-	return c.repo.CommitFile(ctx, "HEAD", filepath.Join(c.dir, c.file), c.as, c.opts)
+	return c.repo.CommitFile(ctx, c.rev, filepath.Join(c.dir, c.file), c.as, c.opts)
 }
 
 func (c *committed) read(_ context.Context, e manifest.Entry) ([]byte, error) {

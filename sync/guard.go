@@ -21,6 +21,7 @@ type Consent struct {
 	Adopt       bool     // --adopt
 	Create      bool     // --create
 	Now         bool     // --now
+	Rollback    bool     // --rollback
 }
 
 // guardStop is one refusal.

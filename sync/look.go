@@ -40,6 +40,9 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if err := r.settle(obs); err != nil {
 			return err
 		}
+		if err := r.derive(ctx, id, snap, obs, diff.Neither); err != nil {
+			return err
+		}
 		p, err := r.propose(ctx, snap, obs, diff.Policy{Direction: diff.Both})
 		if err != nil {
 			return err

@@ -59,6 +59,8 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 	}
 	if missing {
 		r.knownAsset.Base = nil // nothing here can have been changed knowingly
+	} else if err := r.derive(ctx, id, snap, obs, o.Prefer); err != nil {
+		return err
 	}
 	wanted, err := r.wanted(ctx, id, obs, o.Version)
 	if err != nil {

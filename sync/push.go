@@ -107,7 +107,12 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	if err != nil {
 		return err
 	}
-	if err := r.rebase(ctx, id, o.Base); err != nil {
+	if o.Base > 0 {
+		err = r.rebase(ctx, id, o.Base)
+	} else {
+		err = r.derive(ctx, id, snap, obs, o.Prefer)
+	}
+	if err != nil {
 		return err
 	}
 	p, err := r.propose(ctx, snap, obs, diff.Policy{Direction: diff.Push, Prefer: o.Prefer})
@@ -227,9 +232,6 @@ func (r *run) gone(id string, cause error) error {
 
 // rebase takes another version than the recorded one as the base.
 func (r *run) rebase(ctx context.Context, id string, version int32) error {
-	if version == 0 {
-		return nil
-	}
 	then, err := r.version(ctx, id, version)
 	if err != nil {
 		return err
