@@ -95,3 +95,18 @@ func BenchmarkLine(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkLater(b *testing.B) {
+	r := newRepo(b)
+	fastImport(b, r, 20_000)
+	w := find(b, r.dir)
+	for _, rev := range []string{"main~20", "main~5000"} {
+		b.Run(rev, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := w.Later(b.Context(), rev, filepath.Join(r.dir, "s"), 0); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

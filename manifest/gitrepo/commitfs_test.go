@@ -79,6 +79,9 @@ func TestFS(t *testing.T) {
 		if err != nil || info.Mode() != 0o755 || !info.ModTime().Equal(time.Unix(1_700_000_000, 0)) || info.Size() != 3 {
 			t.Errorf("%v, %v", info, err)
 		}
+		if info, err := fs.Stat(fsys, "s/link"); err != nil || info.Name() != "link" || !info.IsDir() {
+			t.Errorf("%v, %v", info, err)
+		}
 		if entries, err := fs.ReadDir(fsys, "sub"); len(entries) > 0 || err != nil {
 			t.Errorf("a submodule holds %v, %v", entries, err)
 		}

@@ -11,7 +11,10 @@
 // alternates. Refs kept as reftable and SHA-256 objects are not supported.
 //
 // [Commit] is the tree of a commit as a source: what a scan of a clean
-// checkout finds, with the bytes that the repository holds.
+// checkout finds, with the bytes that the repository holds. [Worktree.FS] is
+// such a tree for all else that reads files. [Worktree.Line] and
+// [Worktree.Later] say in which commits the tree at a path came and went; they
+// read ids only. Revisions are named as git names them, see [Worktree.Resolve].
 //
 // # History
 //

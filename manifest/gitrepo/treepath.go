@@ -147,16 +147,16 @@ func (p *treePaths) readlink(o *objects, id manifest.ID) (string, error) {
 // the first that counts, as to git, when a damaged tree has several.
 func entryOf(tree []byte, name string) (treeEntry, error) {
 	for len(tree) > 0 {
-		mode, rest, ok := bytes.Cut(tree, []byte(" "))
-		entry, rest, ok2 := bytes.Cut(rest, []byte{0})
-		if !ok || !ok2 || len(rest) < len(manifest.ID{}) {
+		end := bytes.IndexByte(tree, 0) + 1
+		_, entry, ok := bytes.Cut(tree[:end], []byte(" "))
+		if end += len(manifest.ID{}); !ok || end > len(tree) {
 			return treeEntry{}, errors.New("it is malformed")
 		}
-		if string(entry) == name {
-			m, err := filemode.New(string(mode))
-			return treeEntry{name, m, manifest.ID(rest[:len(manifest.ID{})])}, err
+		if string(entry[:len(entry)-1]) == name {
+			dir, err := parseTree(tree[:end])
+			return dir.byName[name], err
 		}
-		tree = rest[len(manifest.ID{}):]
+		tree = tree[end:]
 	}
 	return treeEntry{}, nil
 }
