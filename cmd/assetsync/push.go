@@ -36,7 +36,8 @@ out, nothing is published. A watch that is running does the work.
 With --agent-space (or --endpoint embedded), DIR or a file is published
 without a config, to the asset that its frontmatter names or to --asset. No
 state is kept then, so a file that differs on both sides is a conflict unless
---base or --prefer says more.`,
+--base or --prefer says more; in a git repository the commits and the versions
+say it.`,
 		Example: `  assetsync push --dry-run
   assetsync push skills/eks-triage
   assetsync push ./my-skill --endpoint embedded --agent-type INCIDENT_RCA`,
@@ -225,6 +226,7 @@ func (c *consentFlags) register(f flagSet, writes bool) {
 		f.BoolVar(&c.Protected, "allow-protected", false, "write to a protected target")
 		f.BoolVar(&c.Adopt, "adopt", false, "write to an asset that was imported or learned")
 		f.BoolVar(&c.Create, "create", false, "make the asset of a protected target")
+		f.BoolVar(&c.Rollback, "rollback", false, "publish an older commit although a newer one is live")
 		f.BoolVar(&c.Now, "now", false, "publish although git is at work, or another branch than branch: is checked out")
 	}
 }
