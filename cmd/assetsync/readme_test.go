@@ -168,6 +168,7 @@ func (r *reader) watch(t *testing.T, commands []string) {
 	t.Helper()
 	r.run(t, "assetsync -C testdata/demo push") // what was pulled before
 	log, stop := r.startWatch(t, "testdata/demo")
+	r.awaitInStep(t, "testdata/demo", 3) // a save during the first look is another story
 	main := filepath.Join(r.dir, "testdata", "demo", "skills", "queue-backlog", "SKILL.md")
 	text, err := os.ReadFile(main)
 	if err == nil {
@@ -195,6 +196,20 @@ func (r *reader) watch(t *testing.T, commands []string) {
 		}
 	}
 	stop()
+}
+
+// awaitInStep waits until all targets of a daemon are in step.
+func (r *reader) awaitInStep(t *testing.T, dir string, targets int) {
+	t.Helper()
+	var out []byte
+	if !patiently(func() bool {
+		cmd := exec.Command("assetsync", "-C", dir, "watch", "--status")
+		cmd.Dir, cmd.Env = r.dir, r.env
+		out, _ = cmd.Output() // the daemon may not answer yet
+		return strings.Contains(string(out), fmt.Sprintf("\n%d in step\n", targets))
+	}) {
+		t.Fatalf("the daemon in %s is not in step:\n%s", dir, out)
+	}
 }
 
 // startWatch starts a daemon in a directory, which logs for people. stop waits
