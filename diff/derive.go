@@ -14,12 +14,15 @@ import (
 type Histories struct {
 	Local  []Committed // oldest first; the last is what is published now
 	Remote []Versioned // oldest first; the last is the newest version
+
+	LocalCut, RemoteCut bool // there were earlier ones, which are not known
 }
 
 // Committed is the tree of a commit.
 type Committed struct {
-	Tree manifest.Tree
-	At   time.Time // when it was committed
+	Tree    manifest.Tree
+	Unknown manifest.UnknownSet // wins over Tree
+	At      time.Time           // when it was committed
 }
 
 // Versioned is a version of an asset.
@@ -50,13 +53,18 @@ type Derived struct {
 // was there when it was made. Times decide nothing else: clocks differ, and a
 // rebase makes commits younger than what was published from them.
 //
+// Where earlier commits are not known, one that is younger than a version is
+// not where that came from: a commit that is not known may have been. Where
+// earlier versions are not known, what stands since the first may have been
+// put there by anybody, unless it was what was committed at that time.
+//
 // Where both sides are equal now, that is the base.
 func Derive(h Histories) Derived {
-	local, remote := h.Local[len(h.Local)-1].Tree, h.Remote[len(h.Remote)-1].Side
+	last, remote := h.Local[len(h.Local)-1], h.Remote[len(h.Remote)-1].Side
 	out := Derived{Base: Base{}}
 	for _, p := range allPaths(h) {
-		now := local.Get(p)
-		if !remote.Unknown.Has(p) && same(now, remote.Tree.Get(p)) {
+		now := last.Tree.Get(p)
+		if !last.Unknown.Has(p) && !remote.Unknown.Has(p) && same(now, remote.Tree.Get(p)) {
 			out.Base[p] = Pair{now, now}
 			continue
 		}
@@ -74,12 +82,21 @@ func Derive(h Histories) Derived {
 // commit.
 func lastMatch(p manifest.Path, h Histories) (held *manifest.Entry, ok bool) {
 	at := 0
-	for _, version := range h.Remote {
+	var first *Versioned // that tells what it holds
+	cut := h.RemoteCut   // until that changes
+	for i, version := range h.Remote {
 		if version.Side.Unknown.Has(p) {
 			continue // it may hold anything
 		}
 		content := version.Side.Tree.Get(p)
-		if from, found := publishedFrom(p, content, version.At, h.Local[at:]); found {
+		if first == nil {
+			first = &h.Remote[i]
+		}
+		cut = cut && same(content, first.Side.Tree.Get(p))
+		if cut && stale(p, content, first.At, h.Local) {
+			continue
+		}
+		if from, found := publishedFrom(p, content, version.At, h.Local[at:], h.LocalCut); found {
 			at += from
 			held, ok = content, true
 		}
@@ -87,11 +104,22 @@ func lastMatch(p manifest.Path, h Histories) (held *manifest.Entry, ok bool) {
 	return held, ok
 }
 
+// stale reports whether another content was committed when a version was made.
+func stale(p manifest.Path, content *manifest.Entry, made time.Time, commits []Committed) bool {
+	for _, c := range slices.Backward(commits) {
+		if !c.At.After(made) && !c.Unknown.Has(p) {
+			return !same(c.Tree.Get(p), content)
+		}
+	}
+	return false
+}
+
 // publishedFrom returns the newest of the commits that held content when the
-// version was made; if none of them is as old as that, the oldest.
-func publishedFrom(p manifest.Path, content *manifest.Entry, made time.Time, commits []Committed) (at int, found bool) {
+// version was made; if none of them is as old as that, the oldest, unless older
+// ones are not known.
+func publishedFrom(p manifest.Path, content *manifest.Entry, made time.Time, commits []Committed, cut bool) (at int, found bool) {
 	for i, c := range commits {
-		if !same(c.Tree.Get(p), content) {
+		if c.Unknown.Has(p) || !same(c.Tree.Get(p), content) || cut && c.At.After(made) {
 			continue
 		}
 		if !found || !c.At.After(made) {

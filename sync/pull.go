@@ -59,7 +59,7 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 	}
 	if missing {
 		r.knownAsset.Base = nil // nothing here can have been changed knowingly
-	} else if err := r.derive(ctx, id, snap, obs, o.Prefer); err != nil {
+	} else if err := r.derive(ctx, id, snap, obs, diff.Policy{Direction: diff.Pull, Prefer: o.Prefer}); err != nil {
 		return err
 	}
 	wanted, err := r.wanted(ctx, id, obs, o.Version)
