@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -80,7 +81,7 @@ func (l *loop) handle(events []event, now time.Time) {
 	}
 	defer root.Close()
 	if info, err := root.Stat("."); err != nil || !os.SameFile(info, l.tree.id) {
-		l.lose(cmpErr(err, errOther))
+		l.lose(cmp.Or(err, errOther))
 		return
 	}
 	changed := false
@@ -98,7 +99,7 @@ func (l *loop) handle(events []event, now time.Time) {
 		}
 	}
 	if w.dirs {
-		if err := l.relink(w); err != nil {
+		if err := l.relink(w, now); err != nil {
 			l.broken(err)
 			return
 		}
@@ -149,7 +150,7 @@ func (l *loop) event(w *walker, e event, now time.Time) error {
 		return nil
 	}
 	if e.name == "" {
-		return l.dirEvent(w, real)
+		return l.dirEvent(w, real, now)
 	}
 	for _, dir := range t.published(real) {
 		if err := l.lookAt(w, dir, e.name, e.op, now); err != nil {
@@ -167,14 +168,14 @@ func opOf(op fsnotify.Op) Op {
 }
 
 // dirEvent looks at a directory that was taken from its name.
-func (l *loop) dirEvent(w *walker, real string) error {
+func (l *loop) dirEvent(w *walker, real string, now time.Time) error {
 	if real == "" {
 		l.lose(errMoved)
 		return nil
 	}
 	for _, pub := range l.tree.published(real) {
-		dir, name := path.Split(pub)
-		if err := l.lookAt(w, path.Clean("/" + dir)[1:], name, fsnotify.Rename, time.Now()); err != nil {
+		dir, name := splitPath(pub)
+		if err := l.lookAt(w, dir, name, fsnotify.Rename, now); err != nil {
 			return err
 		}
 	}
@@ -246,10 +247,9 @@ func (l *loop) lookAt(w *walker, dir, name string, op fsnotify.Op, now time.Time
 }
 
 // relink looks at every link again after directories came or went.
-func (l *loop) relink(w *walker) error {
+func (l *loop) relink(w *walker, now time.Time) error {
 	for pub, old := range l.tree.links {
-		dir, name := path.Split(pub)
-		dir = path.Clean("/" + dir)[1:]
+		dir, name := splitPath(pub)
 		n := l.tree.nodes[dir]
 		if n == nil {
 			continue
@@ -258,7 +258,7 @@ func (l *loop) relink(w *walker) error {
 		if ok && real == old || !ok && old == "" {
 			continue
 		}
-		if err := l.lookAt(w, dir, name, fsnotify.Rename, time.Now()); err != nil {
+		if err := l.lookAt(w, dir, name, fsnotify.Rename, now); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -22,7 +23,7 @@ func watchesWords(string) string {
 }
 
 func instancesWords(err error) string {
-	if err == syscall.ENFILE {
+	if errors.Is(err, syscall.ENFILE) {
 		return descriptorsWords(err)
 	}
 	return sysctlWords("all inotify instances or descriptors of this user are taken", "max_user_instances", proposedInstances)
@@ -41,7 +42,7 @@ func sysctlWords(what, name string, propose int) string {
 
 func descriptorsWords(err error) string {
 	var limit syscall.Rlimit
-	if err == syscall.ENFILE || syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+	if errors.Is(err, syscall.ENFILE) || syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return "all open files of the system are taken; raise the limit with: sudo sysctl fs.file-max=1048576"
 	}
 	return fmt.Sprintf("all open files of this process are taken (the limit is %d); raise it with: ulimit -n %d", limit.Cur, max(limit.Cur*2, 4096))

@@ -1,10 +1,12 @@
 package watcher
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"assetsync/manifest"
@@ -55,6 +57,61 @@ func resolve(root *os.Root, floor *manifest.Ignore, dir, name string) (real stri
 		todo = append(strings.Split(filepath.ToSlash(target), "/"), todo...)
 	}
 	return at, mode, true
+}
+
+// visitLink watches what a symbolic link leads to. One that leads nowhere,
+// out of the root or in a circle is a file that cannot be published.
+func (w *walker) visitLink(n *node, dir, name string, chain []string) error {
+	pub := path.Join(dir, name)
+	p := manifest.Path(pub)
+	if w.t.rules.Ignored(p) {
+		w.forget(n, dir, name)
+		return nil
+	}
+	real, mode, ok := resolve(w.root, w.floor, n.real, name)
+	if (!ok || mode.IsDir()) && w.t.rules.IgnoredDir(p) {
+		w.forget(n, dir, name)
+		return nil
+	}
+	if old, known := w.t.links[pub]; known && (!ok || old != real) {
+		w.forget(n, dir, name)
+	}
+	switch {
+	case !ok:
+		w.record(n, dir, name)
+		w.t.links[pub] = ""
+		return nil
+	case mode.IsDir() && (slices.Contains(chain, real) || w.t.linked >= maxLinked):
+		w.record(n, dir, name)
+		w.t.links[pub] = real
+		return nil
+	case mode.IsDir():
+		if _, ok := n.files[name]; ok {
+			w.forget(n, dir, name)
+		}
+		if n.subs == nil {
+			n.subs = make(map[string]struct{})
+		}
+		n.subs[name] = struct{}{}
+		w.t.links[pub] = real
+		return w.enter(pub, real, chain)
+	}
+	if _, known := w.t.links[pub]; !known {
+		w.t.addLink(pub, real, w.t.abs(real))
+	}
+	w.record(n, dir, name)
+	err := w.set(filepath.Dir(w.t.abs(real)), nil, nil)
+	if _, ok := errors.AsType[*noEventsError](err); ok {
+		return err
+	}
+	return nil // what else goes wrong, a later look finds: the link is broken
+}
+
+// unlink forgets the link at pub, if there is one.
+func (w *walker) unlink(pub string) {
+	if target := w.t.dropLink(pub); target != "" {
+		w.giveBack(filepath.Dir(target))
+	}
 }
 
 // newFloor makes the rules that nothing takes back: those of a tree that takes

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"assetsync/manifest"
@@ -183,12 +184,7 @@ func (t *tree) wants(dir string) bool {
 			return true
 		}
 	}
-	for _, above := range t.above {
-		if above == dir {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(t.above, dir)
 }
 
 // compare calls emit for what differs between two walks of a polled root and
@@ -238,6 +234,14 @@ func compare(before, after *tree, emit func(pub string, op Op)) (rules bool) {
 	return rules
 }
 
+// splitPath parts a published path into its directory, "" for the root, and
+// its name.
+func splitPath(pub string) (dir, name string) {
+	dir, name = path.Split(pub)
+	return strings.TrimSuffix(dir, "/"), name
+}
+
+// without returns list without s, in a slice of its own.
 func without(list []string, s string) []string {
 	var out []string
 	for _, x := range list {

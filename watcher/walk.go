@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 
 	"assetsync/manifest"
 )
@@ -68,7 +68,7 @@ func (w *walker) enter(pub, real string, chain []string) error {
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil || !info.IsDir() {
-		return w.failed(pub, real, cmpErr(err, fs.ErrNotExist))
+		return w.failed(pub, real, cmp.Or(err, fs.ErrNotExist))
 	}
 	if err := w.checkEvents(real, info); err != nil {
 		return err
@@ -267,54 +267,6 @@ func (w *walker) visit(n *node, dir, name string, mode fs.FileMode, chain []stri
 	return nil
 }
 
-// visitLink watches what a symbolic link leads to. One that leads nowhere,
-// out of the root or in a circle is a file that cannot be published.
-func (w *walker) visitLink(n *node, dir, name string, chain []string) error {
-	pub := path.Join(dir, name)
-	p := manifest.Path(pub)
-	if w.t.rules.Ignored(p) {
-		w.forget(n, dir, name)
-		return nil
-	}
-	real, mode, ok := resolve(w.root, w.floor, n.real, name)
-	if (!ok || mode.IsDir()) && w.t.rules.IgnoredDir(p) {
-		w.forget(n, dir, name)
-		return nil
-	}
-	if old, known := w.t.links[pub]; known && (!ok || old != real) {
-		w.forget(n, dir, name)
-	}
-	switch {
-	case !ok:
-		w.record(n, dir, name)
-		w.t.links[pub] = ""
-		return nil
-	case mode.IsDir() && (slices.Contains(chain, real) || w.t.linked >= maxLinked):
-		w.record(n, dir, name)
-		w.t.links[pub] = real
-		return nil
-	case mode.IsDir():
-		if _, ok := n.files[name]; ok {
-			w.forget(n, dir, name)
-		}
-		if n.subs == nil {
-			n.subs = make(map[string]struct{})
-		}
-		n.subs[name] = struct{}{}
-		w.t.links[pub] = real
-		return w.enter(pub, real, chain)
-	}
-	if _, known := w.t.links[pub]; !known {
-		w.t.addLink(pub, real, w.t.abs(real))
-	}
-	w.record(n, dir, name)
-	err := w.set(filepath.Dir(w.t.abs(real)), nil, nil)
-	if _, ok := errors.AsType[*noEventsError](err); ok {
-		return err
-	}
-	return nil // what else goes wrong, a later look finds: the link is broken
-}
-
 // record notes a name that is no directory.
 func (w *walker) record(n *node, dir, name string) {
 	pub := path.Join(dir, name)
@@ -385,29 +337,17 @@ func (w *walker) forgetDir(pub string) {
 	w.giveBack(w.t.abs(n.real))
 }
 
-// unlink forgets the link at pub, if there is one.
-func (w *walker) unlink(pub string) {
-	if target := w.t.dropLink(pub); target != "" {
-		w.giveBack(filepath.Dir(target))
-	}
-}
-
+// giveBack ends the watch of a directory that nothing needs any more.
 func (w *walker) giveBack(dir string) {
 	if !w.polled && !w.t.wants(dir) {
 		w.unwatch(dir)
 	}
 }
 
+// orDot is a real path as os.Root takes it.
 func orDot(real string) string {
 	if real == "" {
 		return "."
 	}
 	return real
-}
-
-func cmpErr(err, other error) error {
-	if err != nil {
-		return err
-	}
-	return other
 }

@@ -129,9 +129,10 @@ func (a *app) rootCommand() *cobra.Command {
 		Long: `assetsync keeps AWS DevOps Agent assets (skills, AGENTS.md files, attachments)
 equal to directories, the way git keeps a remote equal to a branch.
 
-Exit codes: 0 done or nothing to do; 1 failed; 2 usage or config; 3 conflicts;
-4 a guard stopped it; 5 not authorised or credentials expired; 7 remote
-unavailable or throttled; 8 something differs (only with --exit-code).`,
+Exit codes: 0 done or nothing to do; 1 failed; 2 usage or config; 3 conflicts,
+or superseded by a newer commit; 4 a guard stopped it; 5 not authorised or
+credentials expired; 7 remote unavailable or throttled; 8 something differs
+(only with --exit-code).`,
 		Example: `  assetsync init              write an assetsync.yaml for what is here
   assetsync push --dry-run    show what would be published
   assetsync push              publish it

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"assetsync/watcher"
 )
 
 // ConfigName is the file that [FindConfig] looks for.
@@ -24,9 +26,9 @@ const (
 	defaultMaxDeletes        = 10
 	defaultMaxDeletePercent  = 25
 
-	defaultWatchMode  = "auto"
-	defaultSettle     = 100 * time.Millisecond // an editor's save is over by then, and nobody notices the wait
-	defaultMaxWait    = 5 * time.Second
+	defaultWatchMode  = string(watcher.Auto)
+	defaultSettle     = watcher.DefaultSettle
+	defaultMaxWait    = watcher.DefaultMaxWait
 	defaultIdle       = 5 * time.Second
 	defaultPollRemote = 30 * time.Second
 )

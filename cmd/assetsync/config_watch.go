@@ -7,6 +7,7 @@ import (
 
 	"assetsync/remote/assettype"
 	assetsync "assetsync/sync"
+	"assetsync/watcher"
 )
 
 // Bounds of the watch keys.
@@ -24,7 +25,9 @@ const (
 )
 
 // watchModes are the values of watch.mode.
-func watchModes() []string { return []string{defaultWatchMode, "native", "poll"} }
+func watchModes() []string {
+	return []string{string(watcher.Auto), string(watcher.Native), string(watcher.Poll)}
+}
 
 // publishTimes are the values of publish.when.
 func publishTimes() []string {

@@ -171,19 +171,14 @@ func (n *notifier) Watchdog(ctx context.Context, alive func() bool) error {
 // statusLine makes a line of it that can hold no second message. A manager
 // passes over text that is not UTF-8.
 func statusLine(status string) string {
-	oneLine := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(status, string(utf8.RuneError)))
-	if len(oneLine) > notifyStatusMax {
+	line := oneLine(strings.ToValidUTF8(status, string(utf8.RuneError)))
+	if len(line) > notifyStatusMax {
 		const more = "…"
 		cut := notifyStatusMax - len(more)
-		for !utf8.RuneStart(oneLine[cut]) {
+		for !utf8.RuneStart(line[cut]) {
 			cut--
 		}
-		oneLine = oneLine[:cut] + more
+		line = line[:cut] + more
 	}
-	return "STATUS=" + oneLine
+	return "STATUS=" + line
 }

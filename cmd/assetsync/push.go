@@ -30,8 +30,9 @@ A TARGET is a name, a glob of names or a path in the config. Nothing is
 written when nothing changed. Changed files go by one call each, more of them
 as one zip, which makes one version. What others changed meanwhile is never
 overwritten: other paths are left alone, the same path is a conflict, of which
-their side is put under .assetsync/conflicts/. While git rebases, merges or checks
-out, nothing is published. A watch that is running does the work.
+their side is put under .assetsync/conflicts/. While git rebases, merges or
+checks out, nothing is published. A daemon (assetsync watch) that is running
+does the work.
 
 With --agent-space (or --endpoint embedded), DIR or a file is published
 without a config, to the asset that its frontmatter names or to --asset. No

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -124,12 +123,6 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 	return err
 }
 
-func (s *session) stateFile() string { return filepath.Join(s.dir, "state.db") }
-
-func (s *session) owner() state.Owner {
-	return state.Owner{PID: os.Getpid(), Command: s.command, Since: s.now()}
-}
-
 // makeEngines makes an engine for each target. Before writes, no two may be
 // one asset.
 func (s *session) makeEngines(ctx context.Context, db *state.DB, writes bool) ([]*assetsync.Engine, error) {
@@ -165,18 +158,6 @@ func (s *session) orphans(db *state.DB) (notes []string, err error) {
 		}
 	}
 	return notes, nil
-}
-
-func stateError(err error) error {
-	e := &assetsync.Error{Kind: assetsync.KindFailed, Message: err.Error(), Err: err,
-		Hint: "if the file is damaged, move it away: what both sides hold is compared anew, and nothing published is lost"}
-	if errors.Is(err, syscall.ENOSPC) {
-		e.Hint = "the disk is full: make room, and repeat the command"
-	}
-	if errors.Is(err, state.ErrLocked) {
-		e.Kind, e.Hint = assetsync.KindUnavailable, "wait until it is done, or use another --state"
-	}
-	return e
 }
 
 // choose finds the targets that the command line names, and notes on them.
@@ -242,17 +223,6 @@ func (s *session) connect(ctx context.Context, config *Config, o sessionOptions)
 	}
 	return s.dial(ctx, home)
 }
-
-// stateHome is the directory that holds the state of a config.
-func (a *app) stateHome(config *Config) string {
-	if a.stateDir != "" {
-		return a.abs(a.stateDir)
-	}
-	return stateBeside(config.Dir)
-}
-
-// stateBeside is the state directory of a config in dir.
-func stateBeside(dir string) string { return filepath.Join(dir, ".assetsync") }
 
 // dial makes the transport: in the process for an embedded remote, to the
 // service or another endpoint else.

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	assetsync "assetsync/sync"
+	"assetsync/sync/state"
 )
 
 // makeStateDir makes the state directory, readable by its owner only, and
@@ -118,4 +121,36 @@ func resolve(base, path string) string {
 		return path
 	}
 	return filepath.Join(base, path)
+}
+
+// stateHome is the directory that holds the state of a config.
+func (a *app) stateHome(config *Config) string {
+	if a.stateDir != "" {
+		return a.abs(a.stateDir)
+	}
+	return stateBeside(config.Dir)
+}
+
+// stateBeside is the state directory of a config in dir.
+func stateBeside(dir string) string { return filepath.Join(dir, ".assetsync") }
+
+// stateFile is the database of the state.
+func (s *session) stateFile() string { return filepath.Join(s.dir, "state.db") }
+
+// owner is this process, for those who find the state in use.
+func (s *session) owner() state.Owner {
+	return state.Owner{PID: os.Getpid(), Command: s.command, Since: s.now()}
+}
+
+// stateError makes words of a state that cannot be opened.
+func stateError(err error) error {
+	e := &assetsync.Error{Kind: assetsync.KindFailed, Message: err.Error(), Err: err,
+		Hint: "if the file is damaged, move it away: what both sides hold is compared anew, and nothing published is lost"}
+	if errors.Is(err, syscall.ENOSPC) {
+		e.Hint = "the disk is full: make room, and repeat the command"
+	}
+	if errors.Is(err, state.ErrLocked) {
+		e.Kind, e.Hint = assetsync.KindUnavailable, "wait until it is done, or use another --state"
+	}
+	return e
 }

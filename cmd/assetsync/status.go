@@ -14,8 +14,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status [TARGET...]",
 		Short: "Show what differs between here and the remote",
 		Long: `Show for each target what a push would publish, what a pull would take,
-conflicts and problems. Nothing is changed. A watch that is running answers
-from memory, and says what it waits for.`,
+conflicts and problems. Nothing is changed. A daemon (assetsync watch) that is
+running answers from memory, and says what it waits for.`,
 		Example: `  assetsync status
   assetsync status --exit-code    exits with 8 when something differs`,
 		RunE: func(cmd *cobra.Command, args []string) error {

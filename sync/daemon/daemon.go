@@ -85,7 +85,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.running.Go(d.announce)
 	<-ctx.Done()
 	d.Stop()
-	return d.finish(end)
+	d.finish(end)
+	return nil
 }
 
 func (d *Daemon) begin(ctx context.Context, stop context.CancelFunc, work context.Context) error {
@@ -114,8 +115,8 @@ func (d *Daemon) begin(ctx context.Context, stop context.CancelFunc, work contex
 	return nil
 }
 
-// finish waits for what is on its way.
-func (d *Daemon) finish(end context.CancelFunc) error {
+// finish waits for what is on its way, and ends it when its time is over.
+func (d *Daemon) finish(end context.CancelFunc) {
 	done := make(chan struct{})
 	go func() {
 		d.running.Wait()
@@ -125,7 +126,7 @@ func (d *Daemon) finish(end context.CancelFunc) error {
 	defer grace.Stop()
 	select {
 	case <-done:
-		return nil
+		return
 	case <-grace.C:
 	}
 	end()
@@ -135,7 +136,6 @@ func (d *Daemon) finish(end context.CancelFunc) error {
 	case <-grace.C:
 		d.log.Warn("a look hangs and is left to its own", zap.Strings("targets", d.busy()))
 	}
-	return nil
 }
 
 // busy names the targets that are being looked at.

@@ -27,16 +27,16 @@ func (d *Daemon) replaceTriggers(list []Trigger) {
 		}
 		ctx, cancel := context.WithCancel(d.ctx)
 		d.triggers[t.Key] = &trigger{t, cancel}
-		d.running.Go(func() { d.pull(ctx, t) })
+		d.running.Go(func() { d.follow(ctx, t) })
 	}
 	for _, t := range old {
 		t.cancel()
 	}
 }
 
-// pull makes each batch that concerns the config a reload. The first batch
+// follow makes each batch that concerns the config a reload. The first batch
 // says that the watch stands: what changed before that may have been missed.
-func (d *Daemon) pull(ctx context.Context, t Trigger) {
+func (d *Daemon) follow(ctx context.Context, t Trigger) {
 	said := ""
 	watch, err := openPatiently(ctx, t.Watch, func(err error) {
 		if err.Error() == said {
