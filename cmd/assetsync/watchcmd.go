@@ -314,8 +314,9 @@ func (a *app) loadNotified(ctx context.Context, f *fleet, notify *notifier) (dae
 		a.tell(notify.Reloading())
 		before := f.targets
 		set, err := f.Load(ctx)
-		// Also with the old config, which stays in use.
-		a.tell(notify.Ready("watching " + count(len(f.targets), "target")))
+		// Also with the old config, which stays in use. The status is left as it
+		// is: the daemon tells of it only when it changes.
+		a.tell(notify.Ready(""))
 		a.logTargets(before, f.targets)
 		return set, err
 	}
