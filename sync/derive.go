@@ -86,11 +86,14 @@ func (r *run) derive(ctx context.Context, id string, snap manifest.Snapshot, obs
 			Hint:    "fetch all of them (git fetch --refetch --no-filter in a partial clone), name the version that yours was made from with --base N, or say whose counts with --prefer local or remote",
 		}
 	}
+	r.knownAsset.Base = make(map[manifest.Path]state.Pair, len(d.Base))
 	for p, pair := range d.Base {
 		if got := obs.side.Tree.Get(p); got != nil && sameEntry(pair.Remote, versions[len(versions)-1].Side.Tree.Get(p)) {
 			pair.Remote = got // as the service made it of ours
 		}
-		r.setPair(p, state.Pair(pair))
+		if pair.Local != nil || pair.Remote != nil {
+			r.knownAsset.Base[p] = state.Pair(pair)
+		}
 	}
 	r.note("nothing is on record here: what changed on which side was told by the commits and the versions")
 	return nil

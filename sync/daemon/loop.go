@@ -25,6 +25,7 @@ type loop struct {
 	holds  backoff  // at what is in the way
 	commit string   // that was published last, or is about to be
 	notes  []string // of the last publish
+	poor   string   // what was logged of how it is watched
 
 	mu     sync.Mutex
 	watch  Watch // nil until it stands, and where there is none
@@ -131,6 +132,7 @@ func (l *loop) take(b watcher.Batch) {
 	}
 	if b.Why != "" {
 		l.d.log.Debug("look at everything", zap.String("target", l.t.Name), zap.String("why", string(b.Why)))
+		l.reportWatch()
 	}
 	l.mu.Lock()
 	if s := l.view.State; s != Offline && s != AuthExpired || b.Why == watcher.ClockJumped {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -35,6 +36,19 @@ func (l *loop) report(res assetsync.Result, first time.Time) {
 	}
 	l.notes = res.Notes
 	l.d.log.Info("published", fields...)
+}
+
+// reportWatch logs, once for each change of it, that the target is watched in
+// a poorer way than was meant. A lost root is told by what the look comes to.
+func (l *loop) reportWatch() {
+	l.mu.Lock()
+	h := l.watch.Health()
+	l.mu.Unlock()
+	poor := cmp.Or(h.Trouble, h.Why)
+	if poor != l.poor && poor != "" {
+		l.d.log.Warn("changes are noticed late", zap.String("target", l.t.Name), zap.String("reason", poor))
+	}
+	l.poor = poor
 }
 
 // reportPending logs that others changed the asset, once for each change of

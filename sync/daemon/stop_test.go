@@ -207,6 +207,37 @@ func TestLog(t *testing.T) {
 	})
 }
 
+// A target that falls back to polling says so, once until that changes.
+func TestLogOfPoorWatch(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.add("a")
+		r.run()
+		r.startAll()
+		r.sleep(time.Second)
+		tell := func(h watcher.RootHealth) {
+			w := r.watch("a")
+			w.mu.Lock()
+			w.health = h
+			w.mu.Unlock()
+			w.send(watcher.Batch{Why: watcher.FellBack})
+			r.sleep(time.Second)
+		}
+		for _, h := range []watcher.RootHealth{
+			{Mode: watcher.Poll, Why: "all watches are taken"}, {Mode: watcher.Poll, Why: "all watches are taken"},
+			{Mode: watcher.Native}, {Mode: watcher.Native, Trouble: "b cannot be read"},
+		} {
+			tell(h)
+		}
+		var got []any
+		for _, e := range r.logs.FilterMessage("changes are noticed late").All() {
+			got = append(got, e.ContextMap()["target"], e.ContextMap()["reason"])
+		}
+		if diff := cmp.Diff([]any{"a", "all watches are taken", "a", "b cannot be read"}, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
 func TestLogOfTrouble(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		e := r.add("a")
