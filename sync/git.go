@@ -90,14 +90,14 @@ type committed struct {
 
 func newSource(t Target, kind assettype.Type, limits remote.Limits, repo *gitrepo.Worktree) (source, directory, error) {
 	dir := newDirectory(t, kind, limits)
-	if t.When != OnCommit {
+	if t.Rev == "" {
 		return dir, dir, nil
 	}
 	if repo == nil {
-		return nil, dir, usage("use another publish.when, or put the directory under git",
-			"target %s: publish.when: commit needs a git repository, and %s is in none", t.Name, t.Path)
+		return nil, dir, usage("publish the directory as it is, or put it under git",
+			"target %s: git revision %s needs a git repository, and %s is in none", t.Name, t.Rev, t.Path)
 	}
-	return &committed{directory: dir, repo: repo, rev: "HEAD"}, dir, nil
+	return &committed{directory: dir, repo: repo, rev: t.Rev}, dir, nil
 }
 
 func (c *committed) scan(ctx context.Context) (manifest.Snapshot, error) {

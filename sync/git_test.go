@@ -100,7 +100,7 @@ func TestGitGuard(t *testing.T) {
 func TestCommitted(t *testing.T) {
 	w := newWorld(t)
 	m := w.repository(skill(map[string]string{"a.md": "a"}))
-	m.target.When = assetsync.OnCommit
+	m.target.When, m.target.Rev = assetsync.OnCommit, "HEAD"
 	m.write("b.md", "not committed")
 	id := m.push(assetsync.PushOptions{}).AssetID
 	w.wantLive(id, skill(map[string]string{"a.md": "a"}))
@@ -122,7 +122,7 @@ func TestCommitted(t *testing.T) {
 func TestPullIsNotCommitted(t *testing.T) {
 	w := newWorld(t)
 	m := w.repository(skill(map[string]string{"a.md": "a"}))
-	m.target.When = assetsync.OnCommit
+	m.target.When, m.target.Rev = assetsync.OnCommit, "HEAD"
 	id := m.push(assetsync.PushOptions{}).AssetID
 	w.save(id, "a.md", "by somebody else")
 	theirs := skill(map[string]string{"a.md": "by somebody else"})

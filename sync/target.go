@@ -17,6 +17,7 @@ type Target struct {
 	Protected        bool           // writes need consent
 	Create           CreatePolicy
 	RenamedFrom      string // earlier identity of the asset
+	Rev              string // git revision that is published, as [gitrepo.Worktree.Resolve] takes it; "": the directory as it is
 	When             When   // when a daemon publishes; one run of a verb does not look at it
 	Branch           string // publish only while HEAD is on the history of this branch, without refs/heads/; "": on any
 	Line             int    // of the config, for messages; 0: none

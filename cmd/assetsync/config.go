@@ -85,6 +85,7 @@ type TargetConfig struct {
 	origin
 	Path        value[string]     `yaml:"path" doc:"Directory, file or glob (**, *, ?, [a-z], {a,b}) below the directory of this file." example:"skills/**"`
 	Type        value[string]     `yaml:"type" doc:"Asset type: skill, agents_md, attachment or custom_agent; feedback and test_profile can be pulled." default:"told by SKILL.md, AGENTS.md or AGENT.md" example:"skill"`
+	Source      value[string]     `yaml:"source" doc:"What is published: worktree: the directory as it is; git: what HEAD holds of it; git:REV: what another revision holds of it. A pull writes the directory." default:"worktree; git with publish.when: commit" example:"git"`
 	Asset       value[assetIDs]   `yaml:"asset" doc:"Id of the asset, or one id for each environment." default:"found by its name" example:"ki-5b1c9f3a"`
 	Metadata    value[metadata]   `yaml:"metadata" doc:"Metadata to keep on the asset: texts, numbers, true or false, lists of those. Other keys are left alone." default:"agent_types: [GENERIC] for a skill" example:"{agent_types: [INCIDENT_TRIAGE]}"`
 	AgentType   value[oneOrMore]  `yaml:"agent_type" doc:"For agents_md: the agent type, or a list of them. Each makes an asset of its own." example:"CHAT"`
@@ -116,6 +117,7 @@ type DeletesConfig struct {
 // merged key by key.
 func (t TargetConfig) over(later TargetConfig) TargetConfig {
 	t.Type = t.Type.over(later.Type)
+	t.Source = t.Source.over(later.Source)
 	t.Asset = t.Asset.over(later.Asset)
 	t.Metadata = value[metadata]{t.Metadata.V.over(later.Metadata.V), t.Metadata.over(later.Metadata).At}
 	t.AgentType = t.AgentType.over(later.AgentType)

@@ -9,7 +9,6 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"assetsync/remote/assettype"
-	assetsync "assetsync/sync"
 )
 
 // Metadata keys that say which agents use an asset, and the agent type that
@@ -24,6 +23,7 @@ const (
 // agent type.
 func (x *expander) build(s *source) {
 	t := x.settings(s)
+	x.checkSource(s, t)
 	if s.typ != assettype.AgentsMD {
 		x.target(s, t, s.path, x.agentTypesIn(s, t))
 		return
@@ -102,7 +102,8 @@ func (x *expander) target(s *source, t TargetConfig, name string, meta metadata)
 		AssetID:          t.Asset.V.In(x.env.Name),
 		Metadata:         meta,
 		Ignore:           x.ignoreList(s, t),
-		When:             assetsync.When(t.Publish.When.Or(string(assetsync.OnSave))),
+		Rev:              t.revOf(),
+		When:             t.whenOf(),
 		Branch:           t.Branch.V,
 		Atomic:           t.Publish.Atomic.V,
 		MaxFileCalls:     t.Publish.MaxFileCalls.Or(defaultMaxFileCalls),

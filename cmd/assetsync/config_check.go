@@ -92,6 +92,9 @@ func (t TargetConfig) checkValues(p *problems, key string, envs map[string]Envir
 	t.checkAsset(p, join(key, "asset"), envs)
 	t.checkAgentType(p, key)
 	oneOf(p, key+".publish.when", t.Publish.When, publishTimes())
+	if reason := sourceFault(t.Source.V); t.Source.Set() && reason != "" {
+		p.add(t.Source.At, join(key, "source"), "%s %s", quoted(t.Source.V), reason)
+	}
 	if reason := branchFault(t.Branch.V); t.Branch.Set() && reason != "" {
 		p.add(t.Branch.At, join(key, "branch"), "%s %s", quoted(t.Branch.V), reason)
 	}

@@ -189,7 +189,7 @@ func TestExpandTarget(t *testing.T) {
 			Name: "skills/eks", Path: filepath.FromSlash("/repo/skills/eks"), Type: "skill", AssetID: "ki-1",
 			Metadata: map[string]any{"agent_types": []any{"GENERIC"}, "status": "ACTIVE"}, Ignore: []string{"evals/"},
 			Atomic: true, MaxFileCalls: 7, MaxDeletes: 1, MaxDeletePercent: 2, Protected: true, Create: CreateNever, RenamedFrom: "old",
-			When: assetsync.OnCommit, Branch: "main", Line: 3,
+			Rev: "HEAD", When: assetsync.OnCommit, Branch: "main", Line: 3,
 		},
 		{
 			Name: "skills/rds", Path: filepath.FromSlash("/repo/skills/rds"), Type: "skill", AssetID: "ki-2",

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"assetsync/manifest/gitrepo"
-	assetsync "assetsync/sync"
 )
 
 // worktrees are the git worktrees around targets, each opened once. It is
@@ -27,10 +26,10 @@ func (w *worktrees) around(t Target) (*gitrepo.Worktree, error) {
 	}
 	found, err := gitrepo.FindWorktree(dir)
 	switch {
-	case err != nil && t.When != assetsync.OnCommit && t.Branch == "":
+	case err != nil && t.Rev == "" && t.Branch == "":
 		return nil, nil
 	case err != nil:
-		return nil, usageError(err, "repair the repository, or remove publish.when: commit and branch: from the target", "target %s: %v", t.Name, err)
+		return nil, usageError(err, "repair the repository, or remove source: git, publish.when: commit and branch: from the target", "target %s: %v", t.Name, err)
 	case found == nil && t.Branch != "":
 		return nil, usageError(nil, "remove branch: from the target, or put the directory under git", "target %s: branch: %s needs a git repository, and %s is in none", t.Name, t.Branch, t.Path)
 	case found == nil:
