@@ -17,11 +17,17 @@ import (
 // directory, or while another branch is checked out: see [Result.Guard].
 const GuardGit = "git operation"
 
-// GitObstacle says what a push of files in a worktree has to wait for, in
-// words that go on from "waiting: ", and what git's state was at that moment.
-// branch is the only branch whose history may be published; "" is any.
-func GitObstacle(ctx context.Context, repo *gitrepo.Worktree, branch string) (string, gitrepo.State, error) {
-	s, err := repo.State()
+// headRev is what is checked out.
+const headRev = "HEAD"
+
+// GitObstacle says what a push has to wait for, in words that go on from
+// "waiting: ", and what git's state was at that moment. rev is the revision
+// that is published, "" for files of the worktree; branch is the only branch
+// whose history may be published, "" any. What git does in the worktree
+// concerns only what is checked out: of another revision the state holds
+// nothing but its commit.
+func GitObstacle(ctx context.Context, repo *gitrepo.Worktree, rev, branch string) (string, gitrepo.State, error) {
+	s, err := publishedState(ctx, repo, rev)
 	if err != nil {
 		return "", s, err
 	}
@@ -32,11 +38,22 @@ func GitObstacle(ctx context.Context, repo *gitrepo.Worktree, branch string) (st
 	if err != nil || on {
 		return "", s, err
 	}
+	if rev != "" && rev != headRev {
+		return fmt.Sprintf("commit %.7s is not on the history of %s", s.Head, branch), s, nil
+	}
 	at := "commit " + s.Head
 	if s.Branch != "" {
 		at = s.Branch
 	}
 	return fmt.Sprintf("%s is checked out, which is not on the history of %s", at, branch), s, nil
+}
+
+func publishedState(ctx context.Context, repo *gitrepo.Worktree, rev string) (gitrepo.State, error) {
+	if rev == "" || rev == headRev {
+		return repo.State()
+	}
+	commit, err := repo.Resolve(ctx, rev)
+	return gitrepo.State{Head: commit}, err
 }
 
 // scanQuiet is scan for a push: git is not at work before it, nor after it,
@@ -65,7 +82,7 @@ func (r *run) gitQuiet(ctx context.Context, o PushOptions) (gitrepo.State, error
 	if r.Repo == nil || o.Consent.Now {
 		return gitrepo.State{}, nil
 	}
-	obstacle, state, err := GitObstacle(ctx, r.Repo, r.Target.Branch)
+	obstacle, state, err := GitObstacle(ctx, r.Repo, r.Target.Rev, r.Target.Branch)
 	switch {
 	case err != nil && r.Target.Branch == "":
 		r.note("whether git is at work cannot be told: %v", err)

@@ -24,7 +24,7 @@ func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
 		return snap, err
 	}
 	if c, ok := r.source.(*committed); ok && c.commit != nil {
-		r.note("what counts here is commit %.7s, not the directory (source: git)", c.commit.ID())
+		r.note("what counts here is commit %.7s, not the directory", c.commit.ID())
 	}
 	r.res.Problems = snap.Problems
 	return snap, nil

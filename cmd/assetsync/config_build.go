@@ -102,7 +102,7 @@ func (x *expander) target(s *source, t TargetConfig, name string, meta metadata)
 		AssetID:          t.Asset.V.In(x.env.Name),
 		Metadata:         meta,
 		Ignore:           x.ignoreList(s, t),
-		Rev:              t.revOf(),
+		Rev:              x.revOf(t),
 		When:             t.whenOf(),
 		Branch:           t.Branch.V,
 		Atomic:           t.Publish.Atomic.V,

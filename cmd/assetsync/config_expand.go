@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -40,21 +39,29 @@ type ExpandOptions struct {
 	// AllowMissing makes a target of an entry that names a path where there
 	// is nothing yet, when it gives the type: somewhere to pull to.
 	AllowMissing bool
+	// Rev is the git revision that every target publishes, whatever its own
+	// source; "" leaves that to the config. What the config names without a glob
+	// need not be in it: the config may be younger.
+	Rev string
+	// At returns the files of c.Dir as a git revision has them. It is needed
+	// where there is a git source, and called once for each revision.
+	At func(rev string) (fs.FS, error)
 }
 
-// Expand finds the targets of c in env. fsys is the view of c.Dir; nothing
-// else is read. Errors are usage errors, all at once, with the line of the
-// entry that is to blame.
+// Expand finds the targets of c in env. fsys is the view of c.Dir as it is;
+// beside it only what opts.At returns is read. A target is where its source
+// has it: a skill that is not committed is no target of source: git. Errors
+// are usage errors, all at once, with the line of the entry that is to blame.
 func (c *Config) Expand(fsys fs.FS, env Environment, opts ExpandOptions) (Expansion, error) {
 	x := &expander{
 		problems: problems{file: c.File},
 		config:   c, env: env, opts: opts,
-		matcher: matcher{fsys: fsys, cache: map[string][]match{}},
-		found:   make([][]match, len(c.Targets)),
+		found:   make([][]hit, len(c.Targets)),
 		sources: map[string]*source{},
 		part:    map[string]string{},
 		rules:   map[int]*manifest.Ignore{},
 	}
+	x.openViews(fsys)
 	x.findAll()
 	x.resolveAll()
 	x.refuseNested()
@@ -72,12 +79,12 @@ func (c *Config) Expand(fsys fs.FS, env Environment, opts ExpandOptions) (Expans
 
 type expander struct {
 	problems
-	matcher
 	config *Config
 	env    Environment
 	opts   ExpandOptions
 
-	found   [][]match          // by entry
+	views   []*view            // where targets are looked for
+	found   [][]hit            // by entry
 	sources map[string]*source // by path
 	part    map[string]string  // path of a match -> reason why it is no target, "" when it is
 	rules   map[int]*manifest.Ignore
@@ -94,23 +101,45 @@ type source struct {
 
 func entryKey(i int) string { return fmt.Sprintf("targets[%d].path", i) }
 
-// findAll lists what every entry matches.
+// findAll lists what every entry matches, in all views: which of them counts
+// is said by all the entries that match.
 func (x *expander) findAll() {
 	for i, t := range x.config.Targets {
-		found, err := x.find(t)
-		name, byName := t.literalPath()
-		switch {
-		case err == nil && len(found) == 0:
-			x.note("", "%s: %s matches nothing", entryKey(i), quoted(t.Path.V))
-		case err == nil:
-			x.found[i] = found
-		case !errors.Is(err, fs.ErrNotExist):
-			x.add(t.Path.At, entryKey(i), "cannot look at %s: %s", quoted(t.Path.V), plainCause(err))
-		case byName && x.opts.AllowMissing && (t.Type.Set() || x.sources[name] != nil):
-			x.source(name, t.Type.V, i).byName = true
-		default:
-			x.add(t.Path.At, entryKey(i), "%s does not exist%s", quoted(t.Path.V), x.sibling(name))
+		missing, failed := false, false
+		for _, v := range x.views {
+			found, err := v.find(t)
+			for _, one := range found {
+				x.found[i] = append(x.found[i], hit{one, v})
+			}
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				missing = true
+			case err != nil:
+				failed = true
+				x.add(t.Path.At, entryKey(i), "cannot look at %s: %s", quoted(t.Path.V), plainCause(err))
+			}
 		}
+		switch {
+		case len(x.found[i]) > 0 || failed:
+		case missing:
+			x.nothingAt(i)
+		case len(x.views) > 0:
+			x.note("", "%s: %s matches nothing%s", entryKey(i), quoted(t.Path.V), inRevision(x.revOf(t)))
+		}
+	}
+}
+
+// nothingAt is for an entry that names a path where there is nothing.
+func (x *expander) nothingAt(i int) {
+	t := x.config.Targets[i]
+	name, _ := t.literalPath()
+	switch {
+	case x.opts.Rev != "":
+		x.note("", "%s: %s does not exist%s", entryKey(i), quoted(t.Path.V), inRevision(x.opts.Rev))
+	case x.opts.AllowMissing && (t.Type.Set() || x.sources[name] != nil):
+		x.source(name, t.Type.V, i).byName = true
+	default:
+		x.add(t.Path.At, entryKey(i), "%s does not exist%s%s", quoted(t.Path.V), inRevision(x.revOf(t)), x.sibling(t))
 	}
 }
 
@@ -118,9 +147,14 @@ func (x *expander) note(target, format string, args ...any) {
 	x.out.Notes = append(x.out.Notes, Note{target, fmt.Sprintf(format, args...)})
 }
 
-// sibling suggests a name beside one that does not exist.
-func (x *expander) sibling(name string) string {
-	entries, err := fs.ReadDir(x.fsys, path.Dir(name))
+// sibling suggests a name beside the one of an entry that does not exist.
+func (x *expander) sibling(t TargetConfig) string {
+	name, _ := t.literalPath()
+	v := x.view(x.revOf(t))
+	if v == nil {
+		return ""
+	}
+	entries, err := fs.ReadDir(v.fsys, path.Dir(name))
 	if err != nil {
 		return ""
 	}
@@ -137,11 +171,14 @@ func (x *expander) sibling(name string) string {
 
 // resolveAll makes sources of what was found. The type of a match is that of
 // the last entry that matches it and gives one, so that an entry which only
-// overrides need not repeat it.
+// overrides need not repeat it; so is the view that counts.
 func (x *expander) resolveAll() {
-	types := map[string]string{}
+	types, settings, named := map[string]string{}, map[string]TargetConfig{}, map[string]bool{}
 	for i, t := range x.config.Targets {
+		_, byName := t.literalPath()
 		for _, one := range x.found[i] {
+			settings[one.path] = settings[one.path].over(t)
+			named[one.path] = named[one.path] || byName
 			if t.Type.Set() {
 				types[one.path] = t.Type.V
 			}
@@ -150,18 +187,50 @@ func (x *expander) resolveAll() {
 	for i, t := range x.config.Targets {
 		_, byName := t.literalPath()
 		for _, one := range x.found[i] {
-			x.resolveOne(i, one, types[one.path], byName)
+			switch counts := x.view(x.revOf(settings[one.path])); {
+			case counts == one.view:
+				x.resolveOne(i, one, types[one.path], byName)
+			case counts == nil || x.holds(i, counts, one.path):
+			case named[one.path] && x.opts.AllowMissing && types[one.path] != "":
+				x.source(one.path, types[one.path], i).byName = true
+			case byName:
+				x.add(t.Path.At, entryKey(i), "%s does not exist%s", quoted(t.Path.V), inRevision(counts.rev))
+			case x.part[one.path] == "": // a skill that is not committed yet, or is no more in the directory
+				x.part[one.path] = notIn(counts.rev)
+			}
+		}
+	}
+	x.dropAbsent()
+}
+
+// holds reports whether an entry matches a path in a view.
+func (x *expander) holds(i int, v *view, name string) bool {
+	return slices.ContainsFunc(x.found[i], func(h hit) bool { return h.view == v && h.path == name })
+}
+
+// dropAbsent removes sources that are not in the view of all their entries
+// together, which may match them by different paths.
+func (x *expander) dropAbsent() {
+	for _, name := range slices.Sorted(maps.Keys(x.sources)) {
+		s := x.sources[name]
+		v := x.viewOf(s)
+		if v == nil || len(x.views) == 1 || s.byName && x.opts.AllowMissing {
+			continue
+		}
+		if _, _, reason := v.resolve(match{name, isDirType(s.typ)}, s.typ, true); reason != "" {
+			delete(x.sources, name)
+			x.part[name] = notIn(v.rev)
 		}
 	}
 }
 
-func (x *expander) resolveOne(i int, one match, typ string, byName bool) {
+func (x *expander) resolveOne(i int, one hit, typ string, byName bool) {
 	t := x.config.Targets[i]
-	if reason := x.leftOut(i, one, typ); reason != "" && !byName {
+	if reason := x.leftOut(i, one.match, typ); reason != "" && !byName {
 		x.part[one.path] = reason
 		return
 	}
-	target, found, reason := x.resolve(one, typ, byName)
+	target, found, reason := one.view.resolve(one.match, typ, byName)
 	switch {
 	case reason == "":
 		s := x.source(target, found, i)
@@ -170,13 +239,15 @@ func (x *expander) resolveOne(i int, one match, typ string, byName bool) {
 	case byName && x.opts.AllowMissing && one.dir && isDirType(typ):
 		x.source(one.path, typ, i).byName = true
 		x.part[one.path] = ""
+	case byName && x.opts.Rev != "":
+		x.note("", "%s: %s %s%s", entryKey(i), quoted(t.Path.V), reason, inRevision(x.opts.Rev))
 	case byName:
-		x.add(t.Path.At, entryKey(i), "%s %s", quoted(t.Path.V), reason)
-	case typ == "" && one.dir && len(x.typesOf(one)) > 1:
+		x.add(t.Path.At, entryKey(i), "%s %s%s", quoted(t.Path.V), reason, inRevision(one.view.rev))
+	case typ == "" && one.dir && len(one.view.typesOf(one.match)) > 1:
 		x.add(t.Path.At, entryKey(i), "%s %s", quoted(one.path), reason)
 	default:
 		if _, known := x.part[one.path]; !known {
-			x.part[one.path] = reason
+			x.part[one.path] = reason + inRevision(one.view.rev)
 		}
 	}
 }
@@ -245,55 +316,6 @@ func (x *expander) settings(s *source) TargetConfig {
 	return out
 }
 
-// refuseNested finds sources inside others. Their files would be published
-// twice and pulled into each other. Where the outer one ignores the inner,
-// it is allowed by name and not wanted by a glob.
-func (x *expander) refuseNested() {
-	for _, name := range slices.Sorted(maps.Keys(x.sources)) {
-		inner := x.sources[name]
-		outer := x.enclosing(name)
-		if outer == nil {
-			continue
-		}
-		switch ignored := x.ignores(outer, name); {
-		case ignored && inner.byName:
-		case ignored:
-			delete(x.sources, name)
-			x.part[name] = ignoredReason(outer)
-		default:
-			x.add(x.at(inner), "", "target %s lies inside target %s (line %d): add %s to the ignore list of %s, or take it out of the path",
-				quoted(name), quoted(outer.path), x.at(outer).Line, quoted("/"+below(name, outer.path)), quoted(outer.path))
-		}
-	}
-}
-
-// enclosing returns the nearest source above name, nil when there is none.
-func (x *expander) enclosing(name string) *source {
-	for name != "." {
-		name = path.Dir(name)
-		if s, ok := x.sources[name]; ok {
-			return s
-		}
-	}
-	return nil
-}
-
-// ignores reports whether the rules of outer leave out the path inner: its
-// ignore list and the ignore files at its root.
-func (x *expander) ignores(outer *source, inner string) bool {
-	rules, err := manifest.NewIgnore(x.settings(outer).Ignore.V)
-	if err != nil {
-		return false // reported when the config was read
-	}
-	for _, layer := range []manifest.IgnoreLayer{manifest.GitIgnore, manifest.AssetsyncIgnore} {
-		if data, err := fs.ReadFile(x.fsys, path.Join(outer.path, layer.Filename())); err == nil {
-			rules = rules.With(manifest.IgnoreFile{Layer: layer, Data: data})
-		}
-	}
-	p := manifest.Path(below(inner, outer.path))
-	return rules.IgnoredDir(p) || rules.Ignored(p)
-}
-
 // listSkipped lists what globs matched and nothing made a target of: of a
 // directory without any target only the directory itself.
 func (x *expander) listSkipped() {
@@ -307,7 +329,7 @@ func (x *expander) listSkipped() {
 	listed := map[string]bool{}
 	for i, t := range x.config.Targets {
 		within := "" // the last directory that was listed
-		for _, one := range x.found[i] {
+		for _, one := range sortedHits(x.found[i]) {
 			reason := x.part[one.path]
 			switch {
 			case reason == "" || listed[one.path] || within != "" && isUnder(one.path, within):
@@ -323,25 +345,6 @@ func (x *expander) listSkipped() {
 		}
 	}
 }
-
-func ignoredReason(outer *source) string { return "is ignored by " + outer.path }
-
-// isUnder reports whether name lies below dir, both relative to the config.
-func isUnder(name, dir string) bool {
-	return name != dir && (dir == "." || strings.HasPrefix(name, dir+"/"))
-}
-
-// below returns name relative to the directory dir that holds it.
-func below(name, dir string) string {
-	if dir == "." {
-		return name
-	}
-	return strings.TrimPrefix(name, dir+"/")
-}
-
-// View returns what Expand needs to see: the files below c.Dir. Symbolic
-// links are followed, also out of it.
-func (c *Config) View() fs.FS { return os.DirFS(c.Dir) }
 
 func (c *Config) osPath(name string) string {
 	return filepath.Join(c.Dir, filepath.FromSlash(name))

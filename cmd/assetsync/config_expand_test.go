@@ -176,7 +176,7 @@ func TestExpandTarget(t *testing.T) {
     renamed_from: older
   - path: ops
     agent_type: CHAT
-`, ExpandOptions{})
+`, ExpandOptions{At: func(string) (fs.FS, error) { return demoView, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,7 @@ func (a *app) diffAsked(ctx context.Context, config *Config, paths []string, fro
 	if err != nil {
 		return false, err
 	}
-	x, err := config.Expand(config.View(), where, ExpandOptions{AllowMissing: true})
+	x, err := a.expandOnce(ctx, config, where)
 	if err != nil {
 		return false, err
 	}

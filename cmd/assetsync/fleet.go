@@ -53,7 +53,7 @@ func (f *fleet) Load(ctx context.Context) (daemon.Set, error) {
 	if err != nil {
 		return daemon.Set{}, err
 	}
-	expansion, err := config.Expand(config.View(), s.env, ExpandOptions{AllowMissing: true})
+	expansion, err := s.worktrees.expand(ctx, config, s.env, ExpandOptions{AllowMissing: true})
 	if err != nil {
 		return daemon.Set{}, errors.Join(err, f.discard(s))
 	}
@@ -227,9 +227,9 @@ func (f *fleet) set(config *Config, s *session, known map[string]state.Target) d
 			one.AssetID = known[t.Name].AssetID
 		}
 		if repo, err := s.worktrees.around(t); err == nil && repo != nil {
-			one.Repo = repository{repo, t.Branch}
+			one.Repo = repository{repo, t.Rev, t.Branch}
 		}
-		if t.When != assetsync.OnCommit {
+		if t.Rev == "" {
 			root := rootOf(t, settings)
 			one.Watch = f.watchOf(root)
 		}
@@ -300,6 +300,12 @@ func (f *fleet) triggers(config *Config, s *session, w WatchSettings) []daemon.T
 			Concerns: f.concernsGlob(dir, config.MainFiles()),
 		})
 	}
+	for _, rev := range config.revisions() {
+		list = append(list, daemon.Trigger{
+			Key:   fmt.Sprintf("git %s %s", config.Dir, rev),
+			Watch: func() (daemon.Watch, error) { return watchRevision(s.worktrees, config.Dir, rev), nil },
+		})
+	}
 	return list
 }
 
@@ -321,12 +327,13 @@ func (f *fleet) concernsGlob(dir string, mainFiles []string) func(watcher.Batch)
 // repository is what a daemon has to know of git.
 type repository struct {
 	worktree *gitrepo.Worktree
+	rev      string // that is published; "" for the directory
 	branch   string
 }
 
 // Look implements [daemon.Repository].
 func (r repository) Look(ctx context.Context) (obstacle, commit string, err error) {
-	obstacle, s, err := assetsync.GitObstacle(ctx, r.worktree, r.branch)
+	obstacle, s, err := assetsync.GitObstacle(ctx, r.worktree, r.rev, r.branch)
 	if err != nil && r.branch == "" {
 		return "", s.Head, nil // the engine tells; nothing has to be waited for
 	}

@@ -19,6 +19,8 @@ func (a *app) pushCommand() *cobra.Command {
 		o      assetsync.PushOptions
 		direct DirectOptions
 		prefer string
+		rev    string
+		since  string
 		allow  consentFlags
 	)
 	cmd := &cobra.Command{
@@ -54,9 +56,15 @@ say it.`,
 			defer cancel()
 			// What a guard stops can only be allowed where it is a target at all.
 			gone := o.Consent.Empty || len(o.Consent.DeletePaths) > 0
-			config, so, err := a.pushConfig(cmd, args, direct, sessionOptions{writes: !o.DryRun, allowMissing: gone})
+			config, so, err := a.pushConfig(cmd, args, direct, sessionOptions{writes: !o.DryRun, allowMissing: gone, rev: rev})
 			if err != nil {
 				return err
+			}
+			if since != "" {
+				var left bool
+				if so, left, err = a.narrow(ctx, config, so, since); err != nil || !left {
+					return a.nothingChanged(since, err)
+				}
 			}
 			if done, err := a.pushAsked(ctx, config, so, o); done || err != nil {
 				return err
@@ -76,6 +84,8 @@ say it.`,
 	f.BoolVar(&o.DryRun, "dry-run", false, "show what would be done; make no write call")
 	f.BoolVar(&o.Atomic, "atomic", false, "publish in one write, or not at all")
 	f.StringVar(&prefer, "prefer", "abort", "who wins where both sides changed a path: `SIDE` is local, remote or abort")
+	f.StringVar(&rev, "rev", "", "publish the tree of the git revision `REV` instead of what the targets' sources say")
+	f.StringVar(&since, "changed-since", "", "only targets that differ from the git revision `REV`; all of them when the config does")
 	f.Int32Var(&o.Base, "base", 0, "compare both sides with version `N` instead of the recorded base")
 	allow.register(f, true)
 	f.StringVar(&direct.Endpoint, "endpoint", "", "without a config: the `URL` of the service, or embedded")
@@ -95,7 +105,7 @@ var directFlags = []string{"endpoint", "region", "agent-space", "agent-space-id"
 
 // pushAsked lets a daemon push, if there is one; it reports whether it did.
 func (a *app) pushAsked(ctx context.Context, config *Config, so sessionOptions, o assetsync.PushOptions) (bool, error) {
-	if so.stateless {
+	if so.stateless || so.rev != "" {
 		return false, nil
 	}
 	results, env, ok, err := a.asked(ctx, config, so.args, func(r *running) ([]assetsync.Result, []string, error) {
@@ -114,7 +124,7 @@ func (a *app) pushAsked(ctx context.Context, config *Config, so sessionOptions, 
 	if err != nil {
 		return true, err
 	}
-	x, err := config.Expand(config.View(), where, ExpandOptions{AllowMissing: true})
+	x, err := a.expandOnce(ctx, config, where)
 	if err != nil {
 		return true, err
 	}

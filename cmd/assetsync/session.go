@@ -35,6 +35,7 @@ type sessionOptions struct {
 	allowMissing bool     // a target's directory need not exist
 	writes       bool     // the remote is about to be written
 	stateless    bool     // state ends with the run
+	rev          string   // a git revision that is published, whatever the targets' sources
 }
 
 // session is everything that the engines of one run share.
@@ -96,7 +97,7 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 	if err := s.connect(ctx, config, o); err != nil {
 		return err
 	}
-	notes, err := s.choose(config, o)
+	notes, err := s.choose(ctx, config, o)
 	if err != nil {
 		return err
 	}
@@ -161,8 +162,11 @@ func (s *session) orphans(db *state.DB) (notes []string, err error) {
 }
 
 // choose finds the targets that the command line names, and notes on them.
-func (s *session) choose(config *Config, o sessionOptions) (notes []string, err error) {
-	expansion, err := config.Expand(config.View(), s.env, ExpandOptions{AllowMissing: o.allowMissing})
+func (s *session) choose(ctx context.Context, config *Config, o sessionOptions) (notes []string, err error) {
+	if o.rev, err = s.worktrees.commit(ctx, config.Dir, o.rev); err != nil {
+		return nil, err
+	}
+	expansion, err := s.worktrees.expand(ctx, config, s.env, ExpandOptions{AllowMissing: o.allowMissing, Rev: o.rev})
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +180,8 @@ func (s *session) choose(config *Config, o sessionOptions) (notes []string, err 
 		}
 	}
 	if len(s.targets) == 0 {
-		return notes, usageError(nil, "add an entry under targets:, or use -v to see what was skipped", "%s has no target here", config.shown())
+		s.sayAll(notes)
+		return nil, usageError(nil, "add an entry under targets:, or use -v to see what was skipped", "%s has no target here", config.shown())
 	}
 	return notes, nil
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"sync"
 
 	"assetsync/manifest/gitrepo"
+	assetsync "assetsync/sync"
 )
 
 // worktrees are the git worktrees around targets, each opened once. It is
@@ -24,7 +27,7 @@ func (w *worktrees) around(t Target) (*gitrepo.Worktree, error) {
 	if !isDirType(t.Type) {
 		dir = filepath.Dir(dir)
 	}
-	found, err := gitrepo.FindWorktree(dir)
+	found, err := w.find(dir)
 	switch {
 	case err != nil && t.Rev == "" && t.Branch == "":
 		return nil, nil
@@ -32,8 +35,15 @@ func (w *worktrees) around(t Target) (*gitrepo.Worktree, error) {
 		return nil, usageError(err, "repair the repository, or remove source: git, publish.when: commit and branch: from the target", "target %s: %v", t.Name, err)
 	case found == nil && t.Branch != "":
 		return nil, usageError(nil, "remove branch: from the target, or put the directory under git", "target %s: branch: %s needs a git repository, and %s is in none", t.Name, t.Branch, t.Path)
-	case found == nil:
-		return nil, nil
+	}
+	return found, nil
+}
+
+// find returns the worktree around a directory; nil outside of git.
+func (w *worktrees) find(dir string) (*gitrepo.Worktree, error) {
+	found, err := gitrepo.FindWorktree(dir)
+	if err != nil || found == nil {
+		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -45,6 +55,81 @@ func (w *worktrees) around(t Target) (*gitrepo.Worktree, error) {
 	}
 	w.byTop[found.Top()] = found
 	return found, nil
+}
+
+// must returns the worktree around a directory that has to be in one.
+func (w *worktrees) must(dir string) (*gitrepo.Worktree, error) {
+	found, err := w.find(dir)
+	if err == nil && found == nil {
+		err = fmt.Errorf("%s is in no git repository", dir)
+	}
+	return found, err
+}
+
+// commit returns the id of the commit that a revision of the command line
+// names, so that all targets publish the same one whatever moves meanwhile; ""
+// for "".
+func (w *worktrees) commit(ctx context.Context, dir, rev string) (string, error) {
+	if rev == "" {
+		return "", nil
+	}
+	if reason := revFault(rev); reason != "" {
+		return "", usageError(nil, "", "%s %s", quoted(rev), reason)
+	}
+	repo, err := w.must(dir)
+	if err != nil {
+		return "", usageError(err, "run it in a clone", "git revision %s: %v", rev, err)
+	}
+	id, err := repo.Resolve(ctx, rev)
+	if err != nil {
+		e := *assetsync.AsError(err) // with its hint
+		e.Kind = assetsync.KindUsage
+		return "", &e
+	}
+	return id, nil
+}
+
+// view returns the files below a directory as a git revision has them. HEAD of
+// a repository without commits has none.
+func (w *worktrees) view(ctx context.Context, dir, rev string) (fs.FS, error) {
+	repo, err := w.must(dir)
+	if err != nil {
+		return nil, err
+	}
+	if s, err := repo.State(); err == nil && s.Head == "" && rev == headRev {
+		return emptyView{}, nil
+	}
+	all, _, err := repo.FS(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	inside, err := repo.Inside(dir)
+	if err != nil {
+		return nil, err
+	}
+	return fs.Sub(all, inside)
+}
+
+// expand finds the targets of a config, those of git sources in the repository
+// around it.
+func (w *worktrees) expand(ctx context.Context, config *Config, env Environment, o ExpandOptions) (Expansion, error) {
+	o.At = func(rev string) (fs.FS, error) { return w.view(ctx, config.Dir, rev) }
+	return config.Expand(config.View(), env, o)
+}
+
+// expandOnce finds the targets of a config for a command that needs no session.
+func (a *app) expandOnce(ctx context.Context, config *Config, env Environment) (x Expansion, err error) {
+	trees := &worktrees{}
+	defer func() { err = errors.Join(err, trees.close()) }()
+	return trees.expand(ctx, config, env, ExpandOptions{AllowMissing: true})
+}
+
+// emptyView holds nothing.
+type emptyView struct{}
+
+// Open implements [fs.FS].
+func (emptyView) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 func (w *worktrees) close() error {

@@ -57,7 +57,7 @@ func (w *Worktree) CommitFile(ctx context.Context, rev, file string, as manifest
 }
 
 func (w *Worktree) scan(ctx context.Context, rev, name string, scan func(src manifest.Source, name string) (manifest.Snapshot, error)) (*Commit, error) {
-	inside, err := w.relative(name)
+	inside, err := w.Inside(name)
 	if err != nil {
 		return nil, fmt.Errorf("read %q of git revision %q: %w", name, rev, err)
 	}
@@ -79,9 +79,11 @@ func (w *Worktree) scan(ctx context.Context, rev, name string, scan func(src man
 	return c, nil
 }
 
-// relative returns the slash-separated path from the top directory to name.
-// Both may be named through links that the other is not named through.
-func (w *Worktree) relative(name string) (string, error) {
+// Inside returns the slash-separated path from the top directory to name, an
+// absolute path that need not be there; "." for the top itself. Both may be
+// named through links that the other is not named through. It fails when name
+// is not inside.
+func (w *Worktree) Inside(name string) (string, error) {
 	rel, err := filepath.Rel(w.top, name)
 	if err == nil && filepath.IsLocal(rel) {
 		return filepath.ToSlash(rel), nil

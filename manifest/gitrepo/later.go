@@ -25,7 +25,7 @@ import (
 // same. All other errors, which are those of [Worktree.Resolve], come without
 // points.
 func (w *Worktree) Later(ctx context.Context, rev, path string, max int) ([]Point, error) {
-	inside, err := w.relative(path)
+	inside, err := w.Inside(path)
 	if err != nil {
 		return nil, fmt.Errorf("look for later %q in git: %w", path, err)
 	}

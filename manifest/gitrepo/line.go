@@ -41,7 +41,7 @@ type Point struct {
 // Only commits are read, the trees on the way, and links on the way. Errors
 // are those of [Worktree.Resolve].
 func (w *Worktree) Line(ctx context.Context, rev, path string, max int) (Line, error) {
-	inside, err := w.relative(path)
+	inside, err := w.Inside(path)
 	if err != nil {
 		return Line{}, fmt.Errorf("follow %q in git: %w", path, err)
 	}

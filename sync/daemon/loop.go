@@ -219,7 +219,7 @@ const longWait = 24 * time.Hour
 // step does what is due and returns how long to wait at most.
 func (l *loop) step() time.Duration {
 	idle := longWait
-	if l.t.When == assetsync.OnCommit {
+	if l.t.Watch == nil {
 		l.checkCommit()
 		idle = commitPoll
 	}

@@ -25,7 +25,7 @@ type Engine interface {
 // Repository is the git worktree that a target lies in.
 type Repository interface {
 	// Look returns what is in the way of publishing, in words that go on from
-	// "waiting: ", "" for nothing, and the commit that is checked out. It is
+	// "waiting: ", "" for nothing, and the commit that counts. It is
 	// cheap: it is asked several times a second while something is in the way.
 	Look(context.Context) (obstacle, commit string, err error)
 }
@@ -60,7 +60,7 @@ type Target struct {
 	Key     string // differs when anything about the target does: it begins anew then
 	Engine  Engine
 	Repo    Repository            // nil outside of git
-	Watch   func() (Watch, error) // nil for a target that no file event concerns
+	Watch   func() (Watch, error) // nil for a target that changes with commits, and not with files
 }
 
 // Set is what a config comes to.

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	assetsync "assetsync/sync"
+)
+
+// narrow leaves of the targets that a push names those that differ from a
+// revision, all of them when the config does. left is false when none does.
+func (a *app) narrow(ctx context.Context, config *Config, so sessionOptions, since string) (narrowed sessionOptions, left bool, err error) {
+	if strings.Trim(since, "0") == "" && len(since) >= 40 {
+		// What GitHub and GitLab name as the commit before a new branch.
+		a.say("note: --changed-since names no commit: all targets count")
+		return so, true, nil
+	}
+	trees := &worktrees{}
+	defer func() { err = errors.Join(err, trees.close()) }()
+	if since, err = trees.commit(ctx, config.Dir, since); err != nil {
+		return so, false, err
+	}
+	changed, err := configChanged(ctx, trees, config, since)
+	if err != nil {
+		return so, false, err
+	}
+	if changed {
+		a.say("note: %s changed since %.7s: all targets count", config.shown(), since)
+		return so, true, nil
+	}
+	targets, err := a.named(ctx, trees, config, so)
+	if err != nil {
+		return so, false, err
+	}
+	so.args, err = differing(ctx, trees, targets, since)
+	return so, len(so.args) > 0, err
+}
+
+// named finds the targets that a push names.
+func (a *app) named(ctx context.Context, trees *worktrees, config *Config, so sessionOptions) ([]Target, error) {
+	rev, err := trees.commit(ctx, config.Dir, so.rev)
+	if err != nil {
+		return nil, err
+	}
+	env, err := config.Environment(a.envName, a.getenv)
+	if err != nil {
+		return nil, err
+	}
+	x, err := trees.expand(ctx, config, env, ExpandOptions{AllowMissing: so.allowMissing, Rev: rev})
+	if err != nil {
+		return nil, err
+	}
+	return Select(x.Targets, so.args, a.cwd)
+}
+
+// differing returns the names of targets that differ from a revision.
+func differing(ctx context.Context, trees *worktrees, targets []Target, since string) (names []string, err error) {
+	for _, t := range targets {
+		repo, err := trees.around(t)
+		if err == nil && repo == nil {
+			err = usageError(nil, "leave out --changed-since", "target %s: %s is in no git repository", t.Name, t.Path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		changed, err := assetsync.ChangedSince(ctx, t, repo, since)
+		if err != nil {
+			return nil, fmt.Errorf("compare target %s with %.7s: %w", t.Name, since, err)
+		}
+		if changed {
+			names = append(names, t.Name)
+		}
+	}
+	return names, nil
+}
+
+// nothingChanged ends a push that no target is left of, unless that failed.
+func (a *app) nothingChanged(since string, err error) error {
+	if err != nil {
+		return err
+	}
+	a.say("note: no target differs from %s; nothing was looked at on the remote", since)
+	return a.show(a.envName, nil, false)
+}
+
+// configChanged reports whether the config is another one than in a revision.
+// One that is outside of the repository has no history.
+func configChanged(ctx context.Context, trees *worktrees, config *Config, rev string) (bool, error) {
+	view, err := trees.view(ctx, config.Dir, rev)
+	if err != nil {
+		return false, err
+	}
+	if config.File == "" {
+		return false, nil // the command line
+	}
+	then, err := fs.ReadFile(view, filepath.Base(config.File))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read %s of %.7s: %w", config.shown(), rev, err)
+	}
+	return sha256.Sum256(then) != config.digest, nil
+}
