@@ -18,8 +18,12 @@ func renameHint(suggestion string) string {
 }
 
 // lint checks what is about to be published by the rules of its type: what
-// the service would refuse, or half accept, is not sent.
+// the service would refuse, or half accept, is not sent. Of a tree that could
+// not be read whole no rule is asked: it would miss what is there.
 func (r *run) lint(ctx context.Context, snap manifest.Snapshot) error {
+	if err := r.blockOnProblems(); err != nil {
+		return err
+	}
 	bundle, err := readAll(ctx, r.source, snap.Tree)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"assetsync/manifest/gitrepo"
 	"assetsync/remote/assettype"
 )
 
@@ -42,11 +43,11 @@ func (t TargetConfig) literalPath() (string, bool) {
 // is a name and nothing is there.
 func (m *matcher) find(t TargetConfig) ([]match, error) {
 	if name, ok := t.literalPath(); ok {
-		info, err := fs.Stat(m.fsys, name)
+		dir, err := m.stat(name)
 		if err != nil {
 			return nil, err
 		}
-		return []match{{name, info.IsDir()}}, nil
+		return []match{{name, dir}}, nil
 	}
 	pattern := path.Clean(t.Path.V)
 	base, _ := doublestar.SplitPattern(pattern)
@@ -127,6 +128,8 @@ func (m *matcher) resolve(one match, typ string, byName bool) (target, found, re
 	switch {
 	case one.dir && t.MainFile == "":
 		reason = fmt.Sprintf("is a directory, but an %s is one file", t.Name)
+	case one.dir && !m.holds(one.path, t.MainFile) && m.isSubmodule(one.path):
+		reason = "is a submodule, whose files are in no commit of this repository: publish it from its own"
 	case one.dir && !m.holds(one.path, t.MainFile):
 		reason = "holds no " + t.MainFile
 	case one.dir && t.SingleFile:
@@ -184,6 +187,22 @@ func detectable() []assettype.Type {
 }
 
 func (m *matcher) holds(dir, file string) bool {
-	info, err := fs.Stat(m.fsys, path.Join(dir, file))
-	return err == nil && !info.IsDir()
+	isDir, err := m.stat(path.Join(dir, file))
+	return err == nil && !isDir
+}
+
+// isSubmodule reports whether a directory of a commit is one.
+func (m *matcher) isSubmodule(name string) bool {
+	info, err := fs.Stat(m.fsys, name)
+	return err == nil && gitrepo.IsSubmodule(info)
+}
+
+// stat reports whether name is a directory. A file whose content a partial
+// clone lacks is there; that it cannot be read is told when it is.
+func (m *matcher) stat(name string) (dir bool, err error) {
+	info, err := fs.Stat(m.fsys, name)
+	if errors.Is(err, gitrepo.ErrObjectMissing) {
+		return false, nil
+	}
+	return err == nil && info.IsDir(), err
 }

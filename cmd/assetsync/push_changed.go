@@ -85,7 +85,7 @@ func (a *app) nothingChanged(since string, err error) error {
 		return err
 	}
 	a.say("note: no target differs from %s; nothing was looked at on the remote", since)
-	return a.show(a.envName, nil, false)
+	return a.show(a.envName, []assetsync.Result{}, false)
 }
 
 // configChanged reports whether the config is another one than in a revision.

@@ -30,7 +30,7 @@ const maxFSFile = 64 << 20
 //   - Symbolic links are followed as a checkout would follow them, by at most
 //     40 for one name. One that leads out of the top directory, or is absolute,
 //     is an error, as [os.Root] has it.
-//   - A submodule is an empty directory.
+//   - A submodule is an empty directory, see [IsSubmodule].
 //   - Files are 0644 or 0755, directories 0755; all have the committer time.
 //
 // Errors are those of [Worktree.Resolve]; errors of the file system are an
@@ -229,8 +229,12 @@ func (i fileInfo) Mode() fs.FileMode {
 // ModTime implements [fs.FileInfo].
 func (i fileInfo) ModTime() time.Time { return i.at }
 
-// Sys implements [fs.FileInfo].
-func (i fileInfo) Sys() any { return nil }
+// Sys implements [fs.FileInfo]: it is the mode that git has.
+func (i fileInfo) Sys() any { return i.mode }
+
+// IsSubmodule reports whether what a file system of [Worktree.FS] describes is
+// a directory whose files are in a commit of another repository.
+func IsSubmodule(info fs.FileInfo) bool { return info.Sys() == filemode.Submodule }
 
 // lazyEntry is an entry of a directory whose size is not known yet.
 type lazyEntry struct {
