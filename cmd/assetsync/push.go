@@ -36,6 +36,9 @@ their side is put under .assetsync/conflicts/. While git rebases, merges or
 checks out, nothing is published. A daemon (assetsync watch) that is running
 does the work.
 
+With --rev, what a git revision holds is published, whatever the directory
+holds: targets are looked for in it, by the config as it is in the directory.
+
 With --agent-space (or --endpoint embedded), DIR or a file is published
 without a config, to the asset that its frontmatter names or to --asset. No
 state is kept then, so a file that differs on both sides is a conflict unless
@@ -43,6 +46,8 @@ state is kept then, so a file that differs on both sides is a conflict unless
 say it.`,
 		Example: `  assetsync push --dry-run
   assetsync push skills/eks-triage
+  assetsync push --rev v1.4.0
+  assetsync push --changed-since origin/main --dry-run
   assetsync push ./my-skill --endpoint embedded --agent-type INCIDENT_RCA`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
