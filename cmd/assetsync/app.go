@@ -39,6 +39,8 @@ type app struct {
 	logFormat  string
 	timeout    time.Duration
 
+	worktrees worktrees // opened so far, each once
+
 	log      *zap.Logger
 	command  string // the verb that runs, for messages and the envelope
 	prepared bool   // the command line was read: what fails now is no wrong usage
@@ -53,6 +55,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	err = errors.Join(err, a.worktrees.close())
 	if err == nil {
 		return a.code
 	}

@@ -86,7 +86,7 @@ func (a *app) diffAsked(ctx context.Context, config *Config, paths []string, fro
 	if err != nil {
 		return false, err
 	}
-	x, err := a.expandOnce(ctx, config, where)
+	x, err := a.worktrees.expand(ctx, config, where, ExpandOptions{AllowMissing: true})
 	if err != nil {
 		return false, err
 	}

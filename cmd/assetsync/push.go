@@ -129,7 +129,7 @@ func (a *app) pushAsked(ctx context.Context, config *Config, so sessionOptions, 
 	if err != nil {
 		return true, err
 	}
-	x, err := a.expandOnce(ctx, config, where)
+	x, err := a.worktrees.expand(ctx, config, where, ExpandOptions{AllowMissing: true})
 	if err != nil {
 		return true, err
 	}

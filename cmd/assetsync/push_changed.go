@@ -20,12 +20,10 @@ func (a *app) narrow(ctx context.Context, config *Config, so sessionOptions, sin
 		a.say("note: --changed-since names no commit: all targets count")
 		return so, true, nil
 	}
-	trees := &worktrees{}
-	defer func() { err = errors.Join(err, trees.close()) }()
-	if since, err = trees.commit(ctx, config.Dir, since); err != nil {
+	if since, err = a.worktrees.commit(ctx, config.Dir, since); err != nil {
 		return so, false, err
 	}
-	changed, err := configChanged(ctx, trees, config, since)
+	changed, err := a.configChanged(ctx, config, since)
 	if err != nil {
 		return so, false, err
 	}
@@ -33,17 +31,17 @@ func (a *app) narrow(ctx context.Context, config *Config, so sessionOptions, sin
 		a.say("note: %s changed since %.7s: all targets count", config.shown(), since)
 		return so, true, nil
 	}
-	targets, err := a.named(ctx, trees, config, so)
+	targets, err := a.named(ctx, config, so)
 	if err != nil {
 		return so, false, err
 	}
-	so.args, err = differing(ctx, trees, targets, since)
+	so.args, err = a.differing(ctx, targets, since)
 	return so, len(so.args) > 0, err
 }
 
 // named finds the targets that a push names.
-func (a *app) named(ctx context.Context, trees *worktrees, config *Config, so sessionOptions) ([]Target, error) {
-	rev, err := trees.commit(ctx, config.Dir, so.rev)
+func (a *app) named(ctx context.Context, config *Config, so sessionOptions) ([]Target, error) {
+	rev, err := a.worktrees.commit(ctx, config.Dir, so.rev)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +49,7 @@ func (a *app) named(ctx context.Context, trees *worktrees, config *Config, so se
 	if err != nil {
 		return nil, err
 	}
-	x, err := trees.expand(ctx, config, env, ExpandOptions{AllowMissing: so.allowMissing, Rev: rev})
+	x, err := a.worktrees.expand(ctx, config, env, ExpandOptions{AllowMissing: so.allowMissing, Rev: rev})
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +57,9 @@ func (a *app) named(ctx context.Context, trees *worktrees, config *Config, so se
 }
 
 // differing returns the names of targets that differ from a revision.
-func differing(ctx context.Context, trees *worktrees, targets []Target, since string) (names []string, err error) {
+func (a *app) differing(ctx context.Context, targets []Target, since string) (names []string, err error) {
 	for _, t := range targets {
-		repo, err := trees.around(t)
+		repo, err := a.worktrees.around(t)
 		if err == nil && repo == nil {
 			err = usageError(nil, "leave out --changed-since", "target %s: %s is in no git repository", t.Name, t.Path)
 		}
@@ -90,8 +88,8 @@ func (a *app) nothingChanged(since string, err error) error {
 
 // configChanged reports whether the config is another one than in a revision.
 // One that is outside of the repository has no history.
-func configChanged(ctx context.Context, trees *worktrees, config *Config, rev string) (bool, error) {
-	view, err := trees.view(ctx, config.Dir, rev)
+func (a *app) configChanged(ctx context.Context, config *Config, rev string) (bool, error) {
+	view, err := a.worktrees.view(ctx, config.Dir, rev)
 	if err != nil {
 		return false, err
 	}

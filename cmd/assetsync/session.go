@@ -50,7 +50,6 @@ type session struct {
 	assets    *assetsync.Directory
 	db        *state.DB
 	history   *gitrepo.History
-	worktrees *worktrees
 	account   *once               // of a daemon: the account was checked
 	engines   []*assetsync.Engine // in the order of targets
 	embedded  *emulator.Server
@@ -58,7 +57,7 @@ type session struct {
 
 // newSession returns a session that nothing is opened for.
 func (a *app) newSession() *session {
-	return &session{app: a, worktrees: &worktrees{}, account: &once{}}
+	return &session{app: a, account: &once{}}
 }
 
 // loadConfig finds and reads the config of the invocation.
@@ -395,7 +394,6 @@ func (s *session) close() error {
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}
-	errs = append(errs, s.worktrees.close())
 	if s.embedded != nil {
 		errs = append(errs, s.embedded.Close())
 	}

@@ -117,13 +117,6 @@ func (w *worktrees) expand(ctx context.Context, config *Config, env Environment,
 	return config.Expand(config.View(), env, o)
 }
 
-// expandOnce finds the targets of a config for a command that needs no session.
-func (a *app) expandOnce(ctx context.Context, config *Config, env Environment) (x Expansion, err error) {
-	trees := &worktrees{}
-	defer func() { err = errors.Join(err, trees.close()) }()
-	return trees.expand(ctx, config, env, ExpandOptions{AllowMissing: true})
-}
-
 // emptyView holds nothing.
 type emptyView struct{}
 
