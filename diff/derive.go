@@ -27,8 +27,9 @@ type Committed struct {
 
 // Versioned is a version of an asset.
 type Versioned struct {
-	Side Side
-	At   time.Time // when it was made, by the service's clock
+	Number int32
+	Side   Side
+	At     time.Time // when it was made, by the service's clock
 }
 
 // Derived is the base that two histories tell.
@@ -36,6 +37,9 @@ type Derived struct {
 	// Base holds the paths whose base is known, also those that were absent on
 	// both sides, as a pair of nothing.
 	Base Base
+	// From holds, for the paths of Base that differ now, the number of the
+	// version that the base is of.
+	From map[manifest.Path]int32
 	// Untold are the paths that differ now and whose base the histories do not
 	// tell, sorted.
 	Untold []manifest.Path
@@ -61,26 +65,27 @@ type Derived struct {
 // Where both sides are equal now, that is the base.
 func Derive(h Histories) Derived {
 	last, remote := h.Local[len(h.Local)-1], h.Remote[len(h.Remote)-1].Side
-	out := Derived{Base: Base{}}
+	out := Derived{Base: Base{}, From: map[manifest.Path]int32{}}
 	for _, p := range allPaths(h) {
 		now := last.Tree.Get(p)
 		if !last.Unknown.Has(p) && !remote.Unknown.Has(p) && same(now, remote.Tree.Get(p)) {
 			out.Base[p] = Pair{now, now}
 			continue
 		}
-		held, ok := lastMatch(p, h)
-		if !ok {
+		from := lastMatch(p, h)
+		if from == nil {
 			out.Untold = append(out.Untold, p)
 			continue
 		}
-		out.Base[p] = Pair{held, held}
+		held := from.Side.Tree.Get(p)
+		out.Base[p], out.From[p] = Pair{held, held}, from.Number
 	}
 	return out
 }
 
-// lastMatch returns what the last version held that was published from a
-// commit.
-func lastMatch(p manifest.Path, h Histories) (held *manifest.Entry, ok bool) {
+// lastMatch returns the last version whose content of a path was published from
+// a commit; nil when there is none.
+func lastMatch(p manifest.Path, h Histories) (last *Versioned) {
 	at := 0
 	var first *Versioned // that tells what it holds
 	cut := h.RemoteCut   // until that changes
@@ -98,10 +103,10 @@ func lastMatch(p manifest.Path, h Histories) (held *manifest.Entry, ok bool) {
 		}
 		if from, found := publishedFrom(p, content, version.At, h.Local[at:], h.LocalCut); found {
 			at += from
-			held, ok = content, true
+			last = &h.Remote[i]
 		}
 	}
-	return held, ok
+	return last
 }
 
 // stale reports whether another content was committed when a version was made.

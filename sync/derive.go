@@ -30,8 +30,11 @@ const (
 // in a pipeline. What both sides hold alike is settled whatever the histories
 // say, so it looks at them only when something differs.
 func (r *run) derive(ctx context.Context, id string, snap manifest.Snapshot, obs observation, policy diff.Policy) error {
-	if r.Repo == nil || r.knownAsset.Version != 0 || len(r.knownAsset.Base) > 0 || !differs(snap, obs) {
+	switch {
+	case r.Repo == nil || !differs(snap, obs):
 		return nil
+	case r.knownAsset.Version != 0 || len(r.knownAsset.Base) > 0:
+		return r.catchUp(ctx, id, snap, obs)
 	}
 	rev := r.revision()
 	line, err := r.Repo.Line(ctx, rev, r.Target.Path, deriveCommits)
@@ -88,15 +91,21 @@ func (r *run) derive(ctx context.Context, id string, snap manifest.Snapshot, obs
 	}
 	r.knownAsset.Base = make(map[manifest.Path]state.Pair, len(d.Base))
 	for p, pair := range d.Base {
-		if got := obs.side.Tree.Get(p); got != nil && sameEntry(pair.Remote, versions[len(versions)-1].Side.Tree.Get(p)) {
-			pair.Remote = got // as the service made it of ours
-		}
-		if pair.Local != nil || pair.Remote != nil {
+		if pair = asRead(p, pair, versions, obs); pair != (diff.Pair{}) {
 			r.knownAsset.Base[p] = state.Pair(pair)
 		}
 	}
 	r.note("nothing is on record here: what changed on which side was told by the commits and the versions")
 	return nil
+}
+
+// asRead returns a derived pair with the remote side as the service made it of
+// what was sent.
+func asRead(p manifest.Path, pair diff.Pair, versions []diff.Versioned, obs observation) diff.Pair {
+	if got := obs.side.Tree.Get(p); got != nil && sameEntry(pair.Remote, versions[len(versions)-1].Side.Tree.Get(p)) {
+		pair.Remote = got
+	}
+	return pair
 }
 
 // unreadable returns the paths that are unknown in a commit.
@@ -175,7 +184,7 @@ func (r *run) versionedSides(ctx context.Context, id string, newest observation)
 		if *v.Version >= newest.version {
 			break // below; later ones came after the look
 		}
-		var one diff.Versioned
+		one := diff.Versioned{Number: *v.Version}
 		one.Side, err = r.sideOf(ctx, id, *v.Version)
 		if remote.IsKind(err, remote.KindNotFound) {
 			sides, cut = nil, true // what came before does not tell what comes after
@@ -189,7 +198,7 @@ func (r *run) versionedSides(ctx context.Context, id string, newest observation)
 		}
 		sides = append(sides, one)
 	}
-	return append(sides, diff.Versioned{Side: newest.side, At: madeAt(list, newest)}), cut, nil
+	return append(sides, diff.Versioned{Number: newest.version, Side: newest.side, At: madeAt(list, newest)}), cut, nil
 }
 
 // mostSent is how many contents of one file are compared with what the service

@@ -1,0 +1,83 @@
+package sync
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/manifest/gitrepo"
+	"assetsync/remote"
+	"assetsync/sync/state"
+)
+
+// catchUpCommits is how many commits back a content is looked for that was on
+// the remote when this machine looked last: what people take over from each
+// other lies among the newest, and the walk takes some milliseconds.
+const catchUpCommits = 1_000
+
+// catchUp advances the recorded base where git knows more: what somebody else
+// published from commits that lead to what is published here is not the
+// remote's change any more, but one that the local side has taken, as after a
+// fast-forward. Where the histories do not tell, the record stands.
+func (r *run) catchUp(ctx context.Context, id string, snap manifest.Snapshot, obs observation) error {
+	if obs.version == r.knownAsset.Version && !r.tookOver(ctx, snap, obs) {
+		return nil
+	}
+	rev := r.revision()
+	line, err := r.Repo.Line(ctx, rev, r.Target.Path, deriveCommits)
+	if err != nil {
+		return ctx.Err() // the record stands
+	}
+	local, err := r.committedTrees(ctx, line, snap)
+	if err != nil {
+		return err
+	}
+	versions, cut, err := r.versionedSides(ctx, id, obs)
+	if remote.IsKind(err, remote.KindAccessDenied, remote.KindNotFound) {
+		return nil // the record stands
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.asSent(ctx, rev, local, versions, obs); err != nil {
+		return err
+	}
+	d := diff.Derive(diff.Histories{Local: local, Remote: versions, LocalCut: !line.Complete, RemoteCut: cut})
+	for p, from := range d.From {
+		pair := asRead(p, d.Base[p], versions, obs)
+		live := sameEntry(pair.Remote, obs.side.Tree.Get(p)) && !obs.side.Unknown.Has(p)
+		if from > r.knownAsset.Version || live {
+			r.setPair(p, state.Pair(pair))
+		}
+	}
+	return nil
+}
+
+// tookOver reports whether a change of the remote that was seen before, and
+// not taken, has come to be in the commits since.
+func (r *run) tookOver(ctx context.Context, snap manifest.Snapshot, obs observation) bool {
+	return slices.ContainsFunc(diff.Two(obs.side.Tree, snap.Tree), func(c diff.Change) bool {
+		if sameEntry(c.Old, r.knownAsset.Base[c.Path].Remote) {
+			return false // no change of the remote
+		}
+		file := r.Target.Path
+		if !r.kind.SingleFile {
+			file = filepath.Join(file, filepath.FromSlash(string(c.Path)))
+		}
+		line, err := r.Repo.Line(ctx, r.revision(), file, catchUpCommits)
+		return err == nil && wasCommitted(c.Old, line)
+	})
+}
+
+// wasCommitted reports whether a line of commits has held an entry, or has
+// lost the file where there is none.
+func wasCommitted(e *manifest.Entry, line gitrepo.Line) bool {
+	return slices.ContainsFunc(line.Points, func(p gitrepo.Point) bool {
+		if e == nil {
+			return p.Object == "" && p != line.Points[len(line.Points)-1]
+		}
+		return p.Object == e.ID.String()
+	})
+}
