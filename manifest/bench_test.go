@@ -31,8 +31,17 @@ func words(rnd *rand.Rand, size int) string {
 	return b.String()[:size]
 }
 
-func BenchmarkScan(b *testing.B) {
-	content := words(rand.New(rand.NewPCG(1, 1)), 4096)
+func BenchmarkScan(b *testing.B) { benchmarkScan(b, ScanOptions{}, "\n") }
+
+// BenchmarkScanText scans for the LF form what has it and what has not.
+func BenchmarkScanText(b *testing.B) {
+	for name, end := range map[string]string{"LF": "\n", "CRLF": "\r\n"} {
+		b.Run(name, func(b *testing.B) { benchmarkScan(b, ScanOptions{Text: TextLF}, end) })
+	}
+}
+
+func benchmarkScan(b *testing.B, opts ScanOptions, lineEnd string) {
+	content := strings.ReplaceAll(words(rand.New(rand.NewPCG(1, 1)), 4096), "\n", lineEnd)
 	dir := b.TempDir()
 	files := map[string]string{".gitignore": "*.log\nbuild/\n/dist\n!keep.log\n"}
 	var size int64
@@ -45,7 +54,7 @@ func BenchmarkScan(b *testing.B) {
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
-		snap, err := Scan(b.Context(), root, ScanOptions{})
+		snap, err := Scan(b.Context(), root, opts)
 		if err != nil || snap.Tree.Len() != 1000 {
 			b.Fatalf("%d files, %v", snap.Tree.Len(), err)
 		}

@@ -17,6 +17,11 @@
 // link that leaves the root, even to come back, or that leads into what is
 // never published, is a [Problem].
 //
+// With [TextLF], the published form of text has LF line ends, too. Content is
+// then named by the id of that form, wherever it was found, and so two
+// checkouts of one commit that differ by line ends are one tree. Without it
+// bytes are what they are.
+//
 // # Ignore rules
 //
 // Which paths are left out is said by an [Ignore], in git's syntax, from the

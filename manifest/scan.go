@@ -21,8 +21,26 @@ import (
 type ScanOptions struct {
 	Ignore      []string     // the target's own patterns
 	Enclosing   []IgnoreFile // see [EnclosingIgnore]
-	MaxFileSize int64        // in bytes; a larger file is a problem; 0: no limit
+	MaxFileSize int64        // in bytes, as published; a larger file is a problem; 0: no limit
+	Text        Text         // the form in which text is published; zero: as it is
 	Workers     int          // files hashed at once; 0: GOMAXPROCS
+}
+
+// readLimit is up to how many bytes a file is read, 0 for any number: with CRs
+// it may be twice as large as it is published.
+func (o ScanOptions) readLimit() int64 {
+	if o.Text == TextLF {
+		return 2 * o.MaxFileSize
+	}
+	return o.MaxFileSize
+}
+
+// fits returns an error when a file of size bytes may not be published.
+func (o ScanOptions) fits(size int64) error {
+	if o.MaxFileSize > 0 && size > o.MaxFileSize {
+		return &tooLargeError{size, o.MaxFileSize}
+	}
+	return nil
 }
 
 // Snapshot is what one look at a source found.
@@ -204,7 +222,7 @@ func (s *scanner) hashAll(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range min(len(files), cmp.Or(max(s.opts.Workers, 0), runtime.GOMAXPROCS(0))) {
 		wg.Go(func() {
-			entry := s.from.entries(s.opts.MaxFileSize)
+			entry := s.from.entries(s.opts)
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(files) || ctx.Err() != nil {
@@ -247,13 +265,14 @@ var ErrChanged = errors.New("changed since it was scanned")
 // ReadFile reads the file at name, a slash-separated path below root, whose
 // content must be want's: the bytes are those that want.ID names, or the
 // error wraps [ErrChanged]. name may lead through symbolic links inside root
-// and is want.Path unless the file is published under another path.
-func ReadFile(ctx context.Context, root *os.Root, name string, want Entry) ([]byte, error) {
+// and is want.Path unless the file is published under another path. opts are
+// those of the scan that found it.
+func ReadFile(ctx context.Context, root *os.Root, name string, want Entry, opts ScanOptions) ([]byte, error) {
 	resolved, _, err := resolve(directory{root}, ".", path.Clean(name))
 	var data []byte
 	if err == nil {
-		err = readStable(ctx, root, resolved, 0, func(r io.Reader, size int64) (int64, error) {
-			if size != want.Size {
+		err = readStable(ctx, root, resolved, opts.readLimit(), func(r *stableReader, size int64) (int64, error) {
+			if size < want.Size || size > want.Size && opts.Text != TextLF {
 				return 0, fmt.Errorf("%d bytes instead of %d: %w", size, want.Size, ErrChanged)
 			}
 			data = make([]byte, size)
@@ -266,12 +285,14 @@ func ReadFile(ctx context.Context, root *os.Root, name string, want Entry) ([]by
 		})
 	}
 	var link *fault
+	var large *tooLargeError
 	switch {
-	case errors.Is(err, errUnstable), errors.Is(err, errIrregular), errors.As(err, &link):
+	case errors.Is(err, errUnstable), errors.Is(err, errIrregular), errors.As(err, &link), errors.As(err, &large):
 		return nil, fmt.Errorf("read file %q: %w: %w", name, ErrChanged, err)
 	case err != nil:
 		return nil, fmt.Errorf("read file %q: %w", name, err)
-	case BlobID(data) != want.ID:
+	}
+	if data = opts.Text.Canonical(data); BlobID(data) != want.ID {
 		return nil, fmt.Errorf("read file %q: %w", name, ErrChanged)
 	}
 	return data, nil

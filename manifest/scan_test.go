@@ -44,7 +44,7 @@ func look(t *testing.T, root *os.Root, snap Snapshot) found {
 	t.Helper()
 	f := found{Files: map[Path]string{}}
 	for e := range snap.Tree.All() {
-		data, err := ReadFile(t.Context(), root, string(e.Path), e)
+		data, err := ReadFile(t.Context(), root, string(e.Path), e, ScanOptions{})
 		if err != nil {
 			t.Errorf("ReadFile of a scanned entry: %v", err)
 		}
@@ -306,7 +306,7 @@ func TestScanFile(t *testing.T) {
 	if !got.Tree.Equal(want) || got.Problems != nil || got.Unknown != nil || got.Ignore == nil {
 		t.Errorf("ScanFile = %+v", got)
 	}
-	data, err := ReadFile(t.Context(), root, "ops/AGENTS.prod.md", *got.Tree.Get("AGENTS.md"))
+	data, err := ReadFile(t.Context(), root, "ops/AGENTS.prod.md", *got.Tree.Get("AGENTS.md"), opts)
 	if err != nil || string(data) != "hello" {
 		t.Errorf("ReadFile = %q, %v", data, err)
 	}
@@ -346,7 +346,7 @@ func TestReadFileNoticesChanges(t *testing.T) {
 			if err := change(dir); err != nil {
 				t.Fatal(err)
 			}
-			_, err := ReadFile(t.Context(), openRoot(t, dir), "f", Entry{"f", BlobID([]byte("abc")), 3})
+			_, err := ReadFile(t.Context(), openRoot(t, dir), "f", Entry{"f", BlobID([]byte("abc")), 3}, ScanOptions{})
 			if !errors.Is(err, ErrChanged) {
 				t.Errorf("ReadFile: error %v, want one that wraps ErrChanged", err)
 			}

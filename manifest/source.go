@@ -22,6 +22,9 @@ type Source interface {
 	ReadDir(ctx context.Context, name string) ([]fs.DirEntry, error)
 	// Blob returns the id and the size in bytes of what ReadFile would.
 	Blob(ctx context.Context, name string) (ID, int64, error)
+	// LF returns the id and the size of that content in the form [TextLF]. It
+	// is asked for files only that Blob has told of, and that may be read.
+	LF(ctx context.Context, name string) (ID, int64, error)
 	// ReadFile returns the content of a file, or where a symbolic link leads.
 	// It is asked for links and ignore files only.
 	ReadFile(ctx context.Context, name string) ([]byte, error)
@@ -113,11 +116,15 @@ func (s sourceFiles) read(ctx context.Context, name string, limit int64) ([]byte
 	return s.src.ReadFile(ctx, full)
 }
 
-func (s sourceFiles) entries(limit int64) func(context.Context, scanFile) (Entry, error) {
+func (s sourceFiles) entries(opts ScanOptions) func(context.Context, scanFile) (Entry, error) {
 	return func(ctx context.Context, f scanFile) (Entry, error) {
-		id, size, err := s.src.Blob(ctx, path.Join(s.dir, f.name))
-		if err == nil && limit > 0 && size > limit {
-			err = &tooLargeError{size, limit}
+		name := path.Join(s.dir, f.name)
+		id, size, err := s.src.Blob(ctx, name)
+		if limit := opts.readLimit(); err == nil && opts.Text == TextLF && (limit == 0 || size <= limit) {
+			id, size, err = s.src.LF(ctx, name)
+		}
+		if err == nil {
+			err = opts.fits(size)
 		}
 		return Entry{f.path, id, size}, err
 	}

@@ -39,6 +39,12 @@ func (s rootSource) Blob(ctx context.Context, name string) (ID, int64, error) {
 	return BlobID(data), int64(len(data)), err
 }
 
+func (s rootSource) LF(ctx context.Context, name string) (ID, int64, error) {
+	data, err := s.ReadFile(ctx, name)
+	data = TextLF.Canonical(data)
+	return BlobID(data), int64(len(data)), err
+}
+
 func (s rootSource) ReadFile(_ context.Context, name string) ([]byte, error) {
 	if err := s.bad[name]; err != nil {
 		return nil, err

@@ -36,10 +36,11 @@ func sameState(a, b fs.FileInfo) bool {
 // readStable gives consume the bytes of the regular file at name, which holds
 // no symbolic link, and retries until the file was in the same state before
 // and after. consume is called once per try with the size to expect, reads
-// to the end, and returns how much there was. The errors are those of the
+// to the end, and returns how much there was, the last time when it read
+// several times. The errors are those of the
 // file system, [errUnstable], [errIrregular], *[tooLargeError] when the file
 // is larger than a limit that is not 0, and the context's.
-func readStable(ctx context.Context, root *os.Root, name string, limit int64, consume func(r io.Reader, size int64) (int64, error)) error {
+func readStable(ctx context.Context, root *os.Root, name string, limit int64, consume func(r *stableReader, size int64) (int64, error)) error {
 	err := errUnstable
 	for try := 0; try < stableTries && errors.Is(err, errUnstable); try++ {
 		if ctx.Err() != nil {
@@ -50,7 +51,7 @@ func readStable(ctx context.Context, root *os.Root, name string, limit int64, co
 	return err
 }
 
-func readOnce(ctx context.Context, root *os.Root, name string, limit int64, consume func(io.Reader, int64) (int64, error)) error {
+func readOnce(ctx context.Context, root *os.Root, name string, limit int64, consume func(*stableReader, int64) (int64, error)) error {
 	// Opening a pipe or a device can block or have effects, so look first.
 	before, err := root.Lstat(name)
 	switch {
@@ -73,8 +74,7 @@ func readOnce(ctx context.Context, root *os.Root, name string, limit int64, cons
 	if !sameState(before, opened) {
 		return errUnstable
 	}
-	// One byte more than expected is enough to know that it grew.
-	n, err := consume(&ctxReader{ctx, io.LimitReader(f, before.Size()+1)}, before.Size())
+	n, err := consume(newStableReader(ctx, f, before.Size()), before.Size())
 	if err != nil {
 		return err
 	}
@@ -102,15 +102,36 @@ func gone(err error) error {
 	return err
 }
 
-// ctxReader stops reading when ctx ends.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
+// stableReader reads a file that is expected to have a size. It stops when ctx
+// ends.
+type stableReader struct {
+	ctx  context.Context
+	file *os.File
+	size int64
+	left int64
 }
 
-func (c *ctxReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
+func newStableReader(ctx context.Context, f *os.File, size int64) *stableReader {
+	// One byte more than expected is enough to know that it grew.
+	return &stableReader{ctx, f, size, size + 1}
+}
+
+// Read implements [io.Reader].
+func (s *stableReader) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return c.r.Read(p)
+	if s.left <= 0 {
+		return 0, io.EOF
+	}
+	n, err := s.file.Read(p[:min(int64(len(p)), s.left)])
+	s.left -= int64(n)
+	return n, err
+}
+
+// rewind goes back to the first byte.
+func (s *stableReader) rewind() error {
+	_, err := s.file.Seek(0, io.SeekStart)
+	s.left = s.size + 1
+	return err
 }

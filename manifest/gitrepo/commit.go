@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/go-git/go-git/v5/plumbing"
-
 	"assetsync/manifest"
 )
 
@@ -38,7 +36,8 @@ type Commit struct {
 //   - What is not in the repository, as in a partial clone, is Unreadable.
 //
 // Ids come from git's trees: only ignore files, links and files of less than
-// 1 KiB, which may be pointers, are read.
+// 1 KiB, which may be pointers, are read. With [manifest.TextLF] every file is
+// read, once for as long as the worktree is used, and has the id of its form.
 //
 // The revision rev is as for [Worktree.Resolve], whose errors are those of
 // Commit, beside one that wraps fs.ErrNotExist when the commit has no dir.
@@ -70,7 +69,7 @@ func (w *Worktree) scan(ctx context.Context, rev, name string, scan func(src man
 		if err != nil {
 			return err
 		}
-		c.snapshot, err = scan(newTreeSource(o, header.tree), inside)
+		c.snapshot, err = scan(newTreeSource(o, header.tree, &w.forms), inside)
 		return err
 	})
 	if err != nil {
@@ -115,7 +114,7 @@ func (c *Commit) Snapshot() manifest.Snapshot { return c.snapshot }
 func (c *Commit) Read(e manifest.Entry) ([]byte, error) {
 	var data []byte
 	err := c.worktree.withObjects(func(o *objects) (err error) {
-		data, err = o.read(plumbing.BlobObject, e.ID, e.Size)
+		data, err = c.worktree.forms.read(o, e)
 		return err
 	})
 	if err == nil && int64(len(data)) != e.Size {

@@ -97,6 +97,9 @@ func TestCommitIsWhatScanFinds(t *testing.T) {
 			if rnd.IntN(2) == 0 {
 				opts.Ignore = []string{"c.md", "!keep.log"}
 			}
+			if rnd.IntN(2) == 0 {
+				opts.Text = manifest.TextLF
+			}
 			got, err := find(t, r.dir).Commit(t.Context(), "HEAD", filepath.Join(r.dir, dir), opts)
 			snap, scanErr := scanned(t, r, dir, opts)
 			if scanErr != nil && err != nil { // an ignore file that cannot be read
@@ -111,7 +114,7 @@ func TestCommitIsWhatScanFinds(t *testing.T) {
 			for _, p := range snap.Problems {
 				problems[string(p.Kind)]++
 			}
-			checkBytes(t, r, dir, got)
+			checkBytes(t, r, dir, got, opts.Text)
 		}
 	}
 	for _, kind := range []manifest.ProblemKind{manifest.LinkEscapes, manifest.LinkBroken, manifest.BadName, manifest.NameTwins, manifest.TooLarge} {
@@ -121,7 +124,7 @@ func TestCommitIsWhatScanFinds(t *testing.T) {
 	}
 }
 
-func checkBytes(t *testing.T, r repo, dir string, c *Commit) {
+func checkBytes(t *testing.T, r repo, dir string, c *Commit, text manifest.Text) {
 	t.Helper()
 	for e := range c.Snapshot().Tree.All() {
 		got, err := c.Read(e)
@@ -132,7 +135,7 @@ func checkBytes(t *testing.T, r repo, dir string, c *Commit) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if string(got) != string(want) {
+		if string(got) != string(text.Canonical(want)) {
 			t.Errorf("%s: other bytes", e.Path)
 		}
 	}
@@ -184,7 +187,7 @@ func randomTree(t *testing.T, r repo, rnd *rand.Rand) {
 				target = pick("c.md", "../shared/a", "none")
 			}
 		default:
-			content = strings.Repeat(pick("a", "*.md\n", "text "), rnd.IntN(800))
+			content = strings.Repeat(pick("a", "*.md\n", "text ", "line\r\n", "\r\r\n"), rnd.IntN(800))
 			if rnd.IntN(3) == 0 {
 				mode = 0o755
 			}

@@ -25,6 +25,7 @@ type treeSource struct {
 	objects *objects
 	root    manifest.ID
 	dirs    map[manifest.ID]directory // those read so far
+	forms   *textForms
 }
 
 // directory is a tree object.
@@ -33,8 +34,8 @@ type directory struct {
 	byName  map[string]treeEntry
 }
 
-func newTreeSource(o *objects, root manifest.ID) *treeSource {
-	return &treeSource{o, root, map[manifest.ID]directory{}}
+func newTreeSource(o *objects, root manifest.ID, forms *textForms) *treeSource {
+	return &treeSource{o, root, map[manifest.ID]directory{}, forms}
 }
 
 // treeEntry is one name in a tree, as a file system shows it.
@@ -113,6 +114,19 @@ func (s *treeSource) Blob(ctx context.Context, name string) (manifest.ID, int64,
 			"publish from the worktree after git lfs pull, keep it out of LFS with git lfs untrack, or leave it out with ignore")
 	}
 	return e.id, int64(len(data)), nil
+}
+
+// LF implements [manifest.Source].
+func (s *treeSource) LF(ctx context.Context, name string) (manifest.ID, int64, error) {
+	e, err := s.lookup(ctx, name)
+	if err != nil {
+		return manifest.ID{}, 0, err
+	}
+	form, err := s.forms.of(s.objects, e.id)
+	if err != nil {
+		return manifest.ID{}, 0, objectFault(err)
+	}
+	return form.id, form.size, nil
 }
 
 // ReadFile implements [manifest.Source].

@@ -31,6 +31,7 @@ type Worktree struct {
 	mu       sync.Mutex // go-git's storage is not safe for concurrent use
 	objects  *objects   // nil until an object is needed, and after Close
 	ancestry ancestryAnswer
+	forms    textForms
 }
 
 // FindWorktree returns the worktree around dir, an absolute path: that of the
