@@ -62,6 +62,8 @@ const (
 	WhyKeptHere  Why = "changed here, deleted there: a delete loses to an edit"
 	WhyKeptThere Why = "changed there, deleted here: a delete loses to an edit"
 
+	WhyForm Why = "unchanged, published with other line ends before: they become LF (text: lf)"
+
 	WhyPreferLocal  Why = "changed on both sides: local is preferred, the remote file is overwritten"
 	WhyPreferRemote Why = "changed on both sides: remote is preferred, the local file is overwritten"
 

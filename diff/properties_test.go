@@ -85,7 +85,7 @@ func property(t *testing.T, check func(t *rapid.T, in diff.Input, plan diff.Plan
 
 // outcome are the sides after the plan was carried out; it fails when a side
 // is no tree.
-func outcome(t *rapid.T, in diff.Input, plan diff.Plan) (local, remote manifest.Tree) {
+func outcome(t interface{ Fatalf(string, ...any) }, in diff.Input, plan diff.Plan) (local, remote manifest.Tree) {
 	remote, err := diff.Apply(in.Remote.Tree, plan.Publish)
 	if err != nil {
 		t.Fatalf("publish: %v\n%s", err, show(plan))

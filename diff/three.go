@@ -61,7 +61,12 @@ type Input struct {
 	// Ignored holds the local ignore rules; nil ignores nothing. The local
 	// tree holds no ignored path.
 	Ignored func(manifest.Path) bool
-	Policy  Policy
+	// Form says for the id of a file of which other file it is a form, as text
+	// with CRLF is one of that with LF; an id that is not in it is its own.
+	// Files of one form are no change of each other. The local tree holds what
+	// is published, which is its own form.
+	Form   map[manifest.ID]manifest.ID
+	Policy Policy
 }
 
 // Conflict is a path on which neither side may be written.
@@ -124,6 +129,9 @@ func (p Plan) Empty() bool { return len(p.Publish) == 0 && len(p.Checkout) == 0 
 //   - ignored: a remote file is unmanaged, a base entry is released;
 //   - unknown on a side: frozen;
 //   - both sides equal: settled, whatever the base says;
+//   - both sides of one form: settled too, unless the base says that the
+//     remote file was published from here before files had that form: then it
+//     is published in its form, once;
 //   - one side changed: the other one takes it, as far as the direction
 //     allows;
 //   - one side deleted, the other changed: the delete loses, the change is
@@ -166,9 +174,13 @@ func (t *three) decide(p manifest.Path) {
 		t.plan.Frozen = append(t.plan.Frozen, Frozen{p, why})
 		return
 	}
-	here, there := !same(s.local, base.Local), !same(s.remote, base.Remote)
+	here, there := !t.alike(s.local, base.Local), !t.alike(s.remote, base.Remote)
 	switch {
 	case same(s.local, s.remote):
+		t.settle(s, recorded)
+	case t.alike(s.local, s.remote) && !here && !same(s.local, base.Local) && same(s.remote, base.Remote):
+		t.publish(s, WhyForm)
+	case t.alike(s.local, s.remote):
 		t.settle(s, recorded)
 	case here && there:
 		t.bothChanged(s)
@@ -177,6 +189,18 @@ func (t *three) decide(p manifest.Path) {
 	case there:
 		t.checkout(s, whyOneSide(base.Remote, s.remote, WhyNewThere, WhyChangedThere, WhyDeletedThere))
 	}
+}
+
+// alike reports whether neither of two states is a change of the other.
+func (t *three) alike(a, b *manifest.Entry) bool {
+	return same(a, b) || a != nil && b != nil && t.form(a.ID) == t.form(b.ID)
+}
+
+func (t *three) form(id manifest.ID) manifest.ID {
+	if form, ok := t.in.Form[id]; ok {
+		return form
+	}
+	return id
 }
 
 func (t *three) ignore(s state, recorded bool) {

@@ -92,8 +92,10 @@ func letter(e *manifest.Entry) string {
 		return "-"
 	}
 	for c := 'a'; c <= 'z'; c++ {
-		if manifest.BlobID([]byte(string(c))) == e.ID {
-			return string(c)
+		for _, content := range []string{string(c), strings.ToUpper(string(c))} {
+			if manifest.BlobID([]byte(content)) == e.ID {
+				return content
+			}
 		}
 	}
 	return "?"
@@ -310,5 +312,54 @@ func TestThreeWithoutRules(t *testing.T) {
 	got := show(diff.Three(diff.Input{Remote: side(t, "ign:x")}))
 	if want := "checkout ign -x" + newThere; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Content in capitals is a form of the same in small letters, in which files
+// are published.
+func TestThreeForms(t *testing.T) {
+	form := map[manifest.ID]manifest.ID{}
+	for c := 'a'; c <= 'z'; c++ {
+		form[manifest.BlobID([]byte(strings.ToUpper(string(c))))] = manifest.BlobID([]byte(string(c)))
+	}
+	const why = " " + string(diff.WhyForm)
+	tests := []struct{ name, base, local, remote, policy, want string }{
+		{"nothing on record", "", "p:x", "p:X", "push", "settled p x/X"},
+		{"as on record", "p:x/X", "p:x", "p:X", "push", ""},
+		{"changed there in its form alone", "p:x", "p:x", "p:X", "push", "settled p x/X"},
+		{"the same, to pull", "p:x", "p:x", "p:X", "pull", "settled p x/X"},
+		{"published before there was a form", "p:X", "p:x", "p:X", "push", "publish p Xx" + why},
+		{"the same, looked at", "p:X", "p:x", "p:X", "both", "publish p Xx" + why},
+		{"the same, to pull", "p:X", "p:x", "p:X", "pull", "ahead p Xx" + why},
+		{"the same, though others are preferred", "p:X", "p:x", "p:X", "both+remote", "publish p Xx" + why},
+		{"published by another machine meanwhile", "p:X", "p:x", "p:x", "push", "settled p x/x"},
+		{"changed here since", "p:X", "p:y", "p:X", "push", "publish p Xy" + changedHere},
+		{"changed there since", "p:X", "p:x", "p:Y", "push", "pending p XY" + changedThere},
+		{"the same, to pull", "p:X", "p:x", "p:Y", "pull", "checkout p xY" + changedThere},
+		{"changed on both sides since", "p:X", "p:y", "p:Z", "both", "conflict p y/Z X/X " + string(diff.WhyBothChanged)},
+		{"changed here, there in its form alone", "p:x", "p:y", "p:X", "push", "publish p Xy" + changedHere},
+		{"changed there into what is here", "p:x", "p:y", "p:Y", "both", "settled p y/Y"},
+		{"deleted here, there in its form alone", "p:x", "", "p:X", "push", "publish p X-" + deletedHere},
+		{"deleted there", "p:X", "p:x", "", "pull", "checkout p x-" + deletedThere},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			in := diff.Input{
+				Base: base(tc.base), Local: side(t, tc.local), Remote: side(t, tc.remote), Ignored: ignored, Form: form, Policy: policy(tc.policy),
+			}
+			plan := diff.Three(in)
+			if got := show(plan); got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+			if len(plan.Publish)+len(plan.Settled) == 0 || in.Policy.Direction != diff.Push {
+				return
+			}
+			next := in
+			next.Base = record(in, plan)
+			next.Local.Tree, next.Remote.Tree = outcome(t, in, plan)
+			if again := diff.Three(next); !again.Empty() || again.Settled != nil {
+				t.Errorf("again: %s", show(again))
+			}
+		})
 	}
 }
