@@ -1,6 +1,7 @@
 package worktree
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,7 @@ var (
 type applier struct {
 	root    *os.Root
 	disk    *durable.Dir
+	text    manifest.Text
 	content Content
 	keep    Keep
 }
@@ -40,7 +42,7 @@ type applier struct {
 // create makes a file that is not there. It replaces nothing.
 func (a applier) create(c diff.Change, name string) Result {
 	if _, err := a.root.Lstat(name); err == nil {
-		if id, err := a.look(name); err == nil && id == c.New.ID {
+		if data, _, err := a.read(name); err == nil && a.is(data, *c.New) {
 			return done(c)
 		}
 		return conflict(c, errTaken)
@@ -78,9 +80,9 @@ func (a applier) update(c diff.Change, name string) Result {
 		return conflict(c, errMoved)
 	case err != nil:
 		return fail(c, err)
-	case manifest.BlobID(old) == c.New.ID:
+	case a.is(old, *c.New):
 		return done(c)
-	case manifest.BlobID(old) != c.Old.ID:
+	case !a.is(old, *c.Old):
 		return conflict(c, errMoved)
 	}
 	data, err := a.fetch(*c.New)
@@ -102,7 +104,7 @@ func (a applier) update(c diff.Change, name string) Result {
 			return conflict(c, errors.Join(errMoved, err))
 		}
 		return fail(c, err)
-	case err == nil && out == c.Old.ID: // as assumed; these bytes are kept
+	case err == nil && out == manifest.BlobID(old): // these bytes are kept
 		if err := errors.Join(exchanged, a.drop(temp)); err != nil {
 			return fail(c, err)
 		}
@@ -148,7 +150,7 @@ func (a applier) delete(c diff.Change, name string) Result {
 		return conflict(c, errMoved)
 	case err != nil:
 		return fail(c, err)
-	case manifest.BlobID(old) != c.Old.ID:
+	case !a.is(old, *c.Old):
 		return conflict(c, errMoved)
 	}
 	if err := a.keep(c.Path, old); err != nil {
@@ -162,7 +164,7 @@ func (a applier) delete(c diff.Change, name string) Result {
 			return done(c) // somebody else was faster
 		}
 		return fail(c, errors.Join(moved, err))
-	case err == nil && manifest.BlobID(out) == c.Old.ID:
+	case err == nil && bytes.Equal(out, old): // these bytes are kept
 		if err := errors.Join(moved, a.drop(temp)); err != nil {
 			return fail(c, err)
 		}
@@ -174,6 +176,11 @@ func (a applier) delete(c diff.Change, name string) Result {
 		err = a.salvage(c.Path, temp)
 	}
 	return conflict(c, errors.Join(errMoved, moved, err))
+}
+
+// is reports whether data is the content that a plan names by an entry.
+func (a applier) is(data []byte, e manifest.Entry) bool {
+	return manifest.BlobID(data) == e.ID || manifest.BlobID(a.text.Canonical(data)) == e.ID
 }
 
 // fetch returns the bytes of an entry.

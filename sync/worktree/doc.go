@@ -10,6 +10,10 @@
 // path, with Keep, or in a file beside its path whose name begins with
 // [manifest.TempPrefix]; [Worktree.Sweep] gives those to Keep, too.
 //
+// Where a plan names text by its LF form, a file is what it names with any line
+// ends. What goes is kept as it was, and a save in between that changes line
+// ends alone is a save as any other.
+//
 // What cannot be seen: a program that has a file open since before it was
 // exchanged, and writes into it after it was looked at. Where the system
 // cannot exchange two names in one step, package durable says what is weaker.

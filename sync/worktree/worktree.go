@@ -19,6 +19,10 @@ import (
 // Worktree is a directory that is written to. One at a time may Apply or
 // Sweep: the caller holds the lock of the target.
 type Worktree struct {
+	// Text is the form in which a plan names what is in the directory. It is
+	// set before Apply. What is checked out is written as it is.
+	Text manifest.Text
+
 	root *os.Root
 	real string // the absolute name of the root, free of links
 	disk *durable.Dir
@@ -68,7 +72,7 @@ func open(dir string, hook durable.Hook) (*Worktree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open worktree: %w", err)
 	}
-	return &Worktree{root, real, durable.New(root, hook)}, nil
+	return &Worktree{root: root, real: real, disk: durable.New(root, hook)}, nil
 }
 
 // Close releases the directory.
@@ -82,7 +86,7 @@ func (w *Worktree) Close() error { return w.root.Close() }
 // that was cut short can be repeated. When ctx ends, the changes not begun
 // fail.
 func (w *Worktree) Apply(ctx context.Context, changes []diff.Change, content Content, keep Keep) []Result {
-	a := applier{w.root, w.disk, content, keep}
+	a := applier{w.root, w.disk, w.Text, content, keep}
 	results := make([]Result, len(changes))
 	var emptied []string
 	for i, c := range changes {
