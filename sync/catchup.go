@@ -41,12 +41,16 @@ func (r *run) catchUp(ctx context.Context, id string, snap manifest.Snapshot, ob
 	if err != nil {
 		return err
 	}
+	held := slices.Clone(versions)
 	if err := r.asSent(ctx, rev, local, versions, obs); err != nil {
 		return err
 	}
 	d := diff.Derive(diff.Histories{Local: local, Remote: versions, LocalCut: !line.Complete, RemoteCut: cut})
 	for p, from := range d.From {
-		pair := asRead(p, d.Base[p], versions, obs)
+		pair, err := r.asRead(p, d.Base[p], versions, held, obs)
+		if err != nil {
+			return err
+		}
 		live := sameEntry(pair.Remote, obs.side.Tree.Get(p)) && !obs.side.Unknown.Has(p)
 		if from > r.knownAsset.Version || live {
 			r.setPair(p, state.Pair(pair))

@@ -41,6 +41,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	if err := r.lintBundle(bundle); err != nil {
 		return "", err
 	}
+	r.noteLineEnds(ctx, diff.Two(manifest.Tree{}, snap.Tree))
 	in, means, err := r.createInput(bundle)
 	if err != nil {
 		return "", err

@@ -57,6 +57,7 @@ func (r *run) derive(ctx context.Context, id string, snap manifest.Snapshot, obs
 	if err != nil {
 		return err
 	}
+	held := slices.Clone(versions)
 	if err := r.asSent(ctx, rev, local, versions, obs); err != nil {
 		return err
 	}
@@ -91,7 +92,10 @@ func (r *run) derive(ctx context.Context, id string, snap manifest.Snapshot, obs
 	}
 	r.knownAsset.Base = make(map[manifest.Path]state.Pair, len(d.Base))
 	for p, pair := range d.Base {
-		if pair = asRead(p, pair, versions, obs); pair != (diff.Pair{}) {
+		if pair, err = r.asRead(p, pair, versions, held, obs); err != nil {
+			return err
+		}
+		if pair != (diff.Pair{}) {
 			r.knownAsset.Base[p] = state.Pair(pair)
 		}
 	}
@@ -100,12 +104,14 @@ func (r *run) derive(ctx context.Context, id string, snap manifest.Snapshot, obs
 }
 
 // asRead returns a derived pair with the remote side as the service made it of
-// what was sent.
-func asRead(p manifest.Path, pair diff.Pair, versions []diff.Versioned, obs observation) diff.Pair {
-	if got := obs.side.Tree.Get(p); got != nil && sameEntry(pair.Remote, versions[len(versions)-1].Side.Tree.Get(p)) {
-		pair.Remote = got
+// what was sent. sent and held are the versions, after and before [run.asSent].
+func (r *run) asRead(p manifest.Path, pair diff.Pair, sent, held []diff.Versioned, obs observation) (diff.Pair, error) {
+	got := obs.side.Tree.Get(p)
+	if got == nil || !sameEntry(pair.Remote, sent[len(sent)-1].Side.Tree.Get(p)) {
+		return pair, nil
 	}
-	return pair
+	local, err := r.published(held, obs, pair.Local, got)
+	return diff.Pair{Local: local, Remote: got}, err
 }
 
 // unreadable returns the paths that are unknown in a commit.
@@ -248,6 +254,10 @@ func (r *run) sentAs(ctx context.Context, e manifest.Entry, local []diff.Committ
 	if err != nil || !ok {
 		return e
 	}
+	form := manifest.BlobID(r.Target.Text.Canonical(read))
+	if i := slices.IndexFunc(sent, func(s manifest.Entry) bool { return s.ID == form }); i >= 0 {
+		return sent[i]
+	}
 	for _, s := range sent[:min(len(sent), mostSent)] {
 		data, err := r.source.read(ctx, s)
 		if err != nil && commit != nil {
@@ -258,6 +268,22 @@ func (r *run) sentAs(ctx context.Context, e manifest.Entry, local []diff.Committ
 		}
 	}
 	return e
+}
+
+// published returns what was sent when the service held got: local, or got
+// itself where local is no more than its form and no version ever held that.
+// Then it was sent before files had this form.
+func (r *run) published(versions []diff.Versioned, obs observation, local, got *manifest.Entry) (*manifest.Entry, error) {
+	if local == nil || r.Target.Text != manifest.TextLF || slices.ContainsFunc(versions, func(v diff.Versioned) bool {
+		return sameEntry(v.Side.Tree.Get(local.Path), local)
+	}) {
+		return local, nil
+	}
+	form, err := r.formOf(obs, got.ID)
+	if err == nil && form == local.ID {
+		return got, nil
+	}
+	return local, err
 }
 
 // madeAt returns when the newest version was made; a listing may lag behind.

@@ -31,6 +31,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 			r.res.Changes = reportChanges(diff.Two(manifest.Tree{}, snap.Tree))
 			r.res.Outcome = Planned
 			r.checkNames(snap.Tree, diff.Side{})
+			r.noteLineEnds(ctx, diff.Two(manifest.Tree{}, snap.Tree))
 			return r.blockOnProblems()
 		}
 		obs, err := r.observeLive(ctx, id)
@@ -54,6 +55,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 			r.res.Outcome = Planned
 		}
 		r.noteIntents()
+		r.noteLineEnds(ctx, p.changes)
 		switch {
 		case len(r.res.Problems) > 0:
 			r.res.Outcome = Blocked
@@ -154,6 +156,7 @@ func (r *run) remoteContent(ctx context.Context, id string, obs observation, e m
 	if manifest.BlobID(data) != e.ID {
 		return nil, fmt.Errorf("read %s of asset %s version %d: %w", e.Path, id, obs.version, errMoved)
 	}
+	obs.content[e.ID] = data
 	return data, nil
 }
 

@@ -62,22 +62,33 @@ func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observati
 		}
 		return snap.Ignore != nil && snap.Ignore.Ignored(p)
 	}
+	forms, err := r.forms(snap.Tree, obs)
+	if err != nil {
+		return proposal{}, err
+	}
 	plan := diff.Three(diff.Input{
 		Base:    r.base(),
 		Local:   diff.Side{Tree: snap.Tree, Unknown: snap.Unknown},
 		Remote:  obs.side,
 		Ignored: ignored,
+		Form:    forms,
 		Policy:  policy,
 	})
 	var derived map[string]any
-	if len(plan.Pending)+len(plan.Conflicts)+len(plan.Frozen) == 0 { // else what is live is not our file
-		var err error
+	if !r.livesInOtherForm(snap, obs, plan) && len(plan.Pending)+len(plan.Conflicts)+len(plan.Frozen) == 0 { // else what is live is not our file
 		if derived, err = r.derived(ctx, snap); err != nil {
 			return proposal{}, err
 		}
 	}
 	meta := planMetadata(r.knownAsset.Metadata, r.Target.Metadata, derived, obs.metadata, policy.Prefer)
 	return proposal{plan, meta, plan.Publish}, nil
+}
+
+// livesInOtherForm reports whether the main file of the asset stays what it is,
+// though ours has other line ends.
+func (r *run) livesInOtherForm(snap manifest.Snapshot, obs observation, plan diff.Plan) bool {
+	main := r.source.mainFile()
+	return r.Target.Text == manifest.TextLF && len(plan.Publish) == 0 && !sameEntry(snap.Tree.Get(main), obs.side.Tree.Get(main))
 }
 
 func (r *run) base() diff.Base {
@@ -107,6 +118,7 @@ func (r *run) report(p proposal, obs observation) {
 	r.res.ObservedVersion = obs.version
 	r.res.Version = obs.version
 	r.reportChanges(p.changes)
+	r.noteForms(p.changes)
 	r.res.Pending = reportChanges(p.files.Pending)
 	for i, u := range obs.side.Unknown {
 		if i == mostNotes {

@@ -100,7 +100,7 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 			r.note("%s changed here and left as they are: the directory is not just version %d", countFiles(n), wanted.version)
 		}
 	}
-	if err := errors.Join(failed, r.recordCheckout(ctx, obs, p, applied)); err != nil {
+	if err := errors.Join(failed, r.recordCheckout(ctx, id, obs, p, applied)); err != nil {
 		return err
 	}
 	return r.conflicts(ctx, id, wanted, false)
@@ -173,6 +173,7 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 		return nil, err
 	}
 	defer wt.Close()
+	wt.Text = r.Target.Text
 	keep := func(p manifest.Path, data []byte) error {
 		return r.History.Keep(ctx, r.historyKey(), gitrepo.Kept{Path: p, Content: data, Why: "replaced by a pull", At: r.Now()})
 	}
@@ -220,10 +221,14 @@ func (s directory) local(changes []diff.Change) []diff.Change {
 }
 
 // recordCheckout makes durable what was checked out.
-func (r *run) recordCheckout(ctx context.Context, obs observation, p proposal, made []diff.Change) error {
+func (r *run) recordCheckout(ctx context.Context, id string, obs observation, p proposal, made []diff.Change) error {
 	deleted := 0
 	for _, c := range made {
-		r.setPair(c.Path, state.Pair{Local: c.New, Remote: c.New})
+		local, err := r.localForm(ctx, id, obs, c.New)
+		if err != nil {
+			return err
+		}
+		r.setPair(c.Path, state.Pair{Local: local, Remote: c.New})
 		if c.New == nil {
 			deleted++
 		}

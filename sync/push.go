@@ -131,6 +131,7 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		if err := r.lint(ctx, snap); err != nil {
 			return err
 		}
+		r.noteLineEnds(ctx, p.changes)
 	}
 	if o.DryRun {
 		if p.writes() {

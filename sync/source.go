@@ -22,7 +22,7 @@ type source interface {
 	// read returns the bytes of an entry of the last scan; when they are no
 	// longer what that saw, its error wraps [manifest.ErrChanged].
 	read(context.Context, manifest.Entry) ([]byte, error)
-	// readMain returns the bytes of the main file as they are now.
+	// readMain returns the main file, in its published form, as it is now.
 	readMain(context.Context) ([]byte, error)
 	// mainFile is the published path of the file that the type needs.
 	mainFile() manifest.Path
@@ -44,7 +44,7 @@ func newDirectory(t Target, kind assettype.Type, limits remote.Limits) directory
 		dir:  t.Path,
 		top:  t.ConfigDir,
 		main: manifest.Path(kind.MainFile),
-		opts: manifest.ScanOptions{Ignore: t.Ignore, MaxFileSize: int64(limits.FileBytes)},
+		opts: manifest.ScanOptions{Ignore: t.Ignore, MaxFileSize: int64(limits.FileBytes), Text: t.Text},
 	}
 	if kind.SingleFile {
 		s.dir, s.file = filepath.Split(t.Path)
@@ -94,7 +94,7 @@ func (s directory) read(ctx context.Context, e manifest.Entry) ([]byte, error) {
 	if s.file != "" {
 		name = s.file
 	}
-	return manifest.ReadFile(ctx, root, name, e)
+	return manifest.ReadFile(ctx, root, name, e, s.opts)
 }
 
 func (s directory) readMain(context.Context) ([]byte, error) {
@@ -114,7 +114,8 @@ func (s directory) readMain(context.Context) ([]byte, error) {
 	if !info.Mode().IsRegular() || info.Size() > s.opts.MaxFileSize {
 		return nil, fmt.Errorf("read %s: not a file that can be published", name)
 	}
-	return root.ReadFile(name)
+	data, err := root.ReadFile(name)
+	return s.opts.Text.Canonical(data), err
 }
 
 // readAll reads all files of a tree of a source.

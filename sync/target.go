@@ -1,5 +1,7 @@
 package sync
 
+import "assetsync/manifest"
+
 // Target is one source mapped onto one asset in one environment, with its
 // policy.
 type Target struct {
@@ -10,6 +12,7 @@ type Target struct {
 	AssetID          string         // the asset; "" finds it by its identity
 	Metadata         map[string]any // the owned keys: strings, numbers, booleans, or lists of those
 	Ignore           []string       // gitignore patterns, stronger than the ignore files'
+	Text             manifest.Text  // the line ends with which text is published; zero: as it is
 	Atomic           bool           // publish in one write or not at all
 	MaxFileCalls     int            // up to so many changes go by file calls
 	MaxDeletes       int            // files that may be deleted without consent

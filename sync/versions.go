@@ -134,7 +134,9 @@ func (e *Engine) Revision(ctx context.Context, name string) (bundle manifest.Bun
 		}
 		// What the ignore rules leave alone is no difference.
 		obs.side.Tree = obs.side.Tree.Filter(func(e manifest.Entry) bool { return snap.Ignore == nil || !snap.Ignore.Ignored(e.Path) })
-		bundle, err = r.fullBundle(ctx, id, obs)
+		if bundle, err = r.fullBundle(ctx, id, obs); err == nil && name == "remote" {
+			bundle, err = r.inForm(bundle, snap.Tree)
+		}
 		return err
 	})
 	return bundle, res
@@ -153,6 +155,9 @@ func (r *run) baseBundle(ctx context.Context, id string) (manifest.Bundle, error
 		}
 		if err != nil {
 			return manifest.Bundle{}, fmt.Errorf("read base: %w", err)
+		}
+		if manifest.BlobID(data) != pair.Local.ID {
+			data = r.Target.Text.Canonical(data) // the remote side, read in the place of ours
 		}
 		files[p] = data
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"assetsync/manifest"
 	"assetsync/remote/assettype"
 )
 
@@ -102,6 +103,7 @@ func (x *expander) target(s *source, t TargetConfig, name string, meta metadata)
 		AssetID:          t.Asset.V.In(x.env.Name),
 		Metadata:         meta,
 		Ignore:           x.ignoreList(s, t),
+		Text:             manifest.Text(t.Text.V),
 		Rev:              x.revOf(t),
 		When:             t.whenOf(),
 		Branch:           t.Branch.V,

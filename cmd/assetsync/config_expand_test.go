@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"assetsync/manifest"
 	assetsync "assetsync/sync"
 )
 
@@ -161,6 +162,7 @@ func TestExpandTarget(t *testing.T) {
     asset: ki-1
     metadata: {agent_types: [GENERIC], status: ACTIVE}
     ignore: [evals/]
+    text: lf
     publish: {when: commit, atomic: true, max_file_calls: 7}
     deletes: {max_files: 1, max_percent: 2}
     protected: true
@@ -170,6 +172,7 @@ func TestExpandTarget(t *testing.T) {
   - path: skills/rds
     asset: ki-2
     metadata: {agent_types: [CHAT]}
+    text: exact
     publish: {when: manual, atomic: false}
     create: true
     branch: release
@@ -183,19 +186,19 @@ func TestExpandTarget(t *testing.T) {
 	want := []Target{
 		{
 			Name: "ops/AGENTS.md", Path: filepath.FromSlash("/repo/ops/AGENTS.md"), Type: "agents_md",
-			Metadata: map[string]any{"agent_type": "CHAT"}, MaxFileCalls: 3, MaxDeletes: 10, MaxDeletePercent: 25, When: assetsync.OnSave, Line: 21,
+			Metadata: map[string]any{"agent_type": "CHAT"}, MaxFileCalls: 3, MaxDeletes: 10, MaxDeletePercent: 25, When: assetsync.OnSave, Line: 23,
 		},
 		{
 			Name: "skills/eks", Path: filepath.FromSlash("/repo/skills/eks"), Type: "skill", AssetID: "ki-1",
 			Metadata: map[string]any{"agent_types": []any{"GENERIC"}, "status": "ACTIVE"}, Ignore: []string{"evals/"},
 			Atomic: true, MaxFileCalls: 7, MaxDeletes: 1, MaxDeletePercent: 2, Protected: true, Create: CreateNever, RenamedFrom: "old",
-			Rev: "HEAD", When: assetsync.OnCommit, Branch: "main", Line: 3,
+			Text: manifest.TextLF, Rev: "HEAD", When: assetsync.OnCommit, Branch: "main", Line: 3,
 		},
 		{
 			Name: "skills/rds", Path: filepath.FromSlash("/repo/skills/rds"), Type: "skill", AssetID: "ki-2",
 			Metadata: map[string]any{"agent_types": []any{"CHAT"}, "status": "ACTIVE"}, Ignore: []string{"evals/"},
 			MaxFileCalls: 7, MaxDeletes: 1, MaxDeletePercent: 2, Protected: true, Create: CreateAlways, RenamedFrom: "older",
-			When: assetsync.Manually, Branch: "release", Line: 3,
+			Text: manifest.TextExact, When: assetsync.Manually, Branch: "release", Line: 3,
 		},
 	}
 	if diff := cmp.Diff(want, x.Targets, cmpopts.EquateEmpty()); diff != "" {

@@ -64,6 +64,7 @@ func TestWatchErrors(t *testing.T) {
 		{"long idle", "watch: {idle: 61m}\n", "assetsync.yaml:1:15: watch.idle: want 1h or less, got 1h1m"},
 		{"short poll_remote", "watch: {poll_remote: 4s}\n", "assetsync.yaml:1:22: watch.poll_remote: want 5s or more, got 4s"},
 		{"long poll_remote", "watch: {poll_remote: 2h}\n", "assetsync.yaml:1:22: watch.poll_remote: want 1h or less, got 2h"},
+		{"unknown line ends", "targets: [{path: a, text: crlf}]\n", `assetsync.yaml:1:27: targets[0].text: "crlf" is unknown; known: exact and lf`},
 		{"unknown time to publish", "targets: [{path: a, publish: {when: idel}}]\n", `assetsync.yaml:1:37: targets[0].publish.when: "idel" is unknown; did you mean "idle"?`},
 		{"time to publish like none", "targets: [{path: a, publish: {when: hourly}}]\n",
 			`assetsync.yaml:1:37: targets[0].publish.when: "hourly" is unknown; known: save, idle, commit and manual`},

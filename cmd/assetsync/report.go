@@ -223,7 +223,7 @@ func count(n int, what string) string {
 // explain says on standard error what went wrong and what else is worth
 // knowing.
 func (a *app) explain(results []assetsync.Result) {
-	failed := sameFailures(results)
+	failed, noted := sameFailures(results), sameNotes(results)
 	for _, r := range results {
 		for _, p := range r.Problems {
 			where := r.Target
@@ -244,7 +244,9 @@ func (a *app) explain(results []assetsync.Result) {
 			}
 		}
 		for _, n := range r.Notes {
-			a.say("note: %s: %s", r.Target, n)
+			if targets := noted[n]; targets[0] == r.Target {
+				a.say("note: %s: %s", someOf(targets), n)
+			}
 		}
 	}
 }
@@ -265,6 +267,18 @@ func sameFailures(results []assetsync.Result) map[string][]string {
 	for _, r := range results {
 		if r.Error != nil {
 			targets[failure(r.Error)] = append(targets[failure(r.Error)], r.Target)
+		}
+	}
+	return targets
+}
+
+// sameNotes returns the targets of each note: what holds for many of them is
+// told once.
+func sameNotes(results []assetsync.Result) map[string][]string {
+	targets := map[string][]string{}
+	for _, r := range results {
+		for _, n := range r.Notes {
+			targets[n] = append(targets[n], r.Target)
 		}
 	}
 	return targets

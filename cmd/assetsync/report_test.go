@@ -1,0 +1,46 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	assetsync "assetsync/sync"
+)
+
+// What several targets share is told once, at the first of them.
+func TestExplain(t *testing.T) {
+	denied := &assetsync.Error{Message: "denied", Hint: "log in"}
+	result := func(target string, err *assetsync.Error, notes ...string) assetsync.Result {
+		return assetsync.Result{Target: target, Error: err, Notes: notes}
+	}
+	tests := []struct {
+		name    string
+		results []assetsync.Result
+		want    string
+	}{
+		{"nothing to say", []assetsync.Result{result("a", nil)}, ""},
+		{"a note", []assetsync.Result{result("a", nil, "x"), result("b", nil)}, "note: a: x\n"},
+		{"one note of two", []assetsync.Result{result("a", nil, "x"), result("b", nil, "x")}, "note: a and 1 more: x\n"},
+		{
+			"shared notes beside others",
+			[]assetsync.Result{result("a", nil, "own", "x"), result("b", nil, "y"), result("c", nil, "y", "x"), result("d", nil, "x")},
+			"note: a: own\nnote: a and 2 more: x\nnote: b and 1 more: y\n",
+		},
+		{
+			"beside an error that is shared",
+			[]assetsync.Result{result("a", denied), result("b", denied, "x"), result("c", nil, "x")},
+			"assetsync: a and 1 more: denied\nhint: log in\nnote: b and 1 more: x\n",
+		},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			var out bytes.Buffer
+			(&app{stderr: &out}).explain(tc.results)
+			if d := cmp.Diff(tc.want, out.String()); d != "" {
+				t.Errorf("standard error (-want +got):\n%s", d)
+			}
+		})
+	}
+}

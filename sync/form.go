@@ -1,0 +1,140 @@
+package sync
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/manifest/gitrepo"
+)
+
+// forms returns, for the files that differ between here, there and the base,
+// of which other ids their ids are forms: see [diff.Input]. It reads nothing
+// unless the target has a form of text.
+func (r *run) forms(local manifest.Tree, obs observation) (map[manifest.ID]manifest.ID, error) {
+	if r.Target.Text != manifest.TextLF {
+		return nil, nil
+	}
+	forms := map[manifest.ID]manifest.ID{}
+	add := func(p manifest.Path) error {
+		here, there, base := local.Get(p), obs.side.Tree.Get(p), r.knownAsset.Base[p]
+		if sameEntry(here, there) || sameEntry(here, base.Local) && sameEntry(there, base.Remote) {
+			return nil
+		}
+		for _, e := range []*manifest.Entry{there, base.Local, base.Remote} {
+			if e == nil || sameEntry(e, here) {
+				continue
+			}
+			form, err := r.formOf(obs, e.ID)
+			if err != nil {
+				return err
+			}
+			forms[e.ID] = form
+		}
+		return nil
+	}
+	for e := range obs.side.Tree.All() {
+		if err := add(e.Path); err != nil {
+			return nil, err
+		}
+	}
+	for p := range r.knownAsset.Base {
+		if err := add(p); err != nil {
+			return nil, err
+		}
+	}
+	return forms, nil
+}
+
+// formOf returns the id of what is published of the content that id names; id
+// itself when the content is not at hand.
+func (r *run) formOf(obs observation, id manifest.ID) (manifest.ID, error) {
+	data, ok, err := r.blob(obs, id)
+	if err != nil || !ok {
+		return id, err
+	}
+	return manifest.BlobID(r.Target.Text.Canonical(data)), nil
+}
+
+// localForm returns what a scan finds of a remote file once it is checked out.
+func (r *run) localForm(ctx context.Context, id string, obs observation, e *manifest.Entry) (*manifest.Entry, error) {
+	if e == nil || r.Target.Text != manifest.TextLF {
+		return e, nil
+	}
+	data, err := r.remoteContent(ctx, id, obs, *e)
+	if err != nil {
+		return nil, err
+	}
+	data = r.Target.Text.Canonical(data)
+	return &manifest.Entry{Path: e.Path, ID: manifest.BlobID(data), Size: int64(len(data))}, nil
+}
+
+// inForm returns a bundle of the remote with the files in local form whose
+// line ends are all that differs from what is here, and that no push changes.
+func (r *run) inForm(bundle manifest.Bundle, local manifest.Tree) (manifest.Bundle, error) {
+	if r.Target.Text != manifest.TextLF {
+		return bundle, nil
+	}
+	files := bundle.Files()
+	for p, data := range files {
+		here, base := local.Get(p), r.knownAsset.Base[p].Local
+		form := r.Target.Text.Canonical(data)
+		toPush := base != nil && base.ID == manifest.BlobID(data)
+		if here != nil && !toPush && manifest.BlobID(form) == here.ID {
+			files[p] = form
+		}
+	}
+	return manifest.NewBundle(files)
+}
+
+// noteForms says of which files a push changes nothing but line ends.
+func (r *run) noteForms(changes []diff.Change) {
+	n := len(changes) - len(slices.DeleteFunc(slices.Clone(changes), func(c diff.Change) bool { return c.Why == diff.WhyForm }))
+	if n > 0 {
+		r.note("of %s only the line ends change: they become LF (text: lf)", countFiles(n))
+	}
+}
+
+// noteLineEnds tells when what is about to be published differs from the
+// commit by line ends alone: then git has changed them in the worktree, and
+// where it does not, as on most other machines, other bytes are published.
+func (r *run) noteLineEnds(ctx context.Context, changes []diff.Change) {
+	if r.Repo == nil || r.Target.Rev != "" || r.Target.Text == manifest.TextLF || len(changes) == 0 {
+		return
+	}
+	commit, err := (&committed{directory: r.dir, repo: r.Repo, rev: "HEAD"}).open(ctx)
+	if err != nil { // no commit yet, or the target is not in it
+		r.log.Debug("line ends are not compared with the commit", zap.Error(err))
+		return
+	}
+	tree := commit.Snapshot().Tree
+	for _, c := range changes {
+		then := tree.Get(c.Path)
+		if c.New == nil || then == nil || sameEntry(then, c.New) {
+			continue
+		}
+		differ, err := r.differByLineEnds(ctx, *c.New, commit, *then)
+		if err != nil {
+			r.log.Debug("line ends are not compared with the commit", zap.String("path", string(c.Path)), zap.Error(err))
+		}
+		if differ {
+			// One text for all targets, which is shown once.
+			r.note("files differ from commit %.7s only by line ends (core.autocrlf or an eol attribute; git ls-files --eol lists them), "+
+				"so another machine or a pipeline would publish other bytes; set text: lf", commit.ID())
+			return
+		}
+	}
+}
+
+func (r *run) differByLineEnds(ctx context.Context, here manifest.Entry, commit *gitrepo.Commit, there manifest.Entry) (bool, error) {
+	ours, err := r.source.read(ctx, here)
+	if err != nil {
+		return false, err
+	}
+	theirs, err := commit.Read(there)
+	return err == nil && bytes.Equal(manifest.TextLF.Canonical(ours), manifest.TextLF.Canonical(theirs)), err
+}
