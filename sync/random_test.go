@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"assetsync/manifest"
 	assetsync "assetsync/sync"
 )
 
@@ -27,7 +28,7 @@ func TestRandomStories(t *testing.T) {
 		first, last = *seed, *seed
 	}
 	for n := first; n <= last; n++ {
-		for _, mode := range []string{"plain", "faults", "kills"} {
+		for _, mode := range []string{"plain", "faults", "kills", "text"} {
 			t.Run(fmt.Sprint(mode, " seed ", n), func(t *testing.T) {
 				t.Parallel()
 				newRandomStory(t, mode, rand.New(rand.NewPCG(n, 7))).tell()
@@ -46,7 +47,7 @@ const (
 // randomStory is one random sequence of events.
 type randomStory struct {
 	t        *testing.T
-	mode     string // "plain", "faults" or "kills"
+	mode     string // "plain", "faults", "kills", or "text": with any line ends, published with LF
 	rnd      *rand.Rand
 	world    *world
 	machines [2]*machine
@@ -77,6 +78,9 @@ func newRandomStory(t *testing.T, mode string, rnd *rand.Rand) *randomStory {
 	s.machines[1].mustPull(assetsync.CheckedOut)
 	for _, m := range s.machines {
 		m.target.MaxDeletePercent, m.target.MaxDeletes = 100, 100
+		if mode == "text" {
+			m.target.Text = manifest.TextLF
+		}
 	}
 	return s
 }
@@ -138,6 +142,9 @@ func (s *randomStory) edit(writer int) {
 	s.edits++
 	path := s.path(writer, s.rnd.IntN(filesEach))
 	content := fmt.Sprintf("%s edit %d", path, s.edits)
+	if s.mode == "text" {
+		content = s.anyLineEnds(path, content)
+	}
 	if s.rnd.IntN(4) == 0 && s.last[path] != "" {
 		content = ""
 	}
@@ -153,6 +160,26 @@ func (s *randomStory) edit(writer int) {
 		s.machines[writer].write(path, content)
 	}
 	s.last[path] = content
+}
+
+// anyLineEnds returns content with some line ends; sometimes it is the old
+// content with others.
+func (s *randomStory) anyLineEnds(path, content string) string {
+	content = strings.ReplaceAll(content, " ", "\n") + "\n"
+	if old := s.last[path]; old != "" && s.rnd.IntN(3) == 0 {
+		content = s.form(old)
+	}
+	for i := len(content) - 1; i >= 0; i-- {
+		if content[i] == '\n' && s.rnd.IntN(2) == 0 {
+			content = content[:i] + "\r" + content[i:]
+		}
+	}
+	return content
+}
+
+// form is what of a content counts.
+func (s *randomStory) form(content string) string {
+	return string(s.machines[0].target.Text.Canonical([]byte(content)))
 }
 
 // see takes note of a result.
@@ -245,11 +272,11 @@ func (s *randomStory) interrupt(i, call int, r *http.Request) {
 func (s *randomStory) check() {
 	live := s.world.live(s.id, 0)
 	for path, want := range s.last {
-		if live[path] != want {
+		if s.form(live[path]) != s.form(want) {
 			s.t.Errorf("%s: live %q, want %q", path, live[path], want)
 		}
 		for i, m := range s.machines {
-			if got := m.files()[path]; got != want {
+			if got := m.files()[path]; s.form(got) != s.form(want) {
 				s.t.Errorf("%s: machine %d has %q, want %q", path, i, got, want)
 			}
 		}

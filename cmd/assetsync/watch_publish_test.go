@@ -63,6 +63,34 @@ func TestWatchIdle(t *testing.T) {
 	w.nothingDeleted()
 }
 
+// TestWatchLineEnds saves files with other line ends where text is published
+// with LF: that publishes nothing, and a change beside it is published alone.
+func TestWatchLineEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, globbed+"    text: lf\n", "one")
+	w.start()
+	w.save("skills/one/limits.md", "a limit\r\n")
+	w.save("skills/one/SKILL.md", strings.ReplaceAll(skillText("one"), "\n", "\r\n"))
+	time.Sleep(time.Second) // many times what it takes to publish a save
+	w.published("skills/one", 1, 0, 0)
+	w.save("skills/one/more.md", "more\r\n")
+	w.until("the new file is published", func() string {
+		if w.version("skills/one") == 1 {
+			return "version 2"
+		}
+		return ""
+	})
+	w.save("skills/one/limits.md", "a limit\n")
+	w.save("skills/one/SKILL.md", skillText("one"))
+	w.save("skills/one/more.md", "more\n")
+	w.inStep()
+	w.published("skills/one", 1, 1, 1)
+	if !strings.Contains(w.logText(), `"changes":["create more.md"]`) {
+		t.Errorf("more.md was not published alone:\n%s", w.logText())
+	}
+	w.nothingDeleted()
+}
+
 // TestWatchManual saves where publishing is left to people: it is told what
 // differs, and a push by hand publishes it.
 func TestWatchManual(t *testing.T) {
