@@ -4,6 +4,20 @@
 GO        ?= go
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
+# What the program and the archives say of where they come from: the tag (or
+# devel), with -dirty where a file differs from the commit, the commit, and its
+# time. A tree without .git, such as a tarball, can be told them:
+# make dist VERSION=v1.2.3 COMMIT=... DATE=2026-11-26T17:57:00Z
+ifneq ($(wildcard .git),)
+VERSION = $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null || echo devel)$(shell [ -z "$$(git status --porcelain 2>/dev/null)" ] || echo -dirty)
+COMMIT  = $(shell git rev-parse HEAD)
+DATE    = $(shell TZ=UTC git show -s --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd HEAD)
+else
+VERSION = devel
+endif
+
+LDFLAGS = -s -w -X main.linkedVersion=$(VERSION) -X main.linkedCommit=$(COMMIT) -X main.linkedDate=$(DATE)
+
 # The race detector needs cgo, which needs a C compiler.
 RACE := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 
@@ -11,19 +25,36 @@ RACE := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## bin/assetsync
-	$(GO) build -trimpath -o bin/assetsync ./cmd/assetsync
+	$(GO) build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/assetsync ./cmd/assetsync
 
 .PHONY: build-all
 build-all: ## bin/assetsync-OS-ARCH for Linux, macOS, Windows on amd64, arm64
 	@set -e; for p in $(PLATFORMS); do \
 	  os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os = windows ] && ext=.exe; \
 	  echo "build $$p"; \
-	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags='-s -w' -o bin/assetsync-$$os-$$arch$$ext ./cmd/assetsync; \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 $(GO) build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/assetsync-$$os-$$arch$$ext ./cmd/assetsync; \
 	done
+
+# Two builds of one commit by one Go give the same bytes: see internal/dist.
+.PHONY: dist
+dist: build-all ## dist/: an archive for each platform, and SHA256SUMS
+	@[ ! -e .git ] || [ -n "$(COMMIT)" ] || { echo "make dist: git does not say which commit this is" >&2; exit 1; }
+	$(GO) run ./internal/dist -version '$(VERSION)' -time '$(DATE)' -bin bin -out dist $(PLATFORMS)
+	@cat dist/SHA256SUMS
+
+.PHONY: dist-check
+dist-check: ## make dist of HEAD twice, in two clones, and compare the bytes
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	for clone in one other/place; do \
+	  git clone -q . "$$dir/$$clone"; \
+	  $(MAKE) --no-print-directory -C "$$dir/$$clone" dist PLATFORMS='$(PLATFORMS)'; \
+	done; \
+	cmp "$$dir/one/dist/SHA256SUMS" "$$dir/other/place/dist/SHA256SUMS"; \
+	echo "dist-check: both have the same bytes"
 
 .PHONY: test
 test: ## all tests, with the race detector when there is a C compiler

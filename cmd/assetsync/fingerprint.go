@@ -12,7 +12,7 @@ import (
 func (a *app) fingerprintOf(config *Config, env Environment) string {
 	h := sha256.New()
 	say := func(what string, value any) { fmt.Fprintf(h, "%s=%q\n", what, fmt.Sprint(value)) }
-	say("version", buildVersion())
+	say("version", thisBuild())
 	if exe, err := os.Executable(); err == nil {
 		if info, err := os.Stat(exe); err == nil {
 			say("program", fmt.Sprint(info.Size(), info.ModTime().UnixNano())) // it was built anew

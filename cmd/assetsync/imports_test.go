@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"sync/state":        {"manifest"},
 	"sync/worktree":     {"diff", "manifest", "manifest/durable"},
 	"sync/daemon":       {"sync", "watcher"},
+	"internal/dist":     nil,
 }
 
 // keepers are the only importers of a library and what lies below it. Nobody

@@ -21,6 +21,7 @@ type envelope struct {
 	Assets     any              `json:"assets,omitempty"`      // of asset list and asset get
 	AssetTypes any              `json:"asset_types,omitempty"` // of asset types
 	Version    string           `json:"version,omitempty"`     // of version
+	Build      *build           `json:"build,omitempty"`       // of version
 	URL        string           `json:"url,omitempty"`         // of emulator
 	Daemon     any              `json:"daemon,omitempty"`      // of watch with a flag
 	Error      *assetsync.Error `json:"error,omitempty"`       // why there are no targets

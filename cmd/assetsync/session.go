@@ -234,7 +234,7 @@ func (s *session) dial(ctx context.Context, home string) error {
 	opts := aws.Options{
 		Region: s.env.Region, Profile: s.env.Profile, RoleARN: s.env.RoleARN, Endpoint: s.env.Endpoint,
 		Limiter: aws.NewLimiter(s.env.Rate.RequestsPerSecond, s.env.Rate.Burst), Timeout: s.timeout,
-		UserAgent: "assetsync/" + buildVersion(), Clock: s.now, Logger: s.log,
+		UserAgent: thisBuild().userAgent(), Clock: s.now, Logger: s.log,
 	}
 	opts.Anonymous = s.isUnsigned()
 	if s.env.Embedded() {
