@@ -22,6 +22,7 @@ type envelope struct {
 	AssetTypes any              `json:"asset_types,omitempty"` // of asset types
 	Version    string           `json:"version,omitempty"`     // of version
 	Build      *build           `json:"build,omitempty"`       // of version
+	Policy     *policy          `json:"policy,omitempty"`      // of asset policy
 	URL        string           `json:"url,omitempty"`         // of emulator
 	Daemon     any              `json:"daemon,omitempty"`      // of watch with a flag
 	Error      *assetsync.Error `json:"error,omitempty"`       // why there are no targets

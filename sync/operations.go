@@ -1,0 +1,20 @@
+package sync
+
+import "slices"
+
+// Reads returns the operations of the service that an [Engine] may call to
+// look: for a status, a diff, a log, a pull, and a push that is a dry run.
+func Reads() []string {
+	return []string{"GetAsset", "GetAssetContent", "GetAssetFile", "ListAssetFiles", "ListAssetVersions", "ListAssets"}
+}
+
+// Writes returns those that a push may call beside [Reads]. An engine deletes
+// no asset, and makes files by UpdateAsset.
+func Writes() []string {
+	return []string{"CreateAsset", "DeleteAssetFile", "UpdateAsset", "UpdateAssetFile"}
+}
+
+// Operations returns what an [Engine] may call at all, sorted.
+func Operations() []string {
+	return slices.Sorted(slices.Values(append(Reads(), Writes()...)))
+}
