@@ -216,7 +216,8 @@ func (s *session) connect(ctx context.Context, config *Config, o sessionOptions)
 	s.dir = home
 	if o.stateless && s.stateDir == "" {
 		if s.dir, err = os.MkdirTemp("", "assetsync-"); err != nil {
-			return fmt.Errorf("make temporary state: %w", err)
+			return &assetsync.Error{Kind: assetsync.KindFailed, Err: err, Message: fmt.Sprintf("make temporary state: %v", err),
+				Hint: "a push without a config needs a directory for temporary files: name one with TMPDIR"}
 		}
 		s.throw = s.dir
 	}
