@@ -39,6 +39,24 @@ func (w *Worktree) OnBranch(ctx context.Context, s State, branch string) (bool, 
 	return on, nil
 }
 
+// IsAncestor reports whether a commit is an ancestor of another one, or that
+// commit itself. Both are ids in hex. Like [Worktree.OnBranch] it remembers the
+// last answer, and fails with [ErrShallow] and [ErrObjectMissing].
+func (w *Worktree) IsAncestor(ctx context.Context, commit, of string) (bool, error) {
+	ids, err := parseIDs([]string{commit, of})
+	is := err == nil && ids[0] == ids[1]
+	if err == nil && !is {
+		err = w.withObjects(func(o *objects) (err error) {
+			is, err = w.isAncestor(ctx, o, ids[0], ids[1:])
+			return err
+		})
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for commit %s among the ancestors of %s: %w", commit, of, err)
+	}
+	return is, nil
+}
+
 func (w *Worktree) onHistory(ctx context.Context, head, branch string) (bool, error) {
 	tips, err := w.tips(branch)
 	if err != nil {
