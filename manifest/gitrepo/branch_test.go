@@ -80,6 +80,32 @@ func TestOnBranch(t *testing.T) {
 	}
 }
 
+func TestIsAncestor(t *testing.T) {
+	r := newRepo(t)
+	w := find(t, r.dir)
+	first, second := r.commit("x", "1"), r.commit("x", "2")
+	r.git("checkout", "-q", "-b", "feature", first)
+	other := r.commit("x", "3")
+	tests := []struct {
+		commit, of string
+		want       bool
+	}{
+		{first, first, true}, {first, second, true}, {first, other, true},
+		{second, first, false}, {second, other, false}, {other, second, false},
+	}
+	for _, tt := range tests {
+		if got, err := w.IsAncestor(t.Context(), tt.commit, tt.of); err != nil || got != tt.want {
+			t.Errorf("%s of %s: %v, %v", tt.commit, tt.of, got, err)
+		}
+	}
+	if _, err := w.IsAncestor(t.Context(), "HEAD", first); err == nil {
+		t.Error("HEAD is no id")
+	}
+	if _, err := w.IsAncestor(t.Context(), strings.Repeat("1", 40), first); !errors.Is(err, ErrObjectMissing) {
+		t.Errorf("a commit that is not there: %v", err)
+	}
+}
+
 // wantHint checks an error that callers recognise and people can act upon.
 func wantHint(t testing.TB, err, want error, hint string) {
 	t.Helper()

@@ -281,3 +281,38 @@ func TestNoTargets(t *testing.T) {
 		}
 	})
 }
+
+// TestCommit tells of a commit in less time than passes until one is looked
+// for.
+func TestCommit(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		onCommit := func(target *Target) { target.When, target.Watch = assetsync.OnCommit, nil; r.inGit(target) }
+		r.add("a", onCommit)
+		r.add("b")
+		r.start()
+		tell := func(want ...string) {
+			t.Helper()
+			lines := r.answers(context.Background(), r.d.serveCommit, request{})
+			synctest.Wait()
+			if got := lines[len(lines)-1].Names; !slices.Equal(got, want) {
+				t.Errorf("it was told to %q, want %q", got, want)
+			}
+		}
+		tell("a")
+		r.wantDid("a") // HEAD is where it was
+		r.repos["a"].set("", "c2")
+		r.change("a")
+		tell("a")
+		r.wantDid("a", "push")
+		r.wantDid("b")
+
+		r.repos["a"].set("a rebase is in progress", "c3")
+		tell("a")
+		r.wantDid("a")
+		r.wantState("a", Held)
+		r.repos["a"].set("", "c4")
+		r.change("a")
+		r.sleep(holdMax)
+		r.wantDid("a", "push")
+	})
+}

@@ -101,6 +101,13 @@ func (c *Client) Revisions(ctx context.Context, ask Ask, names ...string) (map[s
 	return a.Contents, a.Results, a.Notes, err
 }
 
+// Commit tells of a commit: the targets that publish commits look for it at
+// once. It returns their names, and does not wait for what they do.
+func (c *Client) Commit(ctx context.Context, ask Ask) ([]string, error) {
+	a, err := c.call(ctx, "commit", ask.request())
+	return a.Names, err
+}
+
 // Pause pauses targets and returns their names.
 func (c *Client) Pause(ctx context.Context, ask Ask) ([]string, error) {
 	a, err := c.call(ctx, "pause", ask.request())

@@ -95,6 +95,7 @@ func (d *Daemon) routes() http.Handler {
 		"POST /v1/status":    d.serveStatus,
 		"POST /v1/push":      d.servePush,
 		"POST /v1/revisions": d.serveRevisions,
+		"POST /v1/commit":    d.serveCommit,
 		"POST /v1/pause":     func(x *exchange) { d.servePause(x, d.Pause) },
 		"POST /v1/resume":    func(x *exchange) { d.servePause(x, d.Resume) },
 		"POST /v1/reload":    func(x *exchange) { d.Reload(); x.end(answer{}) },
@@ -190,6 +191,23 @@ func (d *Daemon) selected(x *exchange) ([]*loop, []string, bool) {
 // named returns the loops of these targets, in the order of the config.
 func (d *Daemon) named(names []string) []*loop {
 	return slices.DeleteFunc(d.all(), func(l *loop) bool { return !slices.Contains(names, l.t.Name) })
+}
+
+// serveCommit lets the targets that publish commits look for one at once, which
+// they do by themselves every commitPoll. It does not wait for what comes of it.
+func (d *Daemon) serveCommit(x *exchange) {
+	loops, notes, ok := d.selected(x)
+	if !ok {
+		return
+	}
+	names := []string{}
+	for _, l := range loops {
+		if l.t.When == assetsync.OnCommit {
+			signal(l.wake)
+			names = append(names, l.t.Name)
+		}
+	}
+	x.end(answer{Names: names, Notes: notes})
 }
 
 func (d *Daemon) servePause(x *exchange, do func([]string) error) {

@@ -18,9 +18,14 @@
 //	POST /v1/status    {"args", "cwd", "fingerprint"} -> {"results", "notes"}
 //	POST /v1/push      the same and "options" (sync.PushOptions) -> {"results", "notes"}
 //	POST /v1/revisions the same and "revisions": [from, to] -> {"results", "notes", "contents"}
+//	POST /v1/commit    {"args", "cwd", "fingerprint"} -> {"names", "notes"}
 //	POST /v1/pause, /v1/resume {"args", "cwd"} -> {"names"}
 //	POST /v1/reload    {} -> {}
 //	POST /v1/stop      {} -> {}
+//
+// A commit names none: the targets that publish commits look at HEAD at once
+// and not only when their time comes, and the answer, which does not wait for
+// them, has their names.
 //
 // A status is answered from memory where files are watched by events and
 // nothing happened since the last look, where the remote cannot be asked, and

@@ -171,6 +171,9 @@ func TestControl(t *testing.T) {
 	if err != nil || len(results) != 1 || len(contents["a"]) != 2 || string(contents["a"][1]["SKILL.md"]) != "2" {
 		t.Errorf("revisions %q %+v, %v", contents, results, err)
 	}
+	if names, err := c.Commit(ctx, r.ask()); err != nil || len(names) != 0 { // none of them publishes commits
+		t.Errorf("commit %q, %v", names, err)
+	}
 	names, err := c.Pause(ctx, r.ask("a"))
 	if err != nil || len(names) != 1 || names[0] != "a" {
 		t.Errorf("pause %q, %v", names, err)
@@ -205,7 +208,8 @@ func TestControlStale(t *testing.T) {
 	_, _, err2 := c.Push(ctx, ask, assetsync.PushOptions{})
 	_, _, _, err3 := c.Revisions(ctx, ask, "base")
 	_, err4 := c.call(ctx, "unheard-of", request{})
-	for i, err := range []error{err, err2, err3, err4} {
+	_, err5 := c.Commit(ctx, ask)
+	for i, err := range []error{err, err2, err3, err4, err5} {
 		if !errors.Is(err, ErrStale) {
 			t.Errorf("%d: %v", i, err)
 		}
