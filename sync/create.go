@@ -31,7 +31,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	if err := r.blockOnProblems(); err != nil {
 		return "", err
 	}
-	if err := r.mayCreate(snap, o.DryRun); err != nil {
+	if err := r.mayCreate(snap, o.guardsSpeak()); err != nil {
 		return "", err
 	}
 	bundle, err := readAll(ctx, r.source, snap.Tree)
@@ -71,7 +71,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 }
 
 // mayCreate applies the guards to the making of an asset.
-func (r *run) mayCreate(snap manifest.Snapshot, dryRun bool) error {
+func (r *run) mayCreate(snap manifest.Snapshot, speak bool) error {
 	var stops []guardStop
 	if snap.Tree.Len() == 0 {
 		return usage("add files to it, or take the target out of assetsync.yaml", "target %s: %s holds nothing to publish", r.Target.Name, r.Target.Path)
@@ -85,7 +85,7 @@ func (r *run) mayCreate(snap manifest.Snapshot, dryRun bool) error {
 	if s := guardProtected(guardInput{target: r.Target, consent: r.consent, writes: true, side: "remote"}); s != nil {
 		stops = append(stops, *s)
 	}
-	return r.stop(stops, dryRun)
+	return r.stop(stops, speak)
 }
 
 // createInput makes the request without its token: a zip where the type takes

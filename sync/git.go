@@ -93,7 +93,7 @@ func (r *run) gitQuiet(ctx context.Context, o PushOptions) (gitrepo.State, error
 		return state, nil
 	}
 	stop := guardStop{GuardGit, obstacle, "repeat the command when it is over, or go on with --now"}
-	return state, r.stop([]guardStop{stop}, o.DryRun)
+	return state, r.stop([]guardStop{stop}, o.guardsSpeak())
 }
 
 // committed is a source in the history of a git repository: what a revision

@@ -85,6 +85,9 @@ func TestGuards(t *testing.T) {
 			id := m.mustPush(assetsync.Created).AssetID
 			tt.break_(t, m, id)
 			before := w.wrote()
+			if res := m.push(assetsync.PushOptions{DryRun: true, Strict: true}); res.Guard != tt.guard || res.Outcome != assetsync.Blocked {
+				t.Errorf("a strict dry run is stopped by %q\n%s", res.Guard, describe(res))
+			}
 			res := m.push(assetsync.PushOptions{})
 			m.want(res, assetsync.Blocked)
 			if res.Guard != tt.guard || res.Error.Kind != assetsync.KindGuard {

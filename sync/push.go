@@ -16,6 +16,7 @@ import (
 // PushOptions are the choices of one push.
 type PushOptions struct {
 	DryRun bool
+	Strict bool        // with DryRun: guards stop it as they stop a push, and do not only speak
 	Atomic bool        // one write or none, whatever the target says
 	Prefer diff.Prefer // who wins where both sides changed a path
 	// OneVersion publishes several changed files by a zip whatever the
@@ -25,6 +26,9 @@ type PushOptions struct {
 	Base       int32 // a version to take as the base; 0: the recorded one
 	Consent    Consent
 }
+
+// guardsSpeak reports whether guards say what they would do, and do not do it.
+func (o PushOptions) guardsSpeak() bool { return o.DryRun && !o.Strict }
 
 const (
 	// maxRounds is how often a push plans again, because the remote moved
@@ -124,7 +128,7 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	if err := r.blockOnProblems(); err != nil {
 		return err
 	}
-	if err := r.guard(ctx, snap, obs, p, o.DryRun); err != nil {
+	if err := r.guard(ctx, snap, obs, p, o); err != nil {
 		return err
 	}
 	if p.writes() {
@@ -153,18 +157,17 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	return r.conflicts(ctx, id, newest, false)
 }
 
-// guard runs the guards on what is about to be published. In a dry run they
-// only speak.
-func (r *run) guard(ctx context.Context, snap manifest.Snapshot, obs observation, p proposal, dryRun bool) error {
+// guard runs the guards on what is about to be published.
+func (r *run) guard(ctx context.Context, snap manifest.Snapshot, obs observation, p proposal, o PushOptions) error {
 	stops := guards(guardInput{
 		target: r.Target, consent: r.consent, main: r.source.mainFile(), now: r.Now(), record: r.knownAsset,
 		local: diff.Side{Tree: snap.Tree, Unknown: snap.Unknown}, remote: obs.side,
 		version: obs.version, metadata: obs.metadata, changes: p.changes, writes: p.writes(), side: "remote",
 	})
-	if err := r.stop(stops, dryRun); err != nil {
+	if err := r.stop(stops, o.guardsSpeak()); err != nil {
 		return err
 	}
-	if len(deletions(p.changes)) == 0 || dryRun {
+	if len(deletions(p.changes)) == 0 || o.DryRun {
 		return nil
 	}
 	// A removal is believed only when a second look agrees with it.
@@ -184,12 +187,12 @@ func (r *run) guard(ctx context.Context, snap manifest.Snapshot, obs observation
 	return nil
 }
 
-// stop turns refusals into the result, or into notes in a dry run.
-func (r *run) stop(stops []guardStop, dryRun bool) error {
+// stop turns refusals into the result, or into notes where they only speak.
+func (r *run) stop(stops []guardStop, speak bool) error {
 	if len(stops) == 0 {
 		return nil
 	}
-	if dryRun {
+	if speak {
 		for _, s := range stops {
 			r.note("a push would stop here (%s): %s; %s", s.guard, s.message, s.hint)
 		}

@@ -36,21 +36,7 @@ var arrows = map[string][]string{
 	"sync/worktree":            {"diff", "manifest", "manifest/durable"},
 	"sync/daemon":              {"sync", "watcher"},
 	"internal/dist":            nil,
-	"manifest":                 nil,
-	"manifest/durable":         {"manifest"},
-	"manifest/gitrepo":         {"manifest", "manifest/durable"},
 	"manifest/gitrepo/githook": {"manifest/durable"},
-	"diff":                     {"manifest"},
-	"watcher":                  {"manifest"},
-	"remote":                   {"manifest"},
-	"remote/assettype":         {"manifest"},
-	"remote/aws":               {"remote"},
-	"remote/emulator":          {"remote", "remote/assettype", "manifest"},
-	"remote/remotetest":        {"remote", "manifest"},
-	"sync":                     {"sync/state", "sync/worktree", "diff", "remote", "remote/assettype", "manifest", "manifest/"},
-	"sync/state":               {"manifest"},
-	"sync/worktree":            {"diff", "manifest", "manifest/durable"},
-	"sync/daemon":              {"sync", "watcher"},
 }
 
 // keepers are the only importers of a library and what lies below it. Nobody
