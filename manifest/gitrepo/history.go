@@ -39,6 +39,7 @@ type Version struct {
 	Bundle  manifest.Bundle
 	Message string // for people; "" gives "version N"
 	Foreign bool   // made by somebody else
+	Last    bool   // is to be the newest arrival, though it may have arrived before
 }
 
 // Record is what is known of a version without reading its files.
@@ -191,7 +192,8 @@ func (h *History) Close() error {
 }
 
 // Put adds a version, unless the newest arrival with its asset and number has
-// the same tree, then returns the id of the version's commit. When it returns nil,
+// the same tree, then returns the id of the version's commit. One that is to be
+// Last is added all the same, unless nothing arrived since. When it returns nil,
 // the version survives a crash.
 func (h *History) Put(ctx context.Context, key Key, v Version) (manifest.ID, error) {
 	id, err := h.put(ctx, key, v)
@@ -217,7 +219,8 @@ func (h *History) put(ctx context.Context, key Key, v Version) (manifest.ID, err
 			return manifest.ID{}, false, err
 		}
 		r, ok := newest(records, v.Asset, v.Number)
-		return r.CommitID, ok && r.TreeID == tree, nil
+		ok = ok && r.TreeID == tree && (!v.Last || r.CommitID == records[len(records)-1].CommitID)
+		return r.CommitID, ok, nil
 	}
 	if id, ok, err := known(); err != nil || ok {
 		return id, err

@@ -22,6 +22,9 @@ const (
 // allow for a name.
 const maxSegment = 200
 
+// VersionsRef returns the full name of the ref that leads to the versions.
+func (k Key) VersionsRef() string { return k.ref(versionsRef).String() }
+
 // ref returns the name of one of the key's refs.
 func (k Key) ref(last string) plumbing.ReferenceName {
 	return plumbing.ReferenceName("refs/assetsync/" + escape(k.Env) + "/" + escape(k.Target) + "/" + last)
