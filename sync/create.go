@@ -67,7 +67,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	}
 	r.knownTarget.AssetID, r.knownTarget.Identity = id, identity
 	r.end(nonce)
-	return id, r.proveCreated(ctx, id, version, snap.Tree, means)
+	return id, r.proveCreated(ctx, id, version, snap, means)
 }
 
 // mayCreate applies the guards to the making of an asset.
@@ -224,7 +224,8 @@ func (r *run) awaitListed(ctx context.Context, identity string) (string, error) 
 // something else belongs to another creator, who was first; the push goes on
 // as one to an existing asset then. It does so as well when somebody has
 // changed the new asset already.
-func (r *run) proveCreated(ctx context.Context, id string, version int32, tree manifest.Tree, means Means) error {
+func (r *run) proveCreated(ctx context.Context, id string, version int32, snap manifest.Snapshot, means Means) error {
+	tree := snap.Tree
 	newest, err := r.observe(ctx, id)
 	if err != nil {
 		return fmt.Errorf("read back the new asset: %w", err)
@@ -257,7 +258,7 @@ func (r *run) proveCreated(ctx context.Context, id string, version int32, tree m
 	if made.version != newest.version {
 		return errReplan
 	}
-	return nil
+	return r.reportLive(snap, made)
 }
 
 // sameContent reports whether the remote holds the local tree, also after the

@@ -138,8 +138,13 @@ func differs(snap manifest.Snapshot, obs observation) bool {
 
 // revision is the commit that the local side is, or comes from.
 func (r *run) revision() string {
-	if c, ok := r.source.(*committed); ok && c.commit != nil {
-		return c.commit.ID()
+	switch s := r.source.(type) {
+	case *committed:
+		if s.commit != nil {
+			return s.commit.ID()
+		}
+	case *promoted:
+		return s.revision()
 	}
 	return "HEAD"
 }
@@ -310,7 +315,7 @@ func (r *run) sideOf(ctx context.Context, id string, number int32) (diff.Side, e
 	if err != nil {
 		return diff.Side{}, err
 	}
-	return obs.side, r.remember(ctx, obs, "version read by assetsync", true)
+	return obs.side, r.remember(ctx, obs, true)
 }
 
 // behindLive stops a run whose commit is older than what is live, as a job that

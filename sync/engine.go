@@ -17,8 +17,8 @@ import (
 	"assetsync/sync/state"
 )
 
-// Options is what an [Engine] is made of. All but Repo, Logger and DoubtWait
-// are required.
+// Options is what an [Engine] is made of. All but Repo, From, Logger and
+// DoubtWait are required.
 type Options struct {
 	Target  Target
 	Space   state.Space
@@ -32,6 +32,10 @@ type Options struct {
 	// Repo is the git worktree that the source lies in; nil outside of git.
 	// Its locks and operations in progress stop a push.
 	Repo *gitrepo.Worktree
+
+	// From is what a push publishes in the place of the target's own source;
+	// nil: that.
+	From *Promotion
 
 	Conflicts string // directory for the other side's bytes of a conflict
 
@@ -74,6 +78,9 @@ func New(o Options) (*Engine, error) {
 	var err error
 	if e.source, e.dir, err = newSource(o.Target, kind, e.limits, o.Repo); err != nil {
 		return nil, err
+	}
+	if o.From != nil {
+		e.source = &promoted{source: e.source, from: *o.From, target: o.Target, single: kind.SingleFile}
 	}
 	return e, nil
 }
@@ -143,18 +150,33 @@ func (r *run) historyKey() gitrepo.Key {
 	return gitrepo.Key{Env: env, Target: r.Target.Name}
 }
 
-// remember keeps a remote version in history. History is a cache of what the
+// remember keeps a remote version in history; foreign says that somebody else
+// made it. History is a cache of what the
 // remote holds: it may lack a version of which not every byte was read, and
 // damage to it is told and stops nothing.
-func (r *run) remember(ctx context.Context, obs observation, message string, foreign bool) error {
+func (r *run) remember(ctx context.Context, obs observation, foreign bool) error {
 	bundle, ok, err := r.bundleOf(obs)
 	if err != nil || !ok {
 		return err
 	}
-	_, err = r.History.Put(ctx, r.historyKey(), gitrepo.Version{
-		Asset: r.res.AssetID, Number: int(obs.version), At: obs.updatedAt, Bundle: bundle, Message: message, Foreign: foreign,
-	})
+	_, err = r.History.Put(ctx, r.historyKey(), r.asVersion(obs.version, obs.updatedAt, bundle, foreign))
 	return r.tellDamage(err)
+}
+
+// asVersion is a version as history keeps it.
+func (r *run) asVersion(number int32, at time.Time, bundle manifest.Bundle, foreign bool) gitrepo.Version {
+	return gitrepo.Version{
+		Asset: r.res.AssetID, Number: int(number), At: at, Bundle: bundle, Foreign: foreign,
+		Message: fmt.Sprintf("version %d of %s, by %s", number, r.Target.Name, maker(foreign)),
+	}
+}
+
+// maker says in words who made a version.
+func maker(foreign bool) string {
+	if foreign {
+		return "somebody else"
+	}
+	return "this machine"
 }
 
 // tellDamage makes a note of damage to the history. Other errors stay.

@@ -49,9 +49,12 @@ func (e *Engine) Status(ctx context.Context) Result {
 			return err
 		}
 		r.report(p, obs)
+		if err := r.reportLive(snap, obs); err != nil {
+			return err
+		}
 		r.checkNames(snap.Tree, obs.side)
 		r.res.Pending = reportChanges(p.files.Checkout)
-		if p.writes() || len(p.files.Checkout) > 0 {
+		if p.writes() || len(p.files.Checkout) > 0 || len(p.meta.changes) > 0 {
 			r.res.Outcome = Planned
 		}
 		r.noteIntents()
@@ -110,6 +113,9 @@ func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun 
 	case n == 0:
 		e.Message = "metadata changed on both sides; nothing of it was published"
 		e.Hint = "push with --prefer local to publish the config's, or take theirs over into assetsync.yaml"
+	case r.From != nil:
+		e.Message = fmt.Sprintf("%s changed in %s and here, in %s; what is here stays", countFiles(n), r.From.Env, r.historyKey().Env)
+		e.Hint = "publish " + r.From.Env + "'s with --prefer local, or make both one in " + r.From.Env + " first"
 	default:
 		e.Message = fmt.Sprintf("%s changed on both sides; your files are as they were", countFiles(n))
 		e.Hint = "take over what you want of theirs, then push with --prefer local, or drop yours with pull --prefer remote"

@@ -24,8 +24,11 @@ import (
 // machine is a directory with a state of its own.
 type machine struct {
 	*world
+	space      state.Space
 	dir, state string
 	target     assetsync.Target
+	env        string               // its name; "" for none
+	from       *assetsync.Promotion // what is published in the place of dir
 }
 
 const skillMain = "---\nname: demo\ndescription: " +
@@ -45,7 +48,7 @@ func skill(files map[string]string) map[string]string {
 func (w *world) machine(files map[string]string) *machine {
 	w.t.Helper()
 	root := w.t.TempDir()
-	m := &machine{world: w, dir: filepath.Join(root, "demo"), state: filepath.Join(root, ".assetsync")}
+	m := &machine{world: w, space: w.space, dir: filepath.Join(root, "demo"), state: filepath.Join(root, ".assetsync")}
 	m.target = assetsync.Target{
 		Name: "demo", Path: m.dir, ConfigDir: root, Type: "skill",
 		Metadata:     map[string]any{"agent_types": []any{"GENERIC"}},
@@ -127,7 +130,7 @@ func (m *machine) engineWith(do doer, verb func(*assetsync.Engine)) {
 		m.t.Fatal(err)
 	}
 	e, err := assetsync.New(assetsync.Options{
-		Repo: repo, Target: m.target, Space: m.space, Client: client, Calls: func() map[string]int { return calls },
+		Repo: repo, Target: m.target, Space: m.space, EnvName: m.env, From: m.from, Client: client, Calls: func() map[string]int { return calls },
 		Assets: assetsync.NewDirectory(m.space.AgentSpace), State: db, History: history,
 		Conflicts: filepath.Join(m.state, "conflicts"),
 		Now:       m.clock, Rand: rand.Reader, DoubtWait: time.Minute,

@@ -23,8 +23,15 @@ func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
 	if err != nil {
 		return snap, err
 	}
-	if c, ok := r.source.(*committed); ok && c.commit != nil {
-		r.note("what counts here is commit %.7s, not the directory", c.commit.ID())
+	switch s := r.source.(type) {
+	case *committed:
+		if s.commit != nil {
+			r.note("what counts here is commit %.7s, not the directory", s.commit.ID())
+		}
+	case *promoted:
+		if err := r.trace(ctx, s, snap); err != nil {
+			return snap, err
+		}
 	}
 	r.res.Problems = snap.Problems
 	return snap, nil
@@ -56,12 +63,7 @@ func (p proposal) writes() bool { return len(p.changes) > 0 || len(p.meta.publis
 
 // propose plans the files and the owned keys.
 func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observation, policy diff.Policy) (proposal, error) {
-	ignored := func(p manifest.Path) bool {
-		if r.kind.SingleFile {
-			return p != r.source.mainFile() // whoever names a file wants it, and nothing else
-		}
-		return snap.Ignore != nil && snap.Ignore.Ignored(p)
-	}
+	ignored := func(p manifest.Path) bool { return r.ignores(snap, p) }
 	forms, err := r.forms(snap.Tree, obs)
 	if err != nil {
 		return proposal{}, err
@@ -89,6 +91,14 @@ func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observati
 func (r *run) livesInOtherForm(snap manifest.Snapshot, obs observation, plan diff.Plan) bool {
 	main := r.source.mainFile()
 	return r.Target.Text == manifest.TextLF && len(plan.Publish) == 0 && !sameEntry(snap.Tree.Get(main), obs.side.Tree.Get(main))
+}
+
+// ignores reports whether a remote path is none of the target's.
+func (r *run) ignores(snap manifest.Snapshot, p manifest.Path) bool {
+	if r.kind.SingleFile {
+		return p != r.source.mainFile() // whoever names a file wants it, and nothing else
+	}
+	return snap.Ignore != nil && snap.Ignore.Ignored(p)
 }
 
 func (r *run) base() diff.Base {

@@ -111,6 +111,9 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	if err != nil {
 		return err
 	}
+	if err := r.promotesOlder(ctx, snap, obs); err != nil {
+		return err
+	}
 	if o.Base > 0 {
 		err = r.rebase(ctx, id, o.Base)
 	} else {
@@ -124,6 +127,9 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		return err
 	}
 	r.report(p, obs)
+	if err := r.reportLive(snap, obs); err != nil {
+		return err
+	}
 	r.checkNames(snap.Tree, obs.side)
 	if err := r.blockOnProblems(); err != nil {
 		return err
@@ -148,10 +154,16 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		if err := r.record(ctx, obs, p, nil); err != nil {
 			return err
 		}
+		if err := r.reportLive(snap, obs); err != nil {
+			return err
+		}
 		return r.conflicts(ctx, id, obs, false)
 	}
 	newest, err := r.publish(ctx, id, obs, p, o.Atomic || r.Target.Atomic)
 	if err != nil {
+		return err
+	}
+	if err := r.reportLive(snap, newest); err != nil {
 		return err
 	}
 	return r.conflicts(ctx, id, newest, false)
@@ -159,8 +171,12 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 
 // guard runs the guards on what is about to be published.
 func (r *run) guard(ctx context.Context, snap manifest.Snapshot, obs observation, p proposal, o PushOptions) error {
+	target := r.Target
+	if s, ok := r.source.(*promoted); ok {
+		target.Path = s.from.String()
+	}
 	stops := guards(guardInput{
-		target: r.Target, consent: r.consent, main: r.source.mainFile(), now: r.Now(), record: r.knownAsset,
+		target: target, consent: r.consent, main: r.source.mainFile(), now: r.Now(), record: r.knownAsset,
 		local: diff.Side{Tree: snap.Tree, Unknown: snap.Unknown}, remote: obs.side,
 		version: obs.version, metadata: obs.metadata, changes: p.changes, writes: p.writes(), side: "remote",
 	})

@@ -209,7 +209,7 @@ func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) 
 	r.knownTarget.AssetID = r.res.AssetID
 
 	if d != nil || obs.version != before.Version {
-		if err := r.remember(ctx, obs, "version read by assetsync", foreign); err != nil {
+		if err := r.remember(ctx, obs, foreign); err != nil {
 			return err
 		}
 	}

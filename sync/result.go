@@ -41,9 +41,11 @@ type Result struct {
 	Target          string             `json:"target"`
 	AssetID         string             `json:"asset_id"` // "" when there is none
 	Outcome         Outcome            `json:"outcome"`
-	ObservedVersion int32              `json:"observed_version"` // 0 when nothing was observed
-	Version         int32              `json:"version"`          // live at the end of the run; 0 when not known
-	Versions        []int32            `json:"versions"`         // that the run made
+	ObservedVersion int32              `json:"observed_version"`    // 0 when nothing was observed
+	Version         int32              `json:"version"`             // live at the end of the run; 0 when not known
+	LiveTree        string             `json:"live_tree"`           // git tree id of what is live of the target's own files; "" when not known
+	SentTree        string             `json:"sent_tree,omitempty"` // the same as it was sent, where the service is known to have rewritten a file
+	Versions        []int32            `json:"versions"`            // that the run made
 	Published       Means              `json:"published"`
 	Changes         []ChangeReport     `json:"changes"`
 	MetadataChanges []MetadataChange   `json:"metadata_changes"`
@@ -52,6 +54,7 @@ type Result struct {
 	Problems        []manifest.Problem `json:"problems"`
 	Notes           []string           `json:"notes"`           // for people
 	Guard           string             `json:"guard,omitempty"` // the first that stopped the run
+	From            string             `json:"from,omitempty"`  // what was promoted, as ENV@VERSION
 	Error           *Error             `json:"error,omitempty"`
 	Calls           map[string]int     `json:"calls"` // of each operation
 	DurationMS      int64              `json:"duration_ms"`
@@ -127,11 +130,11 @@ func (r Result) Standing() (Result, bool) {
 		return Result{}, false
 	}
 	r.Outcome = Unchanged
-	if len(r.Pending) > 0 {
+	r.MetadataChanges = slices.DeleteFunc(slices.Clone(r.MetadataChanges), func(c MetadataChange) bool { return c.Action == "publish" })
+	if len(r.Pending)+len(r.MetadataChanges) > 0 {
 		r.Outcome = Planned
 	}
 	r.ObservedVersion, r.Versions, r.Published, r.Changes = r.Version, nil, ByNothing, nil
-	r.MetadataChanges = slices.DeleteFunc(slices.Clone(r.MetadataChanges), func(c MetadataChange) bool { return c.Action == "publish" })
 	return r.complete(), true
 }
 

@@ -33,7 +33,7 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 	if s.means == ByZip {
 		// What the zip replaces, as it was observed: should this run be cut
 		// short, the version may have changed in place by the time of the audit.
-		if err := r.remember(ctx, obs, "version read by assetsync", !r.isAccounted(obs.version)); err != nil {
+		if err := r.remember(ctx, obs, !r.isAccounted(obs.version)); err != nil {
 			return deed{}, err
 		}
 	}

@@ -19,10 +19,17 @@ type VersionReport struct {
 	By        string         `json:"by"`                // "this machine" or "somebody else"
 	Changes   []ChangeReport `json:"changes,omitempty"` // to the version before it, where both were read
 	Known     bool           `json:"known"`             // both were read, so Changes is complete
+
+	// Commits are those of the target's source that publish what the version
+	// holds, whoever published it: the newest, one for each time that it came
+	// to be so. MoreCommits counts the others.
+	Commits     []CommitReport `json:"commits,omitempty"`
+	MoreCommits int            `json:"more_commits,omitempty"`
 }
 
 // Log returns the newest versions of the asset, newest first, at most limit.
-// It reads the content of those that history lacks.
+// It reads the content of those that history lacks. In a git repository it
+// names the commits that they come from.
 func (e *Engine) Log(ctx context.Context, limit int) (log []VersionReport, res Result) {
 	res = e.do(ctx, "log", Consent{}, func(ctx context.Context, r *run) error {
 		snap, err := r.scan(ctx)
@@ -49,7 +56,7 @@ func (e *Engine) Log(ctx context.Context, limit int) (log []VersionReport, res R
 			log = append(log, r.describe(v, trees))
 		}
 		slices.Reverse(log)
-		return nil
+		return r.nameCommits(ctx, log, trees)
 	})
 	return log, res
 }
@@ -76,7 +83,7 @@ func (r *run) treesOf(ctx context.Context, id string, list []remote.AssetVersion
 			return nil, err
 		}
 		trees[number] = obs.side.Tree
-		if err := r.remember(ctx, obs, "version read by assetsync", !slices.Contains(r.knownAsset.Own, number)); err != nil {
+		if err := r.remember(ctx, obs, !slices.Contains(r.knownAsset.Own, number)); err != nil {
 			return nil, err
 		}
 	}
@@ -85,10 +92,7 @@ func (r *run) treesOf(ctx context.Context, id string, list []remote.AssetVersion
 
 func (r *run) describe(v remote.AssetVersionMetadata, trees map[int32]manifest.Tree) VersionReport {
 	number := *v.Version
-	out := VersionReport{Version: number, By: "somebody else"}
-	if slices.Contains(r.knownAsset.Own, number) {
-		out.By = "this machine"
-	}
+	out := VersionReport{Version: number, By: maker(!slices.Contains(r.knownAsset.Own, number))}
 	if v.CreatedAt != nil {
 		out.CreatedAt = *v.CreatedAt
 	}

@@ -24,7 +24,7 @@ type world struct {
 	server *emulator.Server
 	now    time.Time
 	ids    int
-	space  state.Space
+	space  state.Space         // of web, and of a machine unless it has its own
 	before func(*http.Request) // runs before each request of a machine
 }
 
