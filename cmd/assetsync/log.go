@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -22,9 +23,12 @@ type logTarget struct {
 func (a *app) logCommand() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
-		Use:     "log [TARGET...]",
-		Short:   "Show the versions of each asset",
-		Long:    `Show the versions of each asset, the newest first: when, by whom, and what changed.`,
+		Use:   "log [TARGET...]",
+		Short: "Show the versions of each asset",
+		Long: `Show the versions of each asset, the newest first: when, by whom, and what changed.
+
+In a git repository it names the commits that publish what a version holds,
+whoever published it: several where a revert made them so.`,
 		Example: "  assetsync log skills/eks-triage -n 5",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 {
@@ -71,13 +75,38 @@ func (s *session) finishLog(results []assetsync.Result, logs map[string][]assets
 			b.WriteString("\n")
 		}
 		fmt.Fprintf(&b, "%s  %s\n", t.Target, t.AssetID)
-		for _, v := range t.Log {
-			fmt.Fprintf(&b, "  v%-4d %s  %-13s  %s\n", v.Version, v.CreatedAt.Local().Format("2006-01-02 15:04:05"), v.By, summary(v))
+		commits := commitColumn(t.Log)
+		for i, v := range t.Log {
+			fmt.Fprintf(&b, "  v%-4d %s  %-13s  %s%s\n", v.Version, v.CreatedAt.Local().Format("2006-01-02 15:04:05"), v.By, commits[i], summary(v))
 		}
 	}
 	_, err := fmt.Fprint(s.stdout, b.String())
 	s.explain(results)
 	return s.abort(err)
+}
+
+// commitColumn says for each version which commits it comes from, padded to
+// one width; nothing where none comes from any.
+func commitColumn(log []assetsync.VersionReport) []string {
+	column := make([]string, len(log))
+	width := 0
+	for i, v := range log {
+		var ids []string
+		for _, c := range v.Commits {
+			ids = append(ids, fmt.Sprintf("%.7s", c.Commit))
+		}
+		column[i] = strings.Join(ids, ", ")
+		if v.MoreCommits > 0 {
+			column[i] += fmt.Sprintf(" and %d more", v.MoreCommits)
+		}
+		width = max(width, len(column[i]))
+	}
+	for i, text := range column {
+		if width > 0 {
+			column[i] = fmt.Sprintf("%-*s  ", width, cmp.Or(text, "-"))
+		}
+	}
+	return column
 }
 
 // summary says what a version changed, files by name while they are few.

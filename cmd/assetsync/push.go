@@ -21,6 +21,7 @@ func (a *app) pushCommand() *cobra.Command {
 		prefer string
 		rev    string
 		since  string
+		from   string
 		allow  consentFlags
 	)
 	cmd := &cobra.Command{
@@ -39,6 +40,11 @@ does the work.
 With --rev, what a git revision holds is published, whatever the directory
 holds: targets are looked for in it, by the config as it is in the directory.
 
+With --from, what another environment has is published in that of --env: its
+newest version, or the one that is named. All of a push holds for it. Where the
+newer commit is live that follows the promoted one, nothing is done, unless
+--rollback or a version says so.
+
 With --agent-space (or --endpoint embedded), DIR or a file is published
 without a config, to the asset that its frontmatter names or to --asset. No
 state is kept then, so a file that differs on both sides is a conflict unless
@@ -48,6 +54,7 @@ say it.`,
   assetsync push skills/eks-triage
   assetsync push --rev v1.4.0
   assetsync push --changed-since origin/main --dry-run
+  assetsync push --env prod --from staging --dry-run
   assetsync push ./my-skill --endpoint embedded --agent-type INCIDENT_RCA`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
@@ -59,6 +66,9 @@ say it.`,
 			}
 			ctx, cancel := a.within(cmd.Context())
 			defer cancel()
+			if from != "" {
+				return a.promote(ctx, cmd, args, from, o)
+			}
 			// What a guard stops can only be allowed where it is a target at all.
 			gone := o.Consent.Empty || len(o.Consent.DeletePaths) > 0
 			config, so, err := a.pushConfig(cmd, args, direct, sessionOptions{writes: !o.DryRun, allowMissing: gone, rev: rev})
@@ -92,6 +102,7 @@ say it.`,
 	f.StringVar(&rev, "rev", "", "publish the tree of the git revision `REV` instead of what the targets' sources say")
 	f.StringVar(&since, "changed-since", "", "only targets that differ from the git revision `REV`; all of them when the config does")
 	f.Int32Var(&o.Base, "base", 0, "compare both sides with version `N` instead of the recorded base")
+	f.StringVar(&from, "from", "", "publish what another environment has: `ENV`, or ENV@VERSION for one target")
 	allow.register(f, true)
 	f.StringVar(&direct.Endpoint, "endpoint", "", "without a config: the `URL` of the service, or embedded")
 	f.StringVar(&direct.Region, "region", "", "without a config: the AWS `REGION`")

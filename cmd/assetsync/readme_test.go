@@ -39,12 +39,16 @@ func TestReadme(t *testing.T) {
 			r.run(t, strings.ReplaceAll(c, "assetsync ", "assetsync -C mine "))
 		}
 	}
+	r.environments(t, sections["Environments"])
 	r.watch(t, sections["Watch"])
+	r.history(t, sections["History"])
 	for _, c := range sections["Rehearse without AWS"] {
 		checkCommandLine(t, c) // it would not end
 	}
 	delete(sections, "Try it")
 	delete(sections, "Use it")
+	delete(sections, "Environments")
+	delete(sections, "History")
 	delete(sections, "Watch")
 	delete(sections, "Without a config")
 	delete(sections, "Rehearse without AWS")
@@ -67,7 +71,7 @@ func TestReadmeTable(t *testing.T) {
 		}
 		listed[verb] = true
 		for _, f := range flag.FindAllStringSubmatch(m[0], -1) {
-			if cmd.Flags().Lookup(strings.TrimPrefix(f[1], "--")) == nil {
+			if cmd.Flag(strings.TrimPrefix(f[1], "--")) == nil {
 				t.Errorf("README: %s has no flag %s", verb, f[1])
 			}
 		}
@@ -148,6 +152,36 @@ func (r *reader) run(t *testing.T, line string) {
 	if strings.HasSuffix(line, " -C testdata/demo push") {
 		r.pushed = stdout.String()
 	}
+}
+
+// environments runs commands where the config has the environments that they
+// name.
+func (r *reader) environments(t *testing.T, commands []string) {
+	t.Helper()
+	copyDir(t, filepath.Join(r.dir, "mine", "skills"), filepath.Join(r.dir, "two", "skills"))
+	config := "environments:\n  staging: {region: eu-west-1, agent_space: sp-stage}\n  prod: {region: eu-west-1, agent_space: sp-prod}\n" +
+		"targets:\n  - path: skills/**\n"
+	if err := os.WriteFile(filepath.Join(r.dir, "two", "assetsync.yaml"), []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range commands {
+		r.run(t, strings.Replace(c, "assetsync ", "assetsync -C two ", 1))
+	}
+}
+
+// history runs commands in a git repository, of an asset that has two versions.
+func (r *reader) history(t *testing.T, commands []string) {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("the commands are git's")
+	}
+	r.run(t, "echo More. >>mine/skills/queue-backlog/SKILL.md")
+	r.run(t, "assetsync -C mine push")
+	r.run(t, "git -C mine init -q")
+	for _, c := range commands {
+		r.run(t, "cd mine && "+c)
+	}
+	r.run(t, "git -C mine log -1 refs/assetsync/default/skills%2fqueue-backlog/versions")
 }
 
 // checkSample compares README's sample of a push with what it printed.

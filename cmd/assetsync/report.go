@@ -64,8 +64,9 @@ func (a *app) setCode(results []assetsync.Result, exitCode bool) {
 	a.code = worstCode(codes)
 }
 
-// printResults writes one block for each target.
-func (a *app) printResults(results []assetsync.Result) error {
+// printResults writes one block for each target; more are lines of a target
+// below its headline.
+func (a *app) printResults(results []assetsync.Result, more map[string]string) error {
 	width := 0
 	for _, r := range results {
 		width = max(width, len(r.Target))
@@ -73,6 +74,7 @@ func (a *app) printResults(results []assetsync.Result) error {
 	var b strings.Builder
 	for _, r := range results {
 		fmt.Fprintf(&b, "%-*s  %s\n", width, r.Target, a.headline(r))
+		b.WriteString(more[r.Target])
 		if r.Outcome == assetsync.Failed && r.Published == assetsync.ByNothing {
 			continue // what was planned is not what was done
 		}
@@ -163,6 +165,9 @@ func (a *app) headline(r assetsync.Result) string {
 	if done := means(r); done != "" {
 		parts = append(parts, done)
 	}
+	if r.From != "" {
+		parts = append(parts, "from "+r.From)
+	}
 	if r.AssetID != "" {
 		parts = append(parts, "("+r.AssetID+")")
 	}
@@ -192,6 +197,9 @@ func (a *app) planned(r assetsync.Result) string {
 	}
 	if n := len(r.Pending); n > 0 {
 		parts = append(parts, count(n, "file")+" to pull")
+	}
+	if slices.ContainsFunc(r.MetadataChanges, func(c assetsync.MetadataChange) bool { return c.Action == "pending" }) {
+		parts = append(parts, "metadata changed on the remote")
 	}
 	return strings.Join(parts, ", ")
 }

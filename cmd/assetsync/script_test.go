@@ -51,7 +51,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
 			env.Setenv("AWS_SECRET_ACCESS_KEY", "example-secret")
 			env.Setenv("GORACE", raceOptions)
-			env.Values[emulatorKey{}] = &process{}
+			env.Values[emulatorKey{}] = map[string]*process{}
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
@@ -121,24 +121,34 @@ func (p *process) stop() error {
 
 // emulatorCmd is "emulator FLAG...": it starts an emulator with them and puts
 // its address into URL, and what it logs into emulator.log. One that runs
-// already is ended; "emulator stop" does only that.
+// already is ended; "emulator stop" does only that. With "-as NAME" before all
+// else it is another one, whose address is in NAME and its log in NAME.log.
 func emulatorCmd(ts *testscript.TestScript, neg bool, args []string) {
-	p, ok := ts.Value(emulatorKey{}).(*process)
+	all, ok := ts.Value(emulatorKey{}).(map[string]*process)
 	if neg || !ok {
-		ts.Fatalf("usage: emulator FLAG... | emulator stop")
+		ts.Fatalf("usage: emulator [-as NAME] FLAG... | emulator [-as NAME] stop")
+	}
+	name, logName := "URL", "emulator.log"
+	if len(args) > 1 && args[0] == "-as" {
+		name, logName, args = args[1], args[1]+".log", args[2:]
+	}
+	p := all[name]
+	if p == nil {
+		p = &process{}
+		all[name] = p
 	}
 	ts.Check(p.stop())
 	if slices.Equal(args, []string{"stop"}) {
 		return
 	}
-	logFile, err := os.Create(filepath.Join(ts.Getenv("WORK"), "emulator.log"))
+	logFile, err := os.Create(filepath.Join(ts.Getenv("WORK"), logName))
 	ts.Check(err)
 	defer logFile.Close()
 	cmd, url, err := startEmulator(ts.Getenv("WORK"), logFile, args...)
 	ts.Check(err)
 	p.cmd = cmd
 	ts.Defer(func() { _ = p.stop() }) // after a failure nobody looks at its end
-	ts.Setenv("URL", url)
+	ts.Setenv(name, url)
 }
 
 // startEmulator starts an emulator in a directory and returns its address.

@@ -34,8 +34,13 @@ type sessionOptions struct {
 	args         []string // which targets; none: all
 	allowMissing bool     // a target's directory need not exist
 	writes       bool     // the remote is about to be written
+	ownAccount   bool     // the account is checked as before a write
 	stateless    bool     // state ends with the run
 	rev          string   // a git revision that is published, whatever the targets' sources
+
+	// promoted are what to publish in the place of the targets' own sources, by
+	// name; other targets are left out. nil: none, and all.
+	promoted map[string]assetsync.Promotion
 }
 
 // session is everything that the engines of one run share.
@@ -53,6 +58,7 @@ type session struct {
 	account   *once               // of a daemon: the account was checked
 	engines   []*assetsync.Engine // in the order of targets
 	embedded  *emulator.Server
+	promoted  map[string]assetsync.Promotion // see sessionOptions
 }
 
 // newSession returns a session that nothing is opened for.
@@ -101,7 +107,7 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 		return err
 	}
 	s.sayAll(notes)
-	if o.writes {
+	if o.writes || o.ownAccount {
 		if err := s.checkAccount(ctx); err != nil {
 			return err
 		}
@@ -115,7 +121,7 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 	if s.engines, err = s.makeEngines(ctx, s.db, o.writes); err != nil {
 		return err
 	}
-	if len(o.args) > 0 || o.stateless {
+	if len(o.args) > 0 || o.stateless || o.promoted != nil {
 		return nil
 	}
 	orphans, err := s.orphans(s.db)
@@ -171,6 +177,12 @@ func (s *session) choose(ctx context.Context, config *Config, o sessionOptions) 
 	}
 	if s.targets, err = Select(expansion.Targets, o.args, s.cwd); err != nil {
 		return nil, err
+	}
+	if s.promoted = o.promoted; s.promoted != nil {
+		s.targets = slices.DeleteFunc(s.targets, func(t Target) bool {
+			_, ok := s.promoted[t.Name]
+			return !ok
+		})
 	}
 	notes = expansion.notesOn(s.targets)
 	for _, skipped := range expansion.Skipped {
@@ -333,8 +345,12 @@ func (s *session) engine(t Target, db *state.DB) (*assetsync.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	var from *assetsync.Promotion
+	if p, ok := s.promoted[t.Name]; ok {
+		from = &p
+	}
 	return assetsync.New(assetsync.Options{
-		Target: t, Space: s.space, EnvName: s.env.Name, Client: client, Calls: calls, Assets: s.assets,
+		From: from, Target: t, Space: s.space, EnvName: s.env.Name, Client: client, Calls: calls, Assets: s.assets,
 		State: db, History: s.history, Repo: repo, Conflicts: filepath.Join(s.dir, "conflicts"),
 		Now: s.now, Sleep: sleep, Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
 	})
@@ -379,7 +395,7 @@ func (a *app) show(env string, results []assetsync.Result, exitCode bool) error 
 	if a.jsonOut {
 		return a.writeResults(env, results, results)
 	}
-	err := a.printResults(results)
+	err := a.printResults(results, nil)
 	a.explain(results)
 	return err
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -15,9 +17,16 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show what differs between here and the remote",
 		Long: `Show for each target what a push would publish, what a pull would take,
 conflicts and problems. Nothing is changed. A daemon (assetsync watch) that is
-running answers from memory, and says what it waits for.`,
+running answers from memory, and says what it waits for.
+
+In a git repository it says which commit is live: the newest one that publishes
+what the asset holds, whoever published it.
+
+With --env all, all environments are looked at, one after the other, and shown
+side by side: version, live commit, +N files to push, -N changes on the remote.`,
 		Example: `  assetsync status
-  assetsync status --exit-code    exits with 8 when something differs`,
+  assetsync status --exit-code    exits with 8 when something differs
+  assetsync status --env all`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.within(cmd.Context())
 			defer cancel()
@@ -25,23 +34,75 @@ running answers from memory, and says what it waits for.`,
 			if err != nil {
 				return err
 			}
-			results, env, ok, err := a.asked(ctx, config, args, func(r *running) ([]assetsync.Result, []string, error) {
-				return r.client.Status(ctx, r.ask)
-			})
-			if err != nil {
+			if a.envName == allEnvironments && isNewName(config, a.envName) {
+				return a.statusAll(ctx, config, args, exit)
+			}
+			look, err := a.statusOf(ctx, config, sessionOptions{args: args})
+			if look == nil {
 				return err
 			}
-			if ok {
-				return a.show(env, results, exit)
-			}
-			s, err := a.openWith(ctx, config, sessionOptions{args: args})
-			if err != nil {
-				return err
-			}
-			results = s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Status(ctx) })
-			return s.finish(results, exit)
+			return errors.Join(a.showStatus(*look, exit), err)
 		},
 	}
-	cmd.Flags().BoolVar(&exit, "exit-code", false, "exit with 8 when something differs")
+	cmd.Flags().BoolVar(&exit, "exit-code", false, "exit with 8 when something differs, here or on the remote")
 	return cmd
+}
+
+// statusLook is what a status of one environment found.
+type statusLook struct {
+	env     string
+	targets []Target
+	found   []statusTarget
+}
+
+// statusOf looks at an environment, or asks its daemon. It may return both a
+// look and an error of its end.
+func (a *app) statusOf(ctx context.Context, config *Config, so sessionOptions) (*statusLook, error) {
+	results, env, ok, err := a.asked(ctx, config, so.args, func(r *running) ([]assetsync.Result, []string, error) {
+		return r.client.Status(ctx, r.ask)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		targets, err := a.targetsOf(config)
+		if err != nil {
+			return nil, err
+		}
+		trees := &worktrees{}
+		return &statusLook{env, targets, a.withLive(ctx, targets, trees, results)}, trees.close()
+	}
+	s, err := a.openWith(ctx, config, so)
+	if err != nil {
+		return nil, err
+	}
+	results = s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Status(ctx) })
+	return &statusLook{s.env.Name, s.targets, a.withLive(ctx, s.targets, s.worktrees, results)}, s.close()
+}
+
+// targetsOf returns all targets of a config in the environment of the
+// invocation, also those whose directory is gone.
+func (a *app) targetsOf(config *Config) ([]Target, error) {
+	env, err := config.Environment(a.envName, a.getenv)
+	if err != nil {
+		return nil, err
+	}
+	x, err := config.Expand(config.View(), env, ExpandOptions{AllowMissing: true})
+	return x.Targets, err
+}
+
+// isNewName reports whether no environment of the config has a name.
+func isNewName(config *Config, name string) bool {
+	return len(config.Environments) > 0 && !slices.Contains(config.EnvironmentNames(), name)
+}
+
+func (a *app) showStatus(look statusLook, exitCode bool) error {
+	results := resultsOf(look.found)
+	a.setCode(results, exitCode)
+	if a.jsonOut {
+		return a.writeResults(look.env, look.found, results)
+	}
+	err := a.printResults(results, liveLines(look.targets, look.found))
+	a.explain(results)
+	return err
 }
