@@ -154,11 +154,22 @@ func (l lineage) committed() []diff.Committed {
 // holding returns the points that publish a tree, newest first.
 func (r *run) holding(l lineage, tree manifest.Tree) (points []gitrepo.Point) {
 	for i, p := range l.Points {
-		if p.Object != "" && r.isLive(l.snaps[i], observation{side: diff.Side{Tree: tree}}) {
+		// Asking the ignore rules about every file of every commit takes long.
+		if p.Object != "" && isWithin(l.snaps[i].Tree, tree) && r.isLive(l.snaps[i], observation{side: diff.Side{Tree: tree}}) {
 			points = append(points, p)
 		}
 	}
 	return points
+}
+
+// isWithin reports whether a tree has all files of part.
+func isWithin(part, tree manifest.Tree) bool {
+	for e := range part.All() {
+		if !sameEntry(tree.Get(e.Path), &e) {
+			return false
+		}
+	}
+	return true
 }
 
 // pointsOf returns for each tree the points that publish it. Ids tell; only of

@@ -16,7 +16,7 @@ type Promotion struct {
 	Env     string
 	Version int32
 	Bundle  manifest.Bundle
-	Lacks   []manifest.Unknown // files of the version that nobody can hold
+	Lacks   manifest.UnknownSet // what the version holds beside it, and nobody can hold
 }
 
 // String is what people call it.
@@ -68,7 +68,7 @@ func (p *promoted) scan(ctx context.Context) (manifest.Snapshot, error) {
 	if err != nil && !errors.Is(err, errSourceMissing) {
 		return manifest.Snapshot{}, fmt.Errorf("read ignore rules: %w", err)
 	}
-	snap := manifest.Snapshot{Ignore: local.Ignore}
+	snap := manifest.Snapshot{Ignore: local.Ignore, Unknown: p.from.Lacks}
 	if snap.Ignore == nil {
 		if snap.Ignore, err = manifest.NewIgnore(p.target.Ignore); err != nil {
 			return snap, fmt.Errorf("read ignore rules: %w", err)

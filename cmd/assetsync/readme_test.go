@@ -173,7 +173,8 @@ func (r *reader) environments(t *testing.T, commands []string) {
 func (r *reader) history(t *testing.T, commands []string) {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("the commands are git's")
+		t.Log("without git, its commands are not tried")
+		return
 	}
 	r.run(t, "echo More. >>mine/skills/queue-backlog/SKILL.md")
 	r.run(t, "assetsync -C mine push")

@@ -98,12 +98,15 @@ func (s *treeSource) Blob(ctx context.Context, name string) (manifest.ID, int64,
 	if e.IsDir() {
 		return manifest.ID{}, 0, manifest.Fault(manifest.Irregular, "is a directory, not a regular file", "")
 	}
+	if size, ok := s.objects.plain[e.id]; ok {
+		return e.id, size, nil
+	}
 	found, err := s.objects.find(plumbing.BlobObject, e.id)
 	if err != nil {
 		return manifest.ID{}, 0, objectFault(err)
 	}
 	if size := found.Size(); e.Type() != 0 || size >= maxLFSPointer {
-		return e.id, size, nil
+		return s.objects.rememberPlain(e, size)
 	}
 	data, err := s.objects.read(plumbing.BlobObject, e.id, maxLFSPointer)
 	if err != nil {
@@ -113,7 +116,7 @@ func (s *treeSource) Blob(ctx context.Context, name string) (manifest.ID, int64,
 		return manifest.ID{}, 0, manifest.Fault(LFSPointer, "is a Git LFS pointer: its content is not in the repository",
 			"publish from the worktree after git lfs pull, keep it out of LFS with git lfs untrack, or leave it out with ignore")
 	}
-	return e.id, int64(len(data)), nil
+	return s.objects.rememberPlain(e, int64(len(data)))
 }
 
 // LF implements [manifest.Source].
