@@ -39,7 +39,7 @@ type app struct {
 	logFormat  string
 	timeout    time.Duration
 
-	worktrees worktrees // opened so far, each once
+	worktrees *worktrees // opened so far, each once
 
 	log      *zap.Logger
 	command  string // the verb that runs, for messages and the envelope
@@ -50,6 +50,7 @@ type app struct {
 
 // run executes the command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
+	a.worktrees = &worktrees{}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetOut(a.stdout)

@@ -16,6 +16,9 @@ const (
 // headRev is the revision of a git source that names none.
 const headRev = "HEAD"
 
+// shortCommit is how many digits of a commit people are shown: git's default.
+const shortCommit = 7
+
 // maxRevBytes bounds the name of a revision: the longest ref that a file
 // system can hold is not much longer.
 const maxRevBytes = 512

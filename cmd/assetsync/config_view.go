@@ -89,7 +89,15 @@ func inRevision(rev string) string {
 	if rev == "" {
 		return ""
 	}
-	return " in git revision " + rev
+	return " in git revision " + shortRev(rev)
+}
+
+// shortRev is how people are shown a revision: of an id the first digits.
+func shortRev(rev string) string {
+	if len(rev) == 40 && strings.Trim(rev, "0123456789abcdef") == "" {
+		return rev[:shortCommit]
+	}
+	return rev
 }
 
 // notIn is the reason why something that another view has is no target.
@@ -97,7 +105,7 @@ func notIn(rev string) string {
 	if rev == "" {
 		return "is in git only, not in the directory"
 	}
-	return "is not in git revision " + rev
+	return "is not" + inRevision(rev)
 }
 
 // sortedHits returns hits in the order of one walk.

@@ -111,7 +111,7 @@ func (f *fleet) examine(ctx context.Context, s *session) (known map[string]state
 		return nil, nil, err
 	}
 	if len(f.args) == 0 {
-		if orphans, err = s.orphans(db); err != nil {
+		if orphans, err = s.orphans(db, nil); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -303,7 +303,7 @@ func (f *fleet) triggers(config *Config, s *session, w WatchSettings) []daemon.T
 	for _, rev := range config.revisions() {
 		list = append(list, daemon.Trigger{
 			Key:   fmt.Sprintf("git %s %s", config.Dir, rev),
-			Watch: func() (daemon.Watch, error) { return watchRevision(&s.worktrees, config.Dir, rev), nil },
+			Watch: func() (daemon.Watch, error) { return watchRevision(s.worktrees, config.Dir, rev), nil },
 		})
 	}
 	return list

@@ -17,7 +17,7 @@ type statusTarget struct {
 
 // withLive adds to what a status found which commits are live. That is told by
 // git here, whoever looked at the remote. What cannot be told is a note.
-func (a *app) withLive(ctx context.Context, targets []Target, trees *worktrees, results []assetsync.Result) []statusTarget {
+func (a *app) withLive(ctx context.Context, targets []Target, results []assetsync.Result) []statusTarget {
 	out := make([]statusTarget, len(results))
 	for i, r := range results {
 		out[i].Result = r
@@ -26,7 +26,7 @@ func (a *app) withLive(ctx context.Context, targets []Target, trees *worktrees, 
 			continue
 		}
 		var err error
-		if out[i].Live, err = findLive(ctx, targets[t], trees, r); err != nil {
+		if out[i].Live, err = a.findLive(ctx, targets[t], r); err != nil {
 			out[i].Notes = append(slices.Clone(r.Notes), fmt.Sprintf("which commit is live cannot be told: %v", err))
 		}
 	}
@@ -34,8 +34,8 @@ func (a *app) withLive(ctx context.Context, targets []Target, trees *worktrees, 
 }
 
 // findLive returns nil for a target outside of git.
-func findLive(ctx context.Context, t Target, trees *worktrees, r assetsync.Result) (*assetsync.LiveCommit, error) {
-	repo, err := trees.around(t)
+func (a *app) findLive(ctx context.Context, t Target, r assetsync.Result) (*assetsync.LiveCommit, error) {
+	repo, err := a.worktrees.around(t)
 	if err != nil || repo == nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 
 // notPromoted are flags of a push that say otherwise what is published, or what
 // it is compared with.
-var notPromoted = append([]string{"base", "rev"}, directFlags...)
+var notPromoted = append([]string{"base", "rev", "changed-since"}, directFlags...)
 
 // promote publishes in the environment of the invocation what another one has.
 // A daemon has no part in it: what it publishes is the directory.

@@ -5,10 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -55,6 +53,8 @@ type session struct {
 	assets    *assetsync.Directory
 	db        *state.DB
 	history   *gitrepo.History
+	whole     bool                // all targets of the config are at work
+	rev       string              // the commit that all of them publish, in hex; "": what their sources say
 	account   *once               // of a daemon: the account was checked
 	engines   []*assetsync.Engine // in the order of targets
 	embedded  *emulator.Server
@@ -118,96 +118,9 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 	if s.history, err = gitrepo.OpenHistory(filepath.Join(s.dir, "history.git")); err != nil {
 		return err
 	}
-	if s.engines, err = s.makeEngines(ctx, s.db, o.writes); err != nil {
-		return err
-	}
-	if len(o.args) > 0 || o.stateless || o.promoted != nil {
-		return nil
-	}
-	orphans, err := s.orphans(s.db)
-	s.sayAll(orphans)
+	s.whole = len(o.args) == 0 && !o.stateless && o.promoted == nil
+	s.engines, err = s.makeEngines(ctx, s.db, o.writes)
 	return err
-}
-
-// makeEngines makes an engine for each target. Before writes, no two may be
-// one asset.
-func (s *session) makeEngines(ctx context.Context, db *state.DB, writes bool) ([]*assetsync.Engine, error) {
-	engines := make([]*assetsync.Engine, len(s.targets))
-	for i, t := range s.targets {
-		var err error
-		if engines[i], err = s.engine(t, db); err != nil {
-			return nil, err
-		}
-	}
-	if !writes {
-		return engines, nil
-	}
-	return engines, assetsync.RefuseTwins(ctx, engines)
-}
-
-// orphans tells of targets that were published before and that the config
-// no longer yields: deleting a SKILL.md below a glob, for one, makes a target
-// vanish, and its asset stays as it is.
-func (s *session) orphans(db *state.DB) (notes []string, err error) {
-	known, err := db.Targets(s.space)
-	if err != nil {
-		return nil, err
-	}
-	inUse := map[string]bool{"": true}
-	for _, t := range s.targets {
-		inUse[t.AssetID], inUse[known[t.Name].AssetID] = true, true
-	}
-	for _, name := range slices.Sorted(maps.Keys(known)) {
-		isTarget := slices.ContainsFunc(s.targets, func(t Target) bool { return t.Name == name })
-		if id := known[name].AssetID; !isTarget && !inUse[id] { // a directory that was moved keeps its asset
-			notes = append(notes, fmt.Sprintf("%s was published before and is no target any more; its asset %s stays as it is", name, id))
-		}
-	}
-	return notes, nil
-}
-
-// choose finds the targets that the command line names, and notes on them.
-func (s *session) choose(ctx context.Context, config *Config, o sessionOptions) (notes []string, err error) {
-	if o.rev, err = s.worktrees.commit(ctx, config.Dir, o.rev); err != nil {
-		return nil, err
-	}
-	expansion, err := s.worktrees.expand(ctx, config, s.env, ExpandOptions{AllowMissing: o.allowMissing, Rev: o.rev})
-	if err != nil {
-		return nil, err
-	}
-	if s.targets, err = Select(expansion.Targets, o.args, s.cwd); err != nil {
-		return nil, err
-	}
-	if s.promoted = o.promoted; s.promoted != nil {
-		s.targets = slices.DeleteFunc(s.targets, func(t Target) bool {
-			_, ok := s.promoted[t.Name]
-			return !ok
-		})
-	}
-	notes = expansion.notesOn(s.targets)
-	for _, skipped := range expansion.Skipped {
-		if s.verbose {
-			s.say("skipped: %s %s (line %d of the config)", skipped.Path, skipped.Reason, skipped.Line)
-		}
-	}
-	if len(s.targets) == 0 {
-		s.sayAll(notes)
-		return nil, usageError(nil, "add an entry under targets:, or use -v to see what was skipped", "%s has no target here", config.shown())
-	}
-	return notes, nil
-}
-
-// notesOn returns the notes that concern some of the targets, as lines.
-func (x Expansion) notesOn(targets []Target) (lines []string) {
-	for _, n := range x.Notes {
-		switch {
-		case n.Target == "":
-			lines = append(lines, n.Text)
-		case slices.ContainsFunc(targets, func(t Target) bool { return t.Name == n.Target }):
-			lines = append(lines, n.Target+": "+n.Text)
-		}
-	}
-	return lines
 }
 
 func (a *app) sayAll(notes []string) {
@@ -380,6 +293,13 @@ func (s *session) each(ctx context.Context, verb func(context.Context, *assetsyn
 		})
 	}
 	_ = group.Wait() // the functions return no errors: each is in its result
+	if s.whole {
+		orphans, err := s.orphans(s.db, results)
+		if err != nil {
+			orphans = []string{fmt.Sprintf("what was published before cannot be told: %v", err)}
+		}
+		s.sayAll(orphans)
+	}
 	return results
 }
 

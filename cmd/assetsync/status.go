@@ -65,29 +65,28 @@ func (a *app) statusOf(ctx context.Context, config *Config, so sessionOptions) (
 		return nil, err
 	}
 	if ok {
-		targets, err := a.targetsOf(config)
+		targets, err := a.targetsOf(ctx, config)
 		if err != nil {
 			return nil, err
 		}
-		trees := &worktrees{}
-		return &statusLook{env, targets, a.withLive(ctx, targets, trees, results)}, trees.close()
+		return &statusLook{env, targets, a.withLive(ctx, targets, results)}, nil
 	}
 	s, err := a.openWith(ctx, config, so)
 	if err != nil {
 		return nil, err
 	}
 	results = s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Status(ctx) })
-	return &statusLook{s.env.Name, s.targets, a.withLive(ctx, s.targets, s.worktrees, results)}, s.close()
+	return &statusLook{s.env.Name, s.targets, a.withLive(ctx, s.targets, results)}, s.close()
 }
 
 // targetsOf returns all targets of a config in the environment of the
 // invocation, also those whose directory is gone.
-func (a *app) targetsOf(config *Config) ([]Target, error) {
+func (a *app) targetsOf(ctx context.Context, config *Config) ([]Target, error) {
 	env, err := config.Environment(a.envName, a.getenv)
 	if err != nil {
 		return nil, err
 	}
-	x, err := config.Expand(config.View(), env, ExpandOptions{AllowMissing: true})
+	x, err := a.worktrees.expand(ctx, config, env, ExpandOptions{AllowMissing: true})
 	return x.Targets, err
 }
 
