@@ -27,7 +27,8 @@
 // A commit of versions holds the published form of the version. Its parent
 // is what arrived before it, which need not be the version before it: order
 // of arrival is all that a chain can promise when versions are read in any
-// order. The number stands in a trailer:
+// order. A version may arrive again, so that a stretch of the chain is in the
+// order of the versions. The number stands in a trailer:
 //
 //	<message>
 //

@@ -169,6 +169,30 @@ func TestNewestArrivalCounts(t *testing.T) {
 	}
 }
 
+// TestPutLast makes a version the newest arrival once more, and once only.
+func TestPutLast(t *testing.T) {
+	h := open(t, newDir(t))
+	put(t, h, version(t, 2, "a:2"))
+	put(t, h, version(t, 1, "a:1"))
+	last := version(t, 2, "a:2")
+	last.Last = true
+	first := put(t, h, last)
+	if again := put(t, h, last); again != first {
+		t.Errorf("put twice as the last: %s, then %s", first, again)
+	}
+	if plain := put(t, h, version(t, 2, "a:2")); plain != first {
+		t.Errorf("put without a wish: %s, want the newest arrival %s", plain, first)
+	}
+	var order []int
+	for _, r := range versions(t, h) {
+		order = append(order, r.Number)
+	}
+	if d := cmp.Diff([]int{2, 1, 2}, order); d != "" {
+		t.Errorf("order of arrival (-want +got):\n%s", d)
+	}
+	wantVersion(t, h, 2, "a:2")
+}
+
 func TestPutEdges(t *testing.T) {
 	h := open(t, newDir(t))
 	tests := []struct {
