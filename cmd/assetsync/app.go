@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,6 +46,7 @@ type app struct {
 	command  string // the verb that runs, for messages and the envelope
 	prepared bool   // the command line was read: what fails now is no wrong usage
 	code     int    // exit code that a verb has set
+	harmless bool   // the exit code is 0 whatever comes of it
 	printed  bool   // the envelope was written
 }
 
@@ -90,7 +92,7 @@ func (a *app) fail(err error) int {
 	if e.Kind == assetsync.KindUsage && e.Hint == "" {
 		e.Hint = "nothing was done; correct it and repeat the command"
 	}
-	a.code = exitCode(e.Kind)
+	a.setExit(exitCode(e.Kind))
 	a.sayError("", e)
 	if a.jsonOut && !a.printed {
 		if err := a.writeEnvelope(envelope{Error: e}); err != nil {
@@ -98,6 +100,13 @@ func (a *app) fail(err error) int {
 		}
 	}
 	return a.code
+}
+
+// setExit sets the exit code.
+func (a *app) setExit(code int) {
+	if !a.harmless {
+		a.code = code
+	}
 }
 
 // say writes a line for people.
@@ -160,7 +169,7 @@ credentials expired; 7 remote unavailable or throttled; 8 something differs
 
 	root.AddGroup(&cobra.Group{ID: groupCommon, Title: "Common commands:"}, &cobra.Group{ID: groupMore, Title: "More commands:"})
 	common := []*cobra.Command{a.initCommand(), a.statusCommand(), a.diffCommand(), a.pushCommand(), a.pullCommand(), a.watchCommand()}
-	more := []*cobra.Command{a.logCommand(), a.fetchCommand(), a.assetCommand(), a.emulatorCommand(), a.versionCommand()}
+	more := []*cobra.Command{a.logCommand(), a.fetchCommand(), a.hookCommand(), a.assetCommand(), a.emulatorCommand(), a.versionCommand()}
 	for _, c := range common {
 		c.GroupID = groupCommon
 		root.AddCommand(c)
@@ -237,6 +246,15 @@ func (a *app) prepare(cmd *cobra.Command) error {
 	// What people need to know is said in plain words elsewhere.
 	a.log, err = newLogger(a.stderr, a.logLevel(zapcore.WarnLevel), a.logFormat)
 	return err
+}
+
+// dirIsGone reports whether the directory of -C is not there.
+func (a *app) dirIsGone() bool {
+	if a.dir == "" {
+		return false
+	}
+	_, err := os.Stat(a.abs(a.dir))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // abs resolves a path of the command line against the working directory.

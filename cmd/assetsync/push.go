@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -90,7 +91,10 @@ say it.`,
 			}
 			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
 			s.dropCopies(results)
-			err = s.finish(results, false)
+			if !so.stateless && !o.DryRun {
+				err = a.settleHook(s.dir, s.env.Name, results)
+			}
+			err = errors.Join(s.finish(results, false), err)
 			a.sayPins(s.env, s.targets, results, so.stateless)
 			return err
 		},
@@ -130,7 +134,10 @@ func (a *app) pushAsked(ctx context.Context, config *Config, so sessionOptions, 
 	if err != nil || !ok {
 		return false, err
 	}
-	if err := a.show(env, results, false); err != nil {
+	if !o.DryRun {
+		err = a.settleHook(a.stateHome(config), env, results)
+	}
+	if err := errors.Join(a.show(env, results, false), err); err != nil {
 		return true, err
 	}
 	if !slices.ContainsFunc(results, func(r assetsync.Result) bool { return r.Outcome == assetsync.Created }) {

@@ -89,7 +89,7 @@ func (a *app) nothingChanged(since string, err error) error {
 // configChanged reports whether the config is another one than in a revision.
 // One that is outside of the repository has no history.
 func (a *app) configChanged(ctx context.Context, config *Config, rev string) (bool, error) {
-	view, err := a.worktrees.view(ctx, config.Dir, rev)
+	view, err := a.worktrees.view(ctx, config, rev)
 	if err != nil {
 		return false, err
 	}

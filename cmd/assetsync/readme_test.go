@@ -40,6 +40,7 @@ func TestReadme(t *testing.T) {
 		}
 	}
 	r.environments(t, sections["Environments"])
+	r.hook(t, sections["Hook"])
 	r.watch(t, sections["Watch"])
 	r.history(t, sections["History"])
 	for _, c := range sections["Rehearse without AWS"] {
@@ -50,6 +51,7 @@ func TestReadme(t *testing.T) {
 	delete(sections, "Environments")
 	delete(sections, "History")
 	delete(sections, "Watch")
+	delete(sections, "Hook")
 	delete(sections, "Without a config")
 	delete(sections, "Rehearse without AWS")
 	for title := range sections {
@@ -195,6 +197,21 @@ func (r *reader) checkSample(t *testing.T) {
 	got := regexp.MustCompile(`\(ki-[-0-9a-f]+\)`).ReplaceAllString(r.pushed, "(ki-…)")
 	if d := cmp.Diff(sample[1], got); d != "" {
 		t.Errorf("push prints (-README +got):\n%s", d)
+	}
+}
+
+// hook runs the commands of the section on hooks, in a repository.
+func (r *reader) hook(t *testing.T, commands []string) {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		return
+	}
+	r.run(t, "git init -q mine")
+	for _, c := range commands {
+		r.run(t, strings.Replace(c, "assetsync ", "assetsync -C mine ", 1))
+	}
+	if _, err := os.Stat(filepath.Join(r.dir, "mine", ".git", "hooks", "post-commit")); err != nil {
+		t.Error(err)
 	}
 }
 

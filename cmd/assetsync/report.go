@@ -25,6 +25,8 @@ type envelope struct {
 	Policy     *policy          `json:"policy,omitempty"`      // of asset policy
 	URL        string           `json:"url,omitempty"`         // of emulator
 	Daemon     any              `json:"daemon,omitempty"`      // of watch with a flag
+	Hooks      any              `json:"hooks,omitempty"`       // of hook install, uninstall and status
+	LastRun    *hookRecord      `json:"last_run,omitempty"`    // of hook status
 	Error      *assetsync.Error `json:"error,omitempty"`       // why there are no targets
 }
 
@@ -61,7 +63,16 @@ func (a *app) setCode(results []assetsync.Result, exitCode bool) {
 			codes[i] = differsCode
 		}
 	}
-	a.code = worstCode(codes)
+	a.setExit(worstCode(codes))
+}
+
+// codeOf is the exit code of results.
+func codeOf(results []assetsync.Result) int {
+	codes := make([]int, len(results))
+	for i, r := range results {
+		codes[i] = resultCode(r)
+	}
+	return worstCode(codes)
 }
 
 // printResults writes one block for each target; more are lines of a target
@@ -245,7 +256,7 @@ func (a *app) explain(results []assetsync.Result) {
 				a.say("hint: %s", p.Hint)
 			}
 		}
-		if r.Outcome == assetsync.Blocked && r.Error == nil && a.command == "push" {
+		if r.Outcome == assetsync.Blocked && r.Error == nil && (a.command == "push" || a.harmless) {
 			a.say("assetsync: %s: nothing was published, because of %s", r.Target, count(len(r.Problems), "problem"))
 		}
 		if r.Error != nil {

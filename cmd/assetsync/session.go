@@ -39,6 +39,7 @@ type sessionOptions struct {
 	// promoted are what to publish in the place of the targets' own sources, by
 	// name; other targets are left out. nil: none, and all.
 	promoted map[string]assetsync.Promotion
+	at       *pinned // of a hook: a commit instead of what is here
 }
 
 // session is everything that the engines of one run share.
@@ -118,7 +119,7 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 	if s.history, err = gitrepo.OpenHistory(filepath.Join(s.dir, "history.git")); err != nil {
 		return err
 	}
-	s.whole = len(o.args) == 0 && !o.stateless && o.promoted == nil
+	s.whole = len(o.args) == 0 && !o.stateless && o.promoted == nil && o.at == nil
 	s.engines, err = s.makeEngines(ctx, s.db, o.writes)
 	return err
 }

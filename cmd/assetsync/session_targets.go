@@ -57,6 +57,10 @@ func (s *session) orphans(db *state.DB, results []assetsync.Result) (notes []str
 
 // choose finds the targets that the command line names, and notes on them.
 func (s *session) choose(ctx context.Context, config *Config, o sessionOptions) (notes []string, err error) {
+	if o.at != nil {
+		s.targets, err = o.at.targets(ctx, s.worktrees, config, s.env)
+		return nil, err
+	}
 	if s.rev, err = s.worktrees.commit(ctx, config.Dir, o.rev); err != nil {
 		return nil, err
 	}

@@ -89,12 +89,17 @@ func (w *worktrees) commit(ctx context.Context, dir, rev string) (string, error)
 	return id, nil
 }
 
-// view returns the files below a directory as a git revision has them. HEAD of
-// a repository without commits has none.
-func (w *worktrees) view(ctx context.Context, dir, rev string) (fs.FS, error) {
-	repo, err := w.must(dir)
+// view returns the files below the directory of a config as a git revision has
+// them. HEAD of a repository without commits has none. No revision has all of
+// a config that lies above its repositories: there the directory says what
+// there is, and the engines read the revisions.
+func (w *worktrees) view(ctx context.Context, config *Config, rev string) (fs.FS, error) {
+	repo, err := w.find(config.Dir)
 	if err != nil {
 		return nil, err
+	}
+	if repo == nil {
+		return config.View(), nil
 	}
 	if s, err := repo.State(); err == nil && s.Head == "" && rev == headRev {
 		return emptyView{}, nil
@@ -103,7 +108,7 @@ func (w *worktrees) view(ctx context.Context, dir, rev string) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	inside, err := repo.Inside(dir)
+	inside, err := repo.Inside(config.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -111,9 +116,11 @@ func (w *worktrees) view(ctx context.Context, dir, rev string) (fs.FS, error) {
 }
 
 // expand finds the targets of a config, those of git sources in the repository
-// around it.
+// around it unless the options say where.
 func (w *worktrees) expand(ctx context.Context, config *Config, env Environment, o ExpandOptions) (Expansion, error) {
-	o.At = func(rev string) (fs.FS, error) { return w.view(ctx, config.Dir, rev) }
+	if o.At == nil {
+		o.At = func(rev string) (fs.FS, error) { return w.view(ctx, config, rev) }
+	}
 	return config.Expand(config.View(), env, o)
 }
 

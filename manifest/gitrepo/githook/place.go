@@ -123,3 +123,16 @@ func (p Place) Others(hook string) []string {
 	}
 	return others
 }
+
+// Find returns the file that a hook's block is in, or else belongs into: that
+// is the one that pre-commit put aside and runs, where it holds the block.
+func (p Place) Find(hook string) (File, error) {
+	f, err := Read(p.File(hook))
+	if err != nil || f.Generator() != PreCommit || Line(f.Text) != "" {
+		return f, err
+	}
+	if legacy, err := Read(p.File(hook) + ".legacy"); err == nil && Line(legacy.Text) != "" {
+		return legacy, nil
+	}
+	return f, nil
+}

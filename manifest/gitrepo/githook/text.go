@@ -88,15 +88,23 @@ func cut(text []byte, b span) []byte {
 // text.
 func IsOurs(rest []byte) bool { return len(rest) == 0 || string(rest) == shebang }
 
-// Line returns the line of the block that starts the program, "" without one.
+// Line returns the command that the block runs, as [Call.Line] has it; "" where
+// there is no block.
 func Line(text []byte) string {
+	const program, call, args = "assetsync=", `"$assetsync" hook run `, ` -- "$@"`
 	blocks, err := find(text)
 	if err != nil || len(blocks) == 0 {
 		return ""
 	}
-	for line := range bytes.Lines(text[blocks[0].from:blocks[0].to]) {
-		if bytes.Contains(line, []byte(" hook run ")) {
-			return strings.TrimSpace(string(line))
+	path := ""
+	for line := range strings.Lines(string(text[blocks[0].from:blocks[0].to])) {
+		line = strings.TrimSpace(line)
+		if word, ok := strings.CutPrefix(line, program); ok {
+			path = word
+		}
+		if i := strings.Index(line, call); i >= 0 {
+			line, _, _ = strings.Cut(line[i:], args)
+			return strings.Replace(line, `"$assetsync"`, path, 1)
 		}
 	}
 	return ""

@@ -84,11 +84,21 @@ func TestIsShell(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
-	if got := Line([]byte("#!/bin/sh\n" + block)); got != "x hook run post-commit" {
-		t.Errorf("line %q", got)
+	for _, hook := range []string{"post-commit", PrePush} {
+		call := Call{hook, "/opt/my tools/sync", "sync", []string{"-C", "it's", "--wait"}}
+		text, err := Insert([]byte("#!/bin/sh\necho\n"), call.Block())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := `'/opt/my tools/sync' hook run ` + hook + ` -C 'it'\''s' --wait`
+		if got := Line(text); got != want || got != call.Line() {
+			t.Errorf("line %q, want %q", got, want)
+		}
 	}
-	if got := Line([]byte("#!/bin/sh\nx hook run post-commit\n")); got != "" {
-		t.Errorf("line outside of a block: %q", got)
+	for _, text := range []string{"", "#!/bin/sh\n\"$assetsync\" hook run post-commit -- \"$@\"\n", begin + "\n" + end, begin} {
+		if got := Line([]byte(text)); got != "" {
+			t.Errorf("line of %q: %q", text, got)
+		}
 	}
 }
 
