@@ -42,7 +42,7 @@ type Commit struct {
 // The revision rev is as for [Worktree.Resolve], whose errors are those of
 // Commit, beside one that wraps fs.ErrNotExist when the commit has no dir.
 func (w *Worktree) Commit(ctx context.Context, rev, dir string, opts manifest.ScanOptions) (*Commit, error) {
-	return w.scan(ctx, rev, dir, func(src manifest.Source, name string) (manifest.Snapshot, error) {
+	return w.read(ctx, rev, dir, func(src manifest.Source, name string) (manifest.Snapshot, error) {
 		return manifest.ScanSource(ctx, src, name, opts)
 	})
 }
@@ -50,32 +50,44 @@ func (w *Worktree) Commit(ctx context.Context, rev, dir string, opts manifest.Sc
 // CommitFile reads one file of a commit, which is published under the path as:
 // what [manifest.ScanFile] finds in a checkout. All else is as for Commit.
 func (w *Worktree) CommitFile(ctx context.Context, rev, file string, as manifest.Path, opts manifest.ScanOptions) (*Commit, error) {
-	return w.scan(ctx, rev, file, func(src manifest.Source, name string) (manifest.Snapshot, error) {
+	return w.read(ctx, rev, file, func(src manifest.Source, name string) (manifest.Snapshot, error) {
 		return manifest.ScanSourceFile(ctx, src, name, as, opts)
 	})
 }
 
-func (w *Worktree) scan(ctx context.Context, rev, name string, scan func(src manifest.Source, name string) (manifest.Snapshot, error)) (*Commit, error) {
+func (w *Worktree) read(ctx context.Context, rev, name string, scan scanOf) (*Commit, error) {
+	id, snap, err := w.scan(ctx, rev, name, &seenObjects{}, false, scan)
+	if err != nil {
+		return nil, err
+	}
+	return &Commit{w, id, snap}, nil
+}
+
+// scanOf makes a snapshot of what a tree holds at a slash-separated path.
+type scanOf func(src manifest.Source, name string) (manifest.Snapshot, error)
+
+// scan returns the commit that rev names and what scan makes of it; ids is as
+// for [treeSource].
+func (w *Worktree) scan(ctx context.Context, rev, name string, seen *seenObjects, ids bool, scan scanOf) (id manifest.ID, snap manifest.Snapshot, err error) {
 	inside, err := w.Inside(name)
 	if err != nil {
-		return nil, fmt.Errorf("read %q of git revision %q: %w", name, rev, err)
+		return id, snap, fmt.Errorf("read %q of git revision %q: %w", name, rev, err)
 	}
-	c := &Commit{worktree: w}
 	err = w.withObjects(func(o *objects) error {
-		if c.id, err = w.revision(ctx, o, rev); err != nil {
+		if id, err = w.revision(ctx, o, rev); err != nil {
 			return err
 		}
-		header, err := o.commit(c.id)
+		header, err := o.commit(id)
 		if err != nil {
 			return err
 		}
-		c.snapshot, err = scan(newTreeSource(o, header.tree, &w.forms), inside)
+		snap, err = scan(&treeSource{o, header.tree, seen, ids, &w.forms}, inside)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read %q of git revision %q: %w", inside, rev, err)
+		return id, snap, fmt.Errorf("read %q of git revision %q: %w", inside, rev, err)
 	}
-	return c, nil
+	return id, snap, nil
 }
 
 // Inside returns the slash-separated path from the top directory to name, an

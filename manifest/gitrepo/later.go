@@ -16,6 +16,9 @@ import (
 // commit before one of its descendants. The max newest are looked at,
 // [DefaultLine] when max is not positive. Paths are those of [Worktree.Line].
 //
+// A move is not followed: what lay elsewhere, or lies elsewhere by then, is not
+// there.
+//
 // Commits on one line, or on two that share it, that have the same there are
 // one point, whose Commit is the oldest of those that were looked at. It may
 // have the content of rev itself.
@@ -215,7 +218,7 @@ func (l *laterLines) points(ctx context.Context, o *objects, newestFirst []*late
 		}
 		r := runs[c.parents[0]]
 		if r == nil || r.object != here {
-			r = &run{Point: Point{Commit: c.id.String(), Object: hexOrNone(here), At: c.at()}, object: here}
+			r = &run{Point: Point{Path: path, Commit: c.id.String(), Object: hexOrNone(here), At: c.at()}, object: here}
 			all = append(all, r)
 		}
 		r.Newest, r.newest = c.id.String(), i

@@ -57,10 +57,13 @@ func (r repo) gitObjects(commits []string, path string) []string {
 	}
 }
 
-// gitLine is what Line is to find, from git itself.
+// gitLine is what Line is to find, from git itself, without moves.
 func (r repo) gitLine(rev, path string, max int) Line {
 	r.t.Helper()
 	args := []string{"rev-list", "--first-parent", "--timestamp"}
+	if path == "" {
+		path = "."
+	}
 	all := strings.Split(r.git(append(args, rev)...), "\n")
 	l := Line{Complete: len(all) <= max && r.git("rev-parse", "--is-shallow-repository") == "false"}
 	all = all[:min(len(all), max)]
@@ -71,9 +74,9 @@ func (r repo) gitLine(rev, path string, max int) Line {
 		seconds, _ := strconv.ParseInt(at, 10, 64)
 		commits, times = append(commits, id), append(times, time.Unix(seconds, 0).UTC())
 	}
-	for i, object := range r.gitObjects(commits, path) {
+	for i, object := range r.gitObjects(commits, strings.TrimPrefix(path, ".")) {
 		if i == 0 || l.Points[len(l.Points)-1].Object != object {
-			l.Points = append(l.Points, Point{Newest: commits[i], Object: object})
+			l.Points = append(l.Points, Point{Path: path, Newest: commits[i], Object: object})
 		}
 		p := &l.Points[len(l.Points)-1]
 		p.Commit, p.At = commits[i], times[i]
@@ -93,7 +96,7 @@ func line(t testing.TB, w *Worktree, rev, path string, max int) Line {
 // TestLineAgreesWithGit follows paths through random histories, loose and
 // packed, of linked worktrees, too.
 func TestLineAgreesWithGit(t *testing.T) {
-	points, absent := 0, 0
+	points, absent, moves := 0, 0, 0
 	for seed := range uint64(3) {
 		rnd := rand.New(rand.NewPCG(seed, 4))
 		r := newRepo(t)
@@ -107,6 +110,7 @@ func TestLineAgreesWithGit(t *testing.T) {
 				for _, rev := range []string{"HEAD", ids[90+rnd.IntN(29)]} {
 					max := []int{DefaultLine, 10}[rnd.IntN(2)]
 					want, got := r.gitLine(rev, path, max), line(t, w, rev, path, max)
+					moves += r.untilMove(&want, &got)
 					if d := cmp.Diff(want, got); d != "" {
 						t.Fatalf("seed %d, %s of %s (-want +got):\n%s", seed, path, rev, d)
 					}
@@ -121,19 +125,45 @@ func TestLineAgreesWithGit(t *testing.T) {
 		}
 	}
 	if points < 400 || absent < 40 {
-		t.Errorf("%d points, %d of them absent: the histories test too little", points, absent)
+		t.Errorf("%d points, %d of them absent, %d moves: the histories test too little", points, absent, moves)
 	}
+	t.Logf("%d points, %d of them absent, %d moves", points, absent, moves)
 }
 
-// A directory that moves, is away for a while, and comes back as it was.
+// untilMove cuts both lines where got goes on along another path, which it
+// must have reason for. It returns how often it did.
+func (r repo) untilMove(want, got *Line) (moves int) {
+	r.t.Helper()
+	end := len(got.Points)
+	for i := 1; i < len(got.Points); i++ {
+		before, after := got.Points[i], got.Points[i-1]
+		if before.Path == after.Path {
+			continue
+		}
+		moves++
+		end = min(end, i)
+		if there := r.gitObjects([]string{before.Newest}, after.Path)[0]; there != "" || after.Object == "" {
+			r.t.Errorf("%+v comes from %+v, where %q lies at the path", after, before, there)
+		}
+		if is := r.gitObjects([]string{before.Newest}, before.Path)[0]; is != before.Object {
+			r.t.Errorf("%+v: %s lies there", before, is)
+		}
+	}
+	if moves > 0 {
+		want.Points, got.Points, want.Complete = want.Points[:end], got.Points[:end], got.Complete
+	}
+	return moves
+}
+
+// A directory that is away for a while and comes back as it was.
 func TestLine(t *testing.T) {
 	r := newRepo(t)
 	r.write("skills/eks/SKILL.md", "1")
 	one := r.commit("README", "1")
 	two := r.commit("README", "2")
-	r.git("mv", "skills/eks", "skills/triage")
-	moved := r.commit("README", "3")
-	r.git("mv", "skills/triage", "skills/eks")
+	r.git("rm", "-q", "-r", "skills/eks")
+	gone := r.commit("README", "3")
+	r.write("skills/eks/SKILL.md", "1")
 	back := r.commit("README", "4")
 	r.git("update-index", "--chmod=+x", "skills/eks/SKILL.md")
 	r.git("commit", "-q", "-m", "mode")
@@ -142,20 +172,21 @@ func TestLine(t *testing.T) {
 	tree := r.git("rev-parse", one+":skills/eks")
 	other := r.git("rev-parse", "HEAD:skills/eks")
 	at := time.Date(2026, 6, 8, 12, 0, 0, 0, time.UTC)
+	const dir, main = "skills/eks", "skills/eks/SKILL.md"
 	want := Line{Complete: true, Points: []Point{
-		{executable, executable, other, at}, {back, back, tree, at}, {moved, moved, "", at}, {one, two, tree, at},
+		{dir, executable, executable, other, at}, {dir, back, back, tree, at}, {dir, gone, gone, "", at}, {dir, one, two, tree, at},
 	}}
-	if d := cmp.Diff(want, line(t, w, "HEAD", "skills/eks", 0)); d != "" {
+	if d := cmp.Diff(want, line(t, w, "HEAD", dir, 0)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	// A mode alone is no change of a file.
 	file := r.git("rev-parse", "HEAD:skills/eks/SKILL.md")
-	want.Points = []Point{{back, executable, file, at}, {moved, moved, "", at}, {one, two, file, at}}
-	if d := cmp.Diff(want, line(t, w, "HEAD", "skills/eks/SKILL.md", 5)); d != "" {
+	want.Points = []Point{{main, back, executable, file, at}, {main, gone, gone, "", at}, {main, one, two, file, at}}
+	if d := cmp.Diff(want, line(t, w, "HEAD", main, 5)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	want = Line{Points: []Point{{back, executable, file, at}, {moved, moved, "", at}, {two, two, file, at}}}
-	if d := cmp.Diff(want, line(t, w, "HEAD", "skills/eks/SKILL.md", 4)); d != "" {
+	want = Line{Points: []Point{{main, back, executable, file, at}, {main, gone, gone, "", at}, {main, two, two, file, at}}}
+	if d := cmp.Diff(want, line(t, w, "HEAD", main, 4)); d != "" {
 		t.Errorf("with a maximum (-want +got):\n%s", d)
 	}
 	for _, path := range []string{filepath.Dir(r.dir), filepath.Join(r.dir, "..", "x")} {

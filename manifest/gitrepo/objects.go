@@ -48,22 +48,6 @@ const missingHint = "fetch all there is: git fetch --refetch --no-filter"
 type objects struct {
 	stores []*filesystem.ObjectStorage // the repository's own first
 	listed bool                        // packs were listed anew since the last rest
-
-	// plain are sizes of files that were seen to be no pointers: the commits of
-	// a line have most of their files in common.
-	plain map[manifest.ID]int64
-}
-
-// rememberPlain returns what is known of a file that is no pointer. A link that
-// has the content of one is not remembered.
-func (o *objects) rememberPlain(e treeEntry, size int64) (manifest.ID, int64, error) {
-	if e.Type() == 0 {
-		if o.plain == nil || len(o.plain) >= maxRemembered {
-			o.plain = map[manifest.ID]int64{}
-		}
-		o.plain[e.id] = size
-	}
-	return e.id, size, nil
 }
 
 // openObjects opens the objects below common, the directory that all
@@ -162,10 +146,14 @@ func (o *objects) find(kind plumbing.ObjectType, id manifest.ID) (plumbing.Encod
 			}
 		}
 		if o.listed {
-			return nil, &hintedError{fmt.Errorf("%s %s: %w", kind, id, ErrObjectMissing), missingHint}
+			return nil, missing(kind, id)
 		}
 		o.relist()
 	}
+}
+
+func missing(kind plumbing.ObjectType, id manifest.ID) error {
+	return &hintedError{fmt.Errorf("%s %s: %w", kind, id, ErrObjectMissing), missingHint}
 }
 
 // relist makes the packs be listed anew, once until the next rest.

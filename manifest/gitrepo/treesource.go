@@ -24,7 +24,8 @@ const maxTree = 64 << 20
 type treeSource struct {
 	objects *objects
 	root    manifest.ID
-	dirs    map[manifest.ID]directory // those read so far
+	seen    *seenObjects
+	ids     bool // a file that is not in the repository has an id all the same
 	forms   *textForms
 }
 
@@ -32,10 +33,6 @@ type treeSource struct {
 type directory struct {
 	entries []treeEntry
 	byName  map[string]treeEntry
-}
-
-func newTreeSource(o *objects, root manifest.ID, forms *textForms) *treeSource {
-	return &treeSource{o, root, map[manifest.ID]directory{}, forms}
 }
 
 // treeEntry is one name in a tree, as a file system shows it.
@@ -98,25 +95,19 @@ func (s *treeSource) Blob(ctx context.Context, name string) (manifest.ID, int64,
 	if e.IsDir() {
 		return manifest.ID{}, 0, manifest.Fault(manifest.Irregular, "is a directory, not a regular file", "")
 	}
-	if size, ok := s.objects.plain[e.id]; ok {
-		return e.id, size, nil
-	}
-	found, err := s.objects.find(plumbing.BlobObject, e.id)
-	if err != nil {
+	facts, err := s.seen.file(s.objects, e.id)
+	switch {
+	case err != nil:
 		return manifest.ID{}, 0, objectFault(err)
-	}
-	if size := found.Size(); e.Type() != 0 || size >= maxLFSPointer {
-		return s.objects.rememberPlain(e, size)
-	}
-	data, err := s.objects.read(plumbing.BlobObject, e.id, maxLFSPointer)
-	if err != nil {
-		return manifest.ID{}, 0, objectFault(err)
-	}
-	if isLFSPointer(data) {
+	case facts.missing && s.ids:
+		return e.id, UnknownSize, nil
+	case facts.missing:
+		return manifest.ID{}, 0, objectFault(missing(plumbing.BlobObject, e.id))
+	case facts.pointer && e.Type() == 0:
 		return manifest.ID{}, 0, manifest.Fault(LFSPointer, "is a Git LFS pointer: its content is not in the repository",
 			"publish from the worktree after git lfs pull, keep it out of LFS with git lfs untrack, or leave it out with ignore")
 	}
-	return s.objects.rememberPlain(e, int64(len(data)))
+	return e.id, facts.size, nil
 }
 
 // LF implements [manifest.Source].
@@ -130,6 +121,24 @@ func (s *treeSource) LF(ctx context.Context, name string) (manifest.ID, int64, e
 		return manifest.ID{}, 0, objectFault(err)
 	}
 	return form.id, form.size, nil
+}
+
+// facts finds out about a file.
+func (o *objects) facts(id manifest.ID) (fileFacts, error) {
+	found, err := o.find(plumbing.BlobObject, id)
+	switch {
+	case errors.Is(err, ErrObjectMissing):
+		return fileFacts{missing: true}, nil
+	case err != nil:
+		return fileFacts{}, err
+	case found.Size() >= maxLFSPointer:
+		return fileFacts{size: found.Size()}, nil
+	}
+	data, err := o.read(plumbing.BlobObject, id, maxLFSPointer)
+	if err != nil {
+		return fileFacts{}, err
+	}
+	return fileFacts{size: int64(len(data)), pointer: isLFSPointer(data)}, nil
 }
 
 // ReadFile implements [manifest.Source].
@@ -180,18 +189,10 @@ func (s *treeSource) list(ctx context.Context, e treeEntry) (directory, error) {
 	default:
 		return directory{}, errors.New("not a directory")
 	}
-	if dir, ok := s.dirs[e.id]; ok {
-		return dir, nil
-	}
-	data, err := s.objects.read(plumbing.TreeObject, e.id, maxTree)
+	dir, err := s.seen.dir(s.objects, e.id)
 	if err != nil {
 		return directory{}, objectFault(err)
 	}
-	dir, err := parseTree(data)
-	if err != nil {
-		return directory{}, objectFault(fmt.Errorf("tree %s: %w", e.id, err))
-	}
-	s.dirs[e.id] = dir
 	return dir, nil
 }
 
