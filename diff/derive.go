@@ -16,6 +16,10 @@ type Histories struct {
 	Remote []Versioned // oldest first; the last is the newest version
 
 	LocalCut, RemoteCut bool // there were earlier ones, which are not known
+
+	// LocalMore says that earlier commits are left out and can be had: what
+	// they may change is told as unsure.
+	LocalMore bool
 }
 
 // Committed is the tree of a commit.
@@ -43,6 +47,9 @@ type Derived struct {
 	// Untold are the paths that differ now and whose base the histories do not
 	// tell, sorted.
 	Untold []manifest.Path
+	// Unsure are the paths, told or not, about which earlier commits may tell
+	// something else, sorted. There are none without LocalMore.
+	Unsure []manifest.Path
 }
 
 // Derive finds the base that nobody recorded. For each path it goes through
@@ -72,20 +79,33 @@ func Derive(h Histories) Derived {
 			out.Base[p] = Pair{now, now}
 			continue
 		}
-		from := lastMatch(p, h)
-		if from == nil {
+		m := lastMatch(p, h)
+		if h.LocalMore && !m.sure {
+			out.Unsure = append(out.Unsure, p)
+		}
+		if m.version == nil {
 			out.Untold = append(out.Untold, p)
 			continue
 		}
-		held := from.Side.Tree.Get(p)
-		out.Base[p], out.From[p] = Pair{held, held}, from.Number
+		held := m.version.Side.Tree.Get(p)
+		out.Base[p], out.From[p] = Pair{held, held}, m.version.Number
 	}
 	return out
 }
 
-// lastMatch returns the last version whose content of a path was published from
-// a commit; nil when there is none.
-func lastMatch(p manifest.Path, h Histories) (last *Versioned) {
+// match is the last version that was published from a commit.
+type match struct {
+	version *Versioned // nil when there is none
+
+	// sure is set when no earlier commits can change it: the first version
+	// that came from any of these came from one that is older than itself.
+	// Versions before that came from earlier ones, if from any, and those after
+	// it did not. Whether something else was committed at the time of the first
+	// version, where that matters, these tell as well.
+	sure bool
+}
+
+func lastMatch(p manifest.Path, h Histories) (m match) {
 	at := 0
 	var first *Versioned // that tells what it holds
 	cut := h.RemoteCut   // until that changes
@@ -98,25 +118,35 @@ func lastMatch(p manifest.Path, h Histories) (last *Versioned) {
 			first = &h.Remote[i]
 		}
 		cut = cut && same(content, first.Side.Tree.Get(p))
-		if cut && stale(p, content, first.At, h.Local) {
+		was, dated := Committed{}, true
+		if cut {
+			was, dated = committedAt(p, first.At, h.Local)
+			if dated && !same(was.Tree.Get(p), content) {
+				continue // another content was committed by then
+			}
+		}
+		from, found := publishedFrom(p, content, version.At, h.Local[at:], h.LocalCut)
+		if !found {
 			continue
 		}
-		if from, found := publishedFrom(p, content, version.At, h.Local[at:], h.LocalCut); found {
-			at += from
-			last = &h.Remote[i]
+		at += from
+		if m.version == nil {
+			m.sure = dated && !h.Local[at].At.After(version.At)
 		}
+		m.version = &h.Remote[i]
 	}
-	return last
+	return m
 }
 
-// stale reports whether another content was committed when a version was made.
-func stale(p manifest.Path, content *manifest.Entry, made time.Time, commits []Committed) bool {
+// committedAt returns the newest commit, of those that tell, when a version was
+// made.
+func committedAt(p manifest.Path, made time.Time, commits []Committed) (Committed, bool) {
 	for _, c := range slices.Backward(commits) {
 		if !c.At.After(made) && !c.Unknown.Has(p) {
-			return !same(c.Tree.Get(p), content)
+			return c, true
 		}
 	}
-	return false
+	return Committed{}, false
 }
 
 // publishedFrom returns the newest of the commits that held content when the

@@ -194,6 +194,81 @@ func TestDeriveKeepsRollbacks(t *testing.T) {
 	})
 }
 
+// TestDeriveFromSomeCommits leaves the oldest commits out: what is not unsure is
+// what all of them tell.
+func TestDeriveFromSomeCommits(t *testing.T) {
+	sure, unsure := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		h := drawHistories(t)
+		all := diff.Derive(h)
+		if len(all.Unsure) > 0 {
+			t.Fatalf("unsure of %v with all there is", all.Unsure)
+		}
+		for n := range len(h.Local) {
+			some := h
+			some.Local, some.LocalMore = h.Local[n:], true
+			got := diff.Derive(some)
+			for _, p := range []manifest.Path{"p", "q"} {
+				if slices.Contains(got.Unsure, p) {
+					unsure++
+					continue
+				}
+				sure++
+				want, told := all.Base[p]
+				is, known := got.Base[p]
+				if !known && !slices.Contains(got.Untold, p) {
+					continue // no commit or version that is left holds it
+				}
+				if told != known || told && !sameContent(want.Local, is.Local) {
+					t.Errorf("without the oldest %d commits %s is %v (%t), with all %v (%t)", n, p, is.Local, known, want.Local, told)
+				}
+			}
+		}
+	})
+	if sure < 100 || unsure < 100 {
+		t.Errorf("%d sure, %d unsure: it tests too little", sure, unsure)
+	}
+}
+
+func sameContent(a, b *manifest.Entry) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.ID == b.ID
+}
+
+// drawHistories draws sides at any times, in part unknown.
+func drawHistories(t *rapid.T) (h diff.Histories) {
+	start := time.Date(2026, 6, 8, 12, 0, 0, 0, time.UTC)
+	tree := func(label string) manifest.Tree {
+		var entries []manifest.Entry
+		for _, p := range []manifest.Path{"p", "q"} {
+			if e := entry(p, rapid.SampledFrom([]string{"-", "A", "B", "C"}).Draw(t, label)); e != nil {
+				entries = append(entries, *e)
+			}
+		}
+		made, err := manifest.NewTree(entries...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	unknown := func(label string) manifest.UnknownSet {
+		if rapid.IntRange(0, 4).Draw(t, label) > 0 {
+			return nil
+		}
+		return manifest.UnknownSet{{Path: "p"}}
+	}
+	at := func(label string, minute int) time.Time {
+		return start.Add(time.Duration(minute+rapid.IntRange(-3, 3).Draw(t, label)) * time.Minute)
+	}
+	for i := range rapid.IntRange(1, 8).Draw(t, "commits") {
+		h.Local = append(h.Local, diff.Committed{Tree: tree("commit"), Unknown: unknown("unknown here"), At: at("committed", 2*i)})
+	}
+	for i := range rapid.IntRange(1, 6).Draw(t, "versions") {
+		h.Remote = append(h.Remote, diff.Versioned{Side: diff.Side{Tree: tree("version"), Unknown: unknown("unknown there")}, At: at("made", 3*i)})
+	}
+	h.LocalCut, h.RemoteCut = rapid.Bool().Draw(t, "local cut"), rapid.Bool().Draw(t, "remote cut")
+	return h
+}
+
 func oneFile(content string) manifest.Tree {
 	e := entry("p", content)
 	if e == nil {
