@@ -21,18 +21,12 @@ const catchUpCommits = 1_000
 // published from commits that lead to what is published here is not the
 // remote's change any more, but one that the local side has taken, as after a
 // fast-forward. Where the histories do not tell, the record stands.
-func (r *run) catchUp(ctx context.Context, id string, snap manifest.Snapshot, obs observation) error {
-	if obs.version == r.knownAsset.Version && !r.tookOver(ctx, snap, obs) {
+func (r *run) catchUp(ctx context.Context, id string, commits *commitLine, paths []manifest.Path, obs observation) error {
+	if obs.version == r.knownAsset.Version && !r.tookOver(ctx, commits.snap, obs) {
 		return nil
 	}
-	rev := r.revision()
-	line, err := r.Repo.Line(ctx, rev, r.Target.Path, deriveCommits)
-	if err != nil {
+	if commits.find(ctx) != nil {
 		return ctx.Err() // the record stands
-	}
-	local, err := r.committedTrees(ctx, line, snap)
-	if err != nil {
-		return err
 	}
 	versions, cut, err := r.versionedSides(ctx, id, obs)
 	if remote.IsKind(err, remote.KindAccessDenied, remote.KindNotFound) {
@@ -41,13 +35,12 @@ func (r *run) catchUp(ctx context.Context, id string, snap manifest.Snapshot, ob
 	if err != nil {
 		return err
 	}
-	held := slices.Clone(versions)
-	if err := r.asSent(ctx, rev, local, versions, obs); err != nil {
+	h, d, err := r.compare(ctx, commits, diff.Histories{Remote: versions, RemoteCut: cut}, paths, obs)
+	if err != nil {
 		return err
 	}
-	d := diff.Derive(diff.Histories{Local: local, Remote: versions, LocalCut: !line.Complete, RemoteCut: cut})
 	for p, from := range d.From {
-		pair, err := r.asRead(p, d.Base[p], versions, held, obs)
+		pair, err := r.asRead(p, d.Base[p], h.Remote, versions, obs)
 		if err != nil {
 			return err
 		}

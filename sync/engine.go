@@ -99,6 +99,11 @@ type run struct {
 	adopted     bool                  // knownAsset is the record of the result's asset
 	pastRead    map[int32]observation // versions that are not the newest, as read in this run
 	learned     bool                  // endpoint is new knowledge of this run
+	reader      *gitrepo.Past         // of commits, once it is needed
+
+	// told is the base that this run has found by the histories: unlike one
+	// on record it is told anew in each round. Nil: none was.
+	told map[manifest.Path]state.Pair
 }
 
 // errStopped ends a run whose result already says why.

@@ -92,7 +92,7 @@ func lineOf(t Target) string {
 	if t.Rev != "" {
 		return t.Rev
 	}
-	return "HEAD"
+	return headRev
 }
 
 // gitRun is a run that looks at git alone.
@@ -186,7 +186,9 @@ func (r *run) pointsOf(ctx context.Context, rev string, l lineage, trees []manif
 	if len(rest) == 0 || len(l.Points) == 0 {
 		return found, nil
 	}
-	if err := r.asSent(ctx, rev, l.committed(), rest, obs); err != nil {
+	h := diff.Histories{Local: l.committed(), Remote: rest}
+	rest, _, err := r.asSent(ctx, &commitLine{r: r, rev: rev}, h, pathsOf(rest), obs)
+	if err != nil {
 		return nil, err
 	}
 	for i := range found {
@@ -195,6 +197,16 @@ func (r *run) pointsOf(ctx context.Context, rev string, l lineage, trees []manif
 		}
 	}
 	return found, nil
+}
+
+// pathsOf returns all paths of versions, some of them more than once.
+func pathsOf(versions []diff.Versioned) (paths []manifest.Path) {
+	for _, v := range versions {
+		for e := range v.Side.Tree.All() {
+			paths = append(paths, e.Path)
+		}
+	}
+	return paths
 }
 
 // nameCommits puts into a log which commits the versions come from. It never
@@ -259,32 +271,11 @@ func (l lineage) gaps() string {
 
 // reportLive puts into the result which tree is live of the target's own
 // files.
-func (r *run) reportLive(snap manifest.Snapshot, obs observation) error {
-	sent, err := r.sentTree(obs)
-	if err != nil {
-		return err
-	}
+func (r *run) reportLive(snap manifest.Snapshot, obs observation) {
+	sent := r.sentFor(obs.side.Tree)
 	own := func(e manifest.Entry) bool { return !r.ignores(snap, e.Path) }
 	r.res.LiveTree, r.res.SentTree = obs.side.Tree.Filter(own).ID().String(), ""
 	if id := sent.Filter(own).ID().String(); id != r.res.LiveTree {
 		r.res.SentTree = id
 	}
-	return nil
-}
-
-// sentTree is the observed tree with what was sent in the place of what the
-// service made of it, as far as the base tells.
-func (r *run) sentTree(obs observation) (manifest.Tree, error) {
-	var entries []manifest.Entry
-	for e := range obs.side.Tree.All() {
-		if pair := r.knownAsset.Base[e.Path]; pair.Local != nil && sameEntry(pair.Remote, &e) {
-			e.ID, e.Size = pair.Local.ID, pair.Local.Size
-		}
-		entries = append(entries, e)
-	}
-	tree, err := manifest.NewTree(entries...)
-	if err != nil {
-		return tree, fmt.Errorf("name what is live: %w", err)
-	}
-	return tree, nil
 }

@@ -49,9 +49,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 			return err
 		}
 		r.report(p, obs)
-		if err := r.reportLive(snap, obs); err != nil {
-			return err
-		}
+		r.reportLive(snap, obs)
 		r.checkNames(snap.Tree, obs.side)
 		r.res.Pending = reportChanges(p.files.Checkout)
 		if p.writes() || len(p.files.Checkout) > 0 || len(p.meta.changes) > 0 {

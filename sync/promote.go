@@ -167,21 +167,11 @@ func (r *run) commitOf(ctx context.Context, p *promoted, tree manifest.Tree) (st
 func (r *run) promotesOlder(ctx context.Context, snap manifest.Snapshot, obs observation) error {
 	p, ok := r.source.(*promoted)
 	onRecord := r.knownAsset.Version != 0 || len(r.knownAsset.Base) > 0
-	if !ok || p.commit == "" || !onRecord || !differs(snap, obs) {
+	if !ok || p.commit == "" || !onRecord || len(differing(snap, obs)) == 0 {
 		return nil
 	}
-	line, err := r.Repo.Line(ctx, p.commit, r.Target.Path, deriveCommits)
-	if err != nil {
-		return fmt.Errorf("look whether a newer commit is live: %w", err)
-	}
-	local, err := r.committedTrees(ctx, line, snap)
-	if err != nil {
-		return err
-	}
 	sent := obs
-	if sent.side.Tree, err = r.sentTree(obs); err != nil {
-		return err
-	}
-	_, err = r.behindLive(ctx, p.commit, local, snap, sent, diff.Push)
+	sent.side.Tree = r.sentFor(obs.side.Tree)
+	_, err := r.behindLive(ctx, r.commits(snap), snap, sent, diff.Push)
 	return err
 }

@@ -127,9 +127,7 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		return err
 	}
 	r.report(p, obs)
-	if err := r.reportLive(snap, obs); err != nil {
-		return err
-	}
+	r.reportLive(snap, obs)
 	r.checkNames(snap.Tree, obs.side)
 	if err := r.blockOnProblems(); err != nil {
 		return err
@@ -154,18 +152,14 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		if err := r.record(ctx, obs, p, nil); err != nil {
 			return err
 		}
-		if err := r.reportLive(snap, obs); err != nil {
-			return err
-		}
+		r.reportLive(snap, obs)
 		return r.conflicts(ctx, id, obs, false)
 	}
 	newest, err := r.publish(ctx, id, obs, p, o.Atomic || r.Target.Atomic)
 	if err != nil {
 		return err
 	}
-	if err := r.reportLive(snap, newest); err != nil {
-		return err
-	}
+	r.reportLive(snap, newest)
 	return r.conflicts(ctx, id, newest, false)
 }
 

@@ -20,7 +20,7 @@ import (
 // world is one remote with a clock that moves by a second for each look at
 // it, so that no two events are at one time.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	server *emulator.Server
 	now    time.Time
 	ids    int
@@ -28,7 +28,7 @@ type world struct {
 	before func(*http.Request) // runs before each request of a machine
 }
 
-func newWorld(t *testing.T, quirks ...string) *world {
+func newWorld(t testing.TB, quirks ...string) *world {
 	t.Helper()
 	w := &world{
 		t: t, now: time.Date(2026, 6, 8, 12, 0, 0, 123e6, time.UTC),

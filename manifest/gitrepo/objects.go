@@ -268,6 +268,27 @@ func (w *Worktree) withObjects(f func(*objects) error) (err error) {
 			return err
 		}
 	}
-	defer func() { err = errors.Join(err, w.objects.rest()) }()
+	defer func() {
+		if w.objects.listed = false; w.holds == 0 {
+			err = errors.Join(err, w.objects.rest())
+		}
+	}()
 	return f(w.objects)
+}
+
+// Hold keeps files of the repository open from one call to the next until
+// release is called, once: for who makes many. On some systems "git gc" cannot
+// remove packs meanwhile. It is safe for concurrent use.
+func (w *Worktree) Hold() (release func() error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.holds++
+	return func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.holds--; w.holds == 0 && w.objects != nil {
+			return w.objects.rest()
+		}
+		return nil
+	}
 }

@@ -30,6 +30,7 @@ type Worktree struct {
 
 	mu       sync.Mutex // go-git's storage is not safe for concurrent use
 	objects  *objects   // nil until an object is needed, and after Close
+	holds    int        // who wants files kept open
 	ancestry ancestryAnswer
 	forms    textForms
 }
