@@ -100,51 +100,59 @@ func TestStatelessShallowRevert(t *testing.T) {
 	_, _ = w, id
 }
 
-// Line fails: a treeless clone; what was deleted in the web stays so.
-func TestStatelessTreeless(t *testing.T) {
-	w, dev, id := pipelineNow(t)
-	dev.write("c.md", "c2")
-	dev.commitNow("second")
-	w.remove(id, "d.md")
-	dev.git("config", "uploadpack.allowFilter", "true")
-	for _, f := range []string{"--filter=tree:0", "--filter=blob:none"} {
-		res := dev.clone(f).push(assetsync.PushOptions{DryRun: true})
-		t.Log(f)
-		say(t, res)
-		for _, c := range res.Changes {
-			if c.Path == "d.md" {
-				t.Errorf("%s: d.md comes back", f)
+// A treeless clone tells nothing and says what to fetch; one without old files
+// tells all that their ids do.
+func TestStatelessPartial(t *testing.T) {
+	live := map[string]string{"a.md": "a1", "b.md": "b1", "c.md": "c2", "d.md": "d1"}
+	tests := map[string]struct {
+		clone  string
+		change func(w *world, dev *machine, id string)
+		hint   string
+		live   map[string]string
+	}{
+		"without files, a change": {
+			clone: "--filter=blob:none", change: func(*world, *machine, string) {}, live: live,
+		},
+		"without files, deletions on both sides": {
+			clone:  "--filter=blob:none",
+			change: func(w *world, dev *machine, id string) { dev.rm("d.md"); w.remove(id, "b.md") },
+			live:   map[string]string{"a.md": "a1", "c.md": "c2"},
+		},
+		"without files, of which some are large": {
+			clone:  "--filter=blob:none",
+			change: func(_ *world, dev *machine, _ string) { dev.write("a.md", strings.Repeat("large ", 1000)) },
+			live:   map[string]string{"a.md": strings.Repeat("large ", 1000), "b.md": "b1", "c.md": "c2", "d.md": "d1"},
+		},
+		"without files, where an old ignore file is missing": {
+			clone: "--filter=blob:none",
+			change: func(w *world, dev *machine, _ string) {
+				dev.write(".assetsyncignore", "x.md\n")
+				dev.commitNow("rules")
+				dev.write(".assetsyncignore", "y.md\n")
+			},
+			live: live,
+		},
+		"without trees": {
+			clone: "--filter=tree:0", change: func(*world, *machine, string) {}, hint: "git fetch --refetch --no-filter",
+			live: map[string]string{"a.md": "a1", "b.md": "b1", "c.md": "c1", "d.md": "d1"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w, dev, id := pipelineNow(t)
+			dev.git("config", "uploadpack.allowFilter", "true")
+			dev.write("c.md", "c2")
+			tt.change(w, dev, id)
+			dev.commitNow("second")
+			res := dev.clone(tt.clone).push(assetsync.PushOptions{})
+			if tt.hint == "" {
+				dev.want(res, assetsync.Published)
+			} else if res.Outcome != assetsync.Conflict || !strings.Contains(res.Error.Hint, tt.hint) {
+				t.Errorf("%s, %+v; want the hint %q", res.Outcome, res.Error, tt.hint)
 			}
-		}
+			w.wantLive(id, skill(tt.live))
+		})
 	}
-}
-
-// A blobless clone publishes deletions and changes, or says why not.
-func TestStatelessBlobless(t *testing.T) {
-	w, dev, id := pipelineNow(t)
-	dev.write("c.md", "c2")
-	dev.rm("d.md")
-	dev.commitNow("second")
-	dev.git("config", "uploadpack.allowFilter", "true")
-	res := dev.clone("--filter=blob:none").push(assetsync.PushOptions{})
-	say(t, res)
-	if res.Outcome != assetsync.Published && (res.Error == nil || !strings.Contains(res.Error.Hint, "--no-filter")) {
-		t.Errorf("not published, and the hint is %+v", res.Error)
-	}
-	_, _ = w, id
-}
-
-func TestStatelessBloblessDelete(t *testing.T) {
-	w, dev, id := pipelineNow(t)
-	dev.rm("d.md")
-	dev.commitNow("second")
-	dev.git("config", "uploadpack.allowFilter", "true")
-	res := dev.clone("--filter=blob:none").push(assetsync.PushOptions{})
-	say(t, res)
-	if res.Outcome == assetsync.Unchanged {
-		t.Errorf("a deletion is not published, unsaid")
-	}
-	_, _ = w, id
 }
 
 const lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
