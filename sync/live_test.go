@@ -116,14 +116,30 @@ func TestLogNamesCommits(t *testing.T) {
 			},
 			note: "is not in the clone, or too far back",
 		},
+		"a clone without old contents": {
+			clone: []string{"--filter=blob:none"},
+			story: func(w *world, dev *machine, id string) string {
+				dev.git("config", "uploadpack.allowFilter", "true")
+				first := dev.git("rev-parse", "HEAD")
+				dev.write("a.md", "a2")
+				second := dev.commit("second")
+				dev.clone().push(assetsync.PushOptions{})
+				return fmt.Sprintf("v2 %.7s, v1 %.7s", second, first)
+			},
+		},
 		"a commit that cannot be read": {
 			clone: []string{"--filter=blob:none"},
 			story: func(w *world, dev *machine, id string) string {
 				dev.git("config", "uploadpack.allowFilter", "true")
-				dev.write("a.md", "a2")
-				second := dev.commit("second")
-				dev.clone().push(assetsync.PushOptions{})
-				return fmt.Sprintf("v2 %.7s, v1", second)
+				first := dev.git("rev-parse", "HEAD")
+				var third string
+				for _, text := range []string{"a2", "a3"} { // the rules of the second are not in the clone
+					dev.write("a.md", text)
+					dev.write(".gitignore", text)
+					third = dev.commit(text)
+					dev.clone().push(assetsync.PushOptions{})
+				}
+				return fmt.Sprintf("v3 %.7s, v2, v1 %.7s", third, first)
 			},
 			note: "cannot be read as a whole",
 		},
