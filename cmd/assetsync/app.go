@@ -43,6 +43,7 @@ type app struct {
 	worktrees *worktrees // opened so far, each once
 
 	log      *zap.Logger
+	base     string // directory that the names of targets are relative to, once there is a config
 	command  string // the verb that runs, for messages and the envelope
 	prepared bool   // the command line was read: what fails now is no wrong usage
 	code     int    // exit code that a verb has set
@@ -169,7 +170,7 @@ credentials expired; 7 remote unavailable or throttled; 8 something differs
 
 	root.AddGroup(&cobra.Group{ID: groupCommon, Title: "Common commands:"}, &cobra.Group{ID: groupMore, Title: "More commands:"})
 	common := []*cobra.Command{a.initCommand(), a.statusCommand(), a.diffCommand(), a.pushCommand(), a.pullCommand(), a.watchCommand()}
-	more := []*cobra.Command{a.logCommand(), a.fetchCommand(), a.hookCommand(), a.assetCommand(), a.emulatorCommand(), a.versionCommand()}
+	more := []*cobra.Command{a.logCommand(), a.fetchCommand(), a.hookCommand(), a.assetCommand(), a.emulatorCommand(), a.versionCommand(), a.githubReportCommand()}
 	for _, c := range common {
 		c.GroupID = groupCommon
 		root.AddCommand(c)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -185,6 +186,7 @@ func (a *app) directConfig(named string, args []string, direct DirectOptions) (*
 	if _, err := os.Stat(a.abs(args[0])); err != nil {
 		return nil, usageError(err, "name the directory or file to publish", "push %s: %s", args[0], plainCause(err))
 	}
+	a.base = filepath.Dir(a.abs(args[0]))
 	return DirectConfig(a.abs(args[0]), direct)
 }
 

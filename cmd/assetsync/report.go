@@ -17,6 +17,7 @@ type envelope struct {
 	Command    string           `json:"command"`
 	Env        string           `json:"env"`
 	ExitCode   int              `json:"exit_code"`
+	Dir        string           `json:"dir,omitempty"` // absolute; the names of targets are relative to it
 	Targets    any              `json:"targets"`
 	Assets     any              `json:"assets,omitempty"`      // of asset list and asset get
 	AssetTypes any              `json:"asset_types,omitempty"` // of asset types
@@ -37,6 +38,7 @@ func (a *app) writeEnvelope(e envelope) error {
 	if e.Env == "" {
 		e.Env = a.envName
 	}
+	e.Dir = a.base
 	if e.Targets == nil {
 		e.Targets = []assetsync.Result{}
 	}

@@ -77,7 +77,11 @@ func (a *app) loadConfig() (*Config, error) {
 		}
 		path = found
 	}
-	return LoadConfig(path, a.cwd)
+	config, err := LoadConfig(path, a.cwd)
+	if err == nil {
+		a.base = config.Dir
+	}
+	return config, err
 }
 
 // open makes the session of a verb that needs a config.
