@@ -41,6 +41,15 @@ func TestReadme(t *testing.T) {
 	}
 	r.environments(t, sections["Environments"])
 	r.hook(t, sections["Hook"])
+	for _, c := range sections["In CI"] {
+		if strings.HasPrefix(c, "aws ") {
+			if !strings.Contains(readDoc(t, "docs/ci.md"), "\n"+c+"\n") {
+				t.Errorf("docs/ci.md does not have %q", c)
+			}
+			continue
+		}
+		r.run(t, strings.Replace(c, "assetsync ", "assetsync -C mine ", 1))
+	}
 	r.watch(t, sections["Watch"])
 	r.history(t, sections["History"])
 	for _, c := range sections["Rehearse without AWS"] {
@@ -53,6 +62,7 @@ func TestReadme(t *testing.T) {
 	delete(sections, "Watch")
 	delete(sections, "Hook")
 	delete(sections, "Without a config")
+	delete(sections, "In CI")
 	delete(sections, "Rehearse without AWS")
 	for title := range sections {
 		t.Errorf("the commands of section %q are not tried", title)
