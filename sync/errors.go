@@ -79,7 +79,7 @@ func classify(r *remote.Error) (Kind, string) {
 		}
 		return KindAuth, "check the credentials: aws sts get-caller-identity shows who you are"
 	case remote.KindAccessDenied:
-		return KindAuth, "check region, agent_space and profile; the action aidevops:" + r.Operation + " must be allowed on the agent space"
+		return KindAuth, "check region, agent_space and profile; the action aidevops:" + r.Operation + " must be allowed on the agent space: assetsync asset policy prints what is needed"
 	case remote.KindThrottling, remote.KindUnavailable, remote.KindInternalServer:
 		return KindUnavailable, "repeat the command later; nothing that was not proven is taken as done"
 	case remote.KindNotFound:
