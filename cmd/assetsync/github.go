@@ -99,7 +99,7 @@ func (a *app) listForGithub(run githubRun) error {
 	if _, err := fmt.Fprintf(a.stdout, "::stop-commands::%s\n", end); err != nil {
 		return err
 	}
-	err := a.as(run).printResults(run.Targets)
+	err := a.as(run).printResults(run.Targets, nil)
 	_, ended := fmt.Fprintf(a.stdout, "\n::%s::\n", end)
 	return errors.Join(err, ended)
 }
