@@ -23,6 +23,14 @@ const (
 	deriveCommits = 10_000
 )
 
+// deriveBoth finds a base for files and metadata.
+func (r *run) deriveBoth(ctx context.Context, id string, snap manifest.Snapshot, obs observation, policy diff.Policy) error {
+	if err := r.derive(ctx, id, snap, obs, policy); err != nil {
+		return err
+	}
+	return r.deriveMetadata(ctx, id, obs)
+}
+
 // derive finds a base where none is recorded: on a machine without state, as
 // in a pipeline. What both sides hold alike is settled whatever the histories
 // say, so it looks at them only when something differs. In a later round of a

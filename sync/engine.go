@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +18,8 @@ import (
 	"assetsync/sync/state"
 )
 
-// Options is what an [Engine] is made of. All but Repo, From, Logger and
-// DoubtWait are required.
+// Options is what an [Engine] is made of. All but Repo, From, ConfigFile,
+// MetadataAt, Logger and DoubtWait are required.
 type Options struct {
 	Target  Target
 	Space   state.Space
@@ -36,6 +37,16 @@ type Options struct {
 	// From is what a push publishes in the place of the target's own source;
 	// nil: that.
 	From *Promotion
+
+	// ConfigFile is the file, by its absolute path, that says which metadata
+	// the target owns; "" when there is none.
+	ConfigFile string
+	// MetadataAt returns the metadata that the config of a commit owned: config
+	// is a point of the line of ConfigFile, paths are where the target has lain,
+	// slash-separated below the top of Repo, the likeliest first. A target that
+	// the config did not have owned nothing. It is false when the config cannot
+	// be understood. Nil: nothing is known of earlier configs.
+	MetadataAt func(ctx context.Context, config gitrepo.Point, paths []string) (map[string]any, bool, error)
 
 	Conflicts string // directory for the other side's bytes of a conflict
 
@@ -103,7 +114,8 @@ type run struct {
 
 	// told is the base that this run has found by the histories: unlike one
 	// on record it is told anew in each round. Nil: none was.
-	told map[manifest.Path]state.Pair
+	told     map[manifest.Path]state.Pair
+	toldKeys map[string]json.RawMessage // the same for metadata
 }
 
 // errStopped ends a run whose result already says why.

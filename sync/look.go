@@ -41,7 +41,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if err := r.settle(obs); err != nil {
 			return err
 		}
-		if err := r.derive(ctx, id, snap, obs, diff.Policy{Direction: diff.Both}); err != nil {
+		if err := r.deriveBoth(ctx, id, snap, obs, diff.Policy{Direction: diff.Both}); err != nil {
 			return err
 		}
 		p, err := r.propose(ctx, snap, obs, diff.Policy{Direction: diff.Both})

@@ -129,13 +129,15 @@ func (m *machine) engineWith(do doer, verb func(*assetsync.Engine)) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	e, err := assetsync.New(assetsync.Options{
+	o := assetsync.Options{
 		Repo: repo, Target: m.target, Space: m.space, EnvName: m.env, From: m.from, Client: client, Calls: func() map[string]int { return calls },
 		Assets: assetsync.NewDirectory(m.space.AgentSpace), State: db, History: history,
 		Conflicts: filepath.Join(m.state, "conflicts"),
 		Now:       m.clock, Rand: rand.Reader, DoubtWait: time.Minute,
 		Sleep: func(_ context.Context, d time.Duration) error { m.now = m.now.Add(d); return nil },
-	})
+	}
+	m.configure(&o)
+	e, err := assetsync.New(o)
 	if err != nil {
 		m.t.Fatal(err)
 	}

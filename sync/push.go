@@ -117,7 +117,7 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	if o.Base > 0 {
 		err = r.rebase(ctx, id, o.Base)
 	} else {
-		err = r.derive(ctx, id, snap, obs, diff.Policy{Direction: diff.Push, Prefer: o.Prefer})
+		err = r.deriveBoth(ctx, id, snap, obs, diff.Policy{Direction: diff.Push, Prefer: o.Prefer})
 	}
 	if err != nil {
 		return err

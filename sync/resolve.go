@@ -32,7 +32,7 @@ func (r *run) adopt(id string) (err error) {
 	if err := r.Assets.claim(id, r.Target.Name); err != nil {
 		return err
 	}
-	r.res.AssetID, r.told = id, nil
+	r.res.AssetID, r.told, r.toldKeys = id, nil, nil
 	r.knownAsset, err = r.State.Asset(r.Space, id)
 	r.adopted = err == nil
 	return err

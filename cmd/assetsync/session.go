@@ -45,21 +45,22 @@ type sessionOptions struct {
 // session is everything that the engines of one run share.
 type session struct {
 	*app
-	env       Environment
-	targets   []Target
-	dir       string // of the state
-	throw     string // a temporary directory to remove at the end
-	space     state.Space
-	transport *aws.Transport
-	assets    *assetsync.Directory
-	db        *state.DB
-	history   *gitrepo.History
-	whole     bool                // all targets of the config are at work
-	rev       string              // the commit that all of them publish, in hex; "": what their sources say
-	account   *once               // of a daemon: the account was checked
-	engines   []*assetsync.Engine // in the order of targets
-	embedded  *emulator.Server
-	promoted  map[string]assetsync.Promotion // see sessionOptions
+	env        Environment
+	targets    []Target
+	dir        string // of the state
+	throw      string // a temporary directory to remove at the end
+	space      state.Space
+	transport  *aws.Transport
+	assets     *assetsync.Directory
+	db         *state.DB
+	history    *gitrepo.History
+	configFile string              // of the targets; "" when they are of the command line
+	whole      bool                // all targets of the config are at work
+	rev        string              // the commit that all of them publish, in hex; "": what their sources say
+	account    *once               // of a daemon: the account was checked
+	engines    []*assetsync.Engine // in the order of targets
+	embedded   *emulator.Server
+	promoted   map[string]assetsync.Promotion // see sessionOptions
 }
 
 // newSession returns a session that nothing is opened for.
@@ -139,6 +140,7 @@ func (s *session) connect(ctx context.Context, config *Config, o sessionOptions)
 	if s.env, err = config.Environment(s.envName, s.getenv); err != nil {
 		return err
 	}
+	s.configFile = config.configFile()
 	home := s.stateHome(config)
 	if o.stateless && s.stateDir == "" {
 		home = filepath.Join(s.cwd, ".assetsync") // of an embedded remote
@@ -263,15 +265,18 @@ func (s *session) engine(t Target, db *state.DB) (*assetsync.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	var from *assetsync.Promotion
-	if p, ok := s.promoted[t.Name]; ok {
-		from = &p
-	}
-	return assetsync.New(assetsync.Options{
-		From: from, Target: t, Space: s.space, EnvName: s.env.Name, Client: client, Calls: calls, Assets: s.assets,
+	o := assetsync.Options{
+		Target: t, Space: s.space, EnvName: s.env.Name, Client: client, Calls: calls, Assets: s.assets,
 		State: db, History: s.history, Repo: repo, Conflicts: filepath.Join(s.dir, "conflicts"),
 		Now: s.now, Sleep: sleep, Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
-	})
+	}
+	if p, ok := s.promoted[t.Name]; ok {
+		o.From = &p
+	}
+	if repo != nil && s.configFile != "" {
+		o.ConfigFile, o.MetadataAt = s.configFile, metadataAt(repo, s.env, t)
+	}
+	return assetsync.New(o)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -58,6 +58,18 @@ func keysOf(t Type) []key {
 	return nil
 }
 
+// DefaultMetadata returns what the service itself puts into the metadata of an
+// asset of type t where nothing was sent. It is never nil.
+func DefaultMetadata(t Type) map[string]any {
+	switch t.Name {
+	case Skill:
+		return map[string]any{"skill_type": "USER", "status": "ACTIVE"}
+	case CustomAgent:
+		return map[string]any{"tools": []any{}, "skills": []any{}}
+	}
+	return map[string]any{}
+}
+
 // CheckMetadata reports on the metadata of an asset of type t as it stands
 // after a request, except on the keys named in derived, which the content
 // decides ([DerivedKeys]).

@@ -73,21 +73,14 @@ func (st *state) change(t assettype.Type, a assetRecord, v *versionRecord, up *u
 // addDefaults adds what the service adds, and drops the status that it keeps
 // for skills only.
 func addDefaults(t assettype.Type, metadata map[string]any) {
-	setDefault := func(k string, value any) {
+	for k, value := range assettype.DefaultMetadata(t) {
 		if _, ok := metadata[k]; !ok {
 			metadata[k] = value
 		}
 	}
-	switch t.Name {
-	case assettype.Skill:
-		setDefault("skill_type", "USER")
-		setDefault("status", "ACTIVE")
-		return
-	case assettype.CustomAgent:
-		setDefault("tools", []any{})
-		setDefault("skills", []any{})
+	if t.Name != assettype.Skill {
+		delete(metadata, "status")
 	}
-	delete(metadata, "status")
 }
 
 // mergeMetadata puts the keys that were sent into v.
