@@ -1,10 +1,15 @@
 package sync_test
 
 import (
+	"fmt"
+	"maps"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"assetsync/diff"
 	assetsync "assetsync/sync"
@@ -191,26 +196,106 @@ func TestSuperseded(t *testing.T) {
 	w.wantLive(id, skill(map[string]string{"a.md": "a1", "b.md": "b1", "c.md": "c1", "d.md": "d1"}))
 }
 
-// TestTwoRunners publish one commit at once.
+// TestTwoRunners publish one commit at once: the second begins and ends before
+// the nth write of the first. However that comes out, neither fails, and what
+// is live is the commit.
 func TestTwoRunners(t *testing.T) {
-	w, dev, id := pipeline(t)
-	dev.write("a.md", "a2")
-	dev.rm("d.md")
-	dev.commit("second")
-	want := skill(map[string]string{"a.md": "a2", "b.md": "b1", "c.md": "c1"})
-	other := dev.clone()
-	met := false
-	w.beforeWrite(func() {
-		met = true
-		if res := other.push(assetsync.PushOptions{}); res.Error != nil {
-			t.Errorf("the other runner: %+v", res.Error)
-		}
-	})
-	res := dev.clone().push(assetsync.PushOptions{})
-	if res.Error != nil || !met {
-		t.Errorf("met: %t; %s: %+v", met, res.Outcome, res.Error)
+	tests := map[string]struct {
+		change func(*machine)
+		writes int // of one runner alone
+		quirks []string
+	}{
+		"a file call":             {func(m *machine) { m.write("a.md", "a2") }, 1, nil},
+		"file calls":              {func(m *machine) { m.write("a.md", "a2"); m.write("b.md", "b2"); m.write("new.md", "n") }, 3, nil},
+		"a deletion":              {func(m *machine) { m.rm("d.md") }, 1, nil},
+		"a change, a deletion":    {func(m *machine) { m.write("a.md", "a2"); m.rm("d.md") }, 2, nil},
+		"deletions in place":      {func(m *machine) { m.write("a.md", "a2"); m.rm("d.md") }, 2, []string{"file-delete-version=keep"}},
+		"a zip":                   {changeFour, 1, nil},
+		"a zip with a deletion":   {func(m *machine) { changeFour(m); m.rm("b.md") }, 1, nil},
+		"a zip that is rewritten": {changeFour, 1, []string{"rewrite=frontmatter"}},
+		"metadata":                {func(m *machine) { m.write(configName, chat) }, 1, nil},
+		"metadata and a file":     {func(m *machine) { m.write(configName, chat); m.write("a.md", "a2") }, 1, nil},
+		"a new key":               {func(m *machine) { m.write(configName, inactive) }, 1, nil},
 	}
-	w.wantLive(id, want)
+	for name, tt := range tests {
+		for n := range tt.writes {
+			t.Run(fmt.Sprint(name, ", before write ", n+1), func(t *testing.T) {
+				w := newWorld(t, tt.quirks...)
+				dev := w.machine(skill(map[string]string{"a.md": "a1", "b.md": "b1", "c.md": "c1", "d.md": "d1", configName: generic}))
+				dev.git("init", "-q", "-b", "main")
+				dev.commitNow("first")
+				id := dev.clone().mustPush(assetsync.Created).AssetID
+				tt.change(dev)
+				dev.commitNow("second")
+				first, second := dev.clone(), dev.clone()
+				met := w.beforeNth(n+1, func() { second.wantDone(second.push(assetsync.PushOptions{})) })
+				first.wantDone(first.push(assetsync.PushOptions{}))
+				if !*met {
+					t.Fatal("they did not meet")
+				}
+				dev.wantPublished(id)
+			})
+		}
+	}
+	t.Run("both make the asset", func(t *testing.T) {
+		w := newWorld(t)
+		dev := w.machine(skill(map[string]string{"a.md": "a1", configName: inactive}))
+		dev.git("init", "-q", "-b", "main")
+		dev.commitNow("first")
+		first, second := dev.clone(), dev.clone()
+		var ids [2]string
+		met := w.beforeNth(1, func() {
+			res := second.push(assetsync.PushOptions{})
+			second.wantDone(res)
+			ids[1] = res.AssetID
+		})
+		res := first.push(assetsync.PushOptions{})
+		first.wantDone(res)
+		if ids[0] = res.AssetID; !*met || ids[0] != ids[1] {
+			t.Errorf("met: %t; made %q", *met, ids)
+		}
+		dev.wantPublished(ids[0])
+	})
+}
+
+// beforeNth runs f once, just before the nth write of a machine.
+func (w *world) beforeNth(n int, f func()) (met *bool) {
+	met = new(bool)
+	writes := 0
+	w.before = func(r *http.Request) {
+		if r.Method == http.MethodGet {
+			return
+		}
+		if writes++; writes == n {
+			w.before, *met = nil, true
+			f()
+		}
+	}
+	return met
+}
+
+// wantDone wants a push that had no trouble.
+func (m *machine) wantDone(res assetsync.Result) {
+	m.t.Helper()
+	if res.Error != nil || len(res.Conflicts)+len(res.Pending) > 0 {
+		m.t.Errorf("%s\n%s", res.Outcome, describe(res))
+	}
+}
+
+// wantPublished wants the asset to be as the machine's directory is, and a
+// fresh clone to find nothing to do.
+func (m *machine) wantPublished(id string) {
+	m.t.Helper()
+	files := m.files()
+	maps.DeleteFunc(files, func(name, _ string) bool { return strings.HasPrefix(name, ".git/") || name == configName })
+	live := m.live(id, 0)
+	if main := live["SKILL.md"]; strings.Contains(main, "status:") { // as the service rewrites it
+		files["SKILL.md"] = main
+	}
+	if d := cmp.Diff(files, live); d != "" {
+		m.t.Errorf("live content (-want +got):\n%s", d)
+	}
+	m.clone().wantQuiet()
 }
 
 func TestCloneIsShallow(t *testing.T) {

@@ -58,20 +58,26 @@ func TestLateJobMeetsNewer(t *testing.T) {
 	}
 }
 
-// TestToldInEachRound lets somebody in the web app delete what is about to be
-// updated: the second round knows what was published, and asks.
+// TestToldInEachRound lets the job of an older commit publish between the two
+// rounds of a push: what it published is what is gone on from.
 func TestToldInEachRound(t *testing.T) {
 	w, dev, id := pipelineNow(t)
 	dev.write("a.md", "a2")
-	dev.write("b.md", "b2")
 	dev.commitNow("second")
+	other := dev.clone()
+	dev.write("a.md", "a3")
+	dev.commitNow("third")
 	w.beforeWrite(func() {
+		other.mustPush(assetsync.Published)
 		w.save(id, "c.md", "theirs")
-		w.remove(id, "a.md")
+		w.fault("op=UpdateAssetFile,kind=reset-before") // ends the first round
 	})
 	runner := dev.clone()
-	runner.want(runner.push(assetsync.PushOptions{}), assetsync.Published)
-	w.wantLive(id, skill(map[string]string{"a.md": "a2", "b.md": "b2", "c.md": "theirs", "d.md": "d1"}))
+	res := runner.mustPush(assetsync.Published)
+	if len(res.Pending) != 1 || len(res.Conflicts) > 0 {
+		t.Error(describe(res))
+	}
+	w.wantLive(id, skill(map[string]string{"a.md": "a3", "b.md": "b1", "c.md": "theirs", "d.md": "d1"}))
 	runner.wantQuiet()
 }
 
