@@ -75,7 +75,11 @@ func FindLive(ctx context.Context, repo *gitrepo.Worktree, t Target, res Result)
 			return live, nil
 		}
 		if i >= 0 {
-			live.Commit, live.Newest = line.Points[i].Commit, line.Points[i].Newest
+			live.Newest = line.Points[i].Newest
+			if i, err = r.oldestWith(ctx, line, i, tree); err != nil {
+				return live, err
+			}
+			live.Commit = line.Points[i].Commit
 		}
 		if i >= 0 && (i < len(line.Points)-1 || line.Complete) {
 			break // else an older commit may have made it
@@ -111,15 +115,29 @@ func gitRun(t Target, repo *gitrepo.Worktree) (*run, error) {
 // -1.
 func (r *run) newestWith(ctx context.Context, line gitrepo.Line, tree string) (int, error) {
 	for i, p := range line.Points {
-		snap, err := r.treeAt(ctx, p)
-		if err != nil {
-			return -1, err
-		}
-		if p.Object != "" && len(snap.Unknown) == 0 && snap.Tree.ID().String() == tree {
-			return i, nil
+		if has, err := r.publishes(ctx, p, tree); has || err != nil {
+			return i, err
 		}
 	}
 	return -1, nil
+}
+
+// oldestWith goes on from a point that publishes the tree to those before it
+// that do, as where the directory moved, and returns the last of them.
+func (r *run) oldestWith(ctx context.Context, line gitrepo.Line, i int, tree string) (int, error) {
+	for i+1 < len(line.Points) {
+		if has, err := r.publishes(ctx, line.Points[i+1], tree); !has || err != nil {
+			return i, err
+		}
+		i++
+	}
+	return i, nil
+}
+
+// publishes reports whether a commit publishes the tree.
+func (r *run) publishes(ctx context.Context, p gitrepo.Point, tree string) (bool, error) {
+	snap, err := r.treeAt(ctx, p)
+	return err == nil && p.Object != "" && len(snap.Unknown) == 0 && snap.Tree.ID().String() == tree, err
 }
 
 // lineage is a line of commits with what they publish.
@@ -151,13 +169,20 @@ func (l lineage) committed() []diff.Committed {
 	return trees
 }
 
-// holding returns the points that publish a tree, newest first.
+// holding returns the points that publish a tree, newest first. Two that follow
+// each other, as where the directory moved, are one.
 func (r *run) holding(l lineage, tree manifest.Tree) (points []gitrepo.Point) {
+	last := -2
 	for i, p := range l.Points {
 		// Asking the ignore rules about every file of every commit takes long.
-		if p.Object != "" && isWithin(l.snaps[i].Tree, tree) && r.isLive(l.snaps[i], observation{side: diff.Side{Tree: tree}}) {
-			points = append(points, p)
+		if p.Object == "" || !isWithin(l.snaps[i].Tree, tree) || !r.isLive(l.snaps[i], observation{side: diff.Side{Tree: tree}}) {
+			continue
 		}
+		if last == i-1 {
+			p.Newest = points[len(points)-1].Newest
+			points = points[:len(points)-1]
+		}
+		points, last = append(points, p), i
 	}
 	return points
 }

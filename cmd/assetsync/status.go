@@ -68,7 +68,7 @@ func (a *app) statusOf(ctx context.Context, config *Config, so sessionOptions) (
 	if ok {
 		targets, err := a.targetsOf(ctx, config)
 		if err != nil {
-			return nil, err
+			targets = nil // the daemon answers for what it had before, and says what is wrong now
 		}
 		return &statusLook{env, targets, a.withLive(ctx, targets, results)}, nil
 	}

@@ -64,7 +64,7 @@ func TestWatchStatusWhileDown(t *testing.T) {
 		return ""
 	})
 	w.watchSays(`remote: offline: .*connection refused`)
-	w.statusSays(`skills/two.*connection refused`)
+	w.statusSays(`skills/one and 1 more: .*connection refused`)
 	w.remote.start()
 	w.inStep()
 	w.published("skills/two", 1, 0, 0)
