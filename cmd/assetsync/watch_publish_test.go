@@ -142,6 +142,44 @@ func TestWatchCommit(t *testing.T) {
 	w.nothingDeleted()
 }
 
+// TestWatchReset goes back to a commit whose descendant is what is live. The
+// daemon says so and stays that way, until somebody allows it or goes forward.
+func TestWatchReset(t *testing.T) {
+	t.Parallel()
+	w := newGitWorld(t, globbed+"    publish: {when: commit}\n", "one", "two")
+	w.start()
+	w.save("skills/one/limits.md", "newer\n")
+	w.git("commit", "-q", "-a", "-m", "newer")
+	w.inStep()
+	w.git("branch", "upstream")
+	w.published("skills/one", 1, 1, 1)
+
+	w.git("reset", "-q", "--hard", "HEAD~1")
+	w.tells("skills/one", daemon.Conflict, `superseded by [0-9a-f]{7}`)
+	w.statusSays("superseded by")
+	var looked time.Time
+	w.sees("the target", func(h daemon.Health) string { looked = viewOf(h, "skills/one").LookedAt; return "" })
+	time.Sleep(2500 * time.Millisecond) // twice as long as a look that failed is put off
+	w.tells("skills/one", daemon.Conflict, `superseded by [0-9a-f]{7}`)
+	w.sees("no other look", func(h daemon.Health) string {
+		if at := viewOf(h, "skills/one").LookedAt; !at.Equal(looked) {
+			return fmt.Sprintf("looked at %s and at %s", looked, at)
+		}
+		return ""
+	})
+	w.published("skills/one", 1, 1, 1)
+
+	w.git("reset", "-q", "--hard", "upstream")
+	w.inStep()
+	w.published("skills/one", 1, 1, 1)
+	w.git("reset", "-q", "--hard", "HEAD~1")
+	w.tells("skills/one", daemon.Conflict, `superseded by [0-9a-f]{7}`)
+	w.succeed("push", "skills/one", "--rollback")
+	w.inStep()
+	w.published("skills/one", 1, 2, 2)
+	w.nothingDeleted()
+}
+
 // TestWatchBranch checks another branch out than the one that is published.
 // The daemon waits and says so, whatever is saved, until the branch is back.
 func TestWatchBranch(t *testing.T) {
