@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"assetsync/diff"
 	"assetsync/manifest"
@@ -97,9 +98,8 @@ func (c *commitLine) newest(ctx context.Context, n int) (trees []diff.Committed,
 		c.left = c.left[1:]
 		c.read = append(c.read, diff.Committed{Tree: tree.Tree, Unknown: tree.Unknown, At: p.At})
 	}
-	for i := len(c.read) - 1; i >= 0; i-- {
-		trees = append(trees, c.read[i])
-	}
+	trees = slices.Clone(c.read)
+	slices.Reverse(trees)
 	if len(c.read) == 0 || len(c.read[0].Unknown)+len(c.snap.Unknown) > 0 || !c.read[0].Tree.Equal(c.snap.Tree) {
 		trees = append(trees, diff.Committed{Tree: c.snap.Tree, Unknown: c.snap.Unknown, At: c.r.started}) // not committed yet
 	}

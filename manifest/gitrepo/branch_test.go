@@ -225,7 +225,7 @@ func TestOnBranchOfBorrowedObjects(t *testing.T) {
 	}
 }
 
-// Files are open only while an object is read.
+// Files are open only while an object is read, or somebody holds them open.
 func TestNoOpenFilesBetweenCalls(t *testing.T) {
 	const fds = "/proc/self/fd"
 	if _, err := os.Stat(fds); err != nil {
@@ -249,13 +249,30 @@ func TestNoOpenFilesBetweenCalls(t *testing.T) {
 		}
 		return n
 	}
-	for range 3 {
+	ask := func(open bool) {
+		t.Helper()
 		w.ancestry = ancestryAnswer{}
 		if on, err := w.OnBranch(t.Context(), State{Head: first}, "main"); !on || err != nil {
 			t.Fatal(on, err)
 		}
-		if n := count(); n > 0 {
+		if n := count(); n > 0 != open {
 			t.Errorf("%d files are open", n)
 		}
 	}
+	for range 3 {
+		ask(false)
+	}
+	one, two := w.Hold(), w.Hold()
+	ask(true)
+	if err := one(); err != nil {
+		t.Error(err)
+	}
+	ask(true)
+	if err := two(); err != nil {
+		t.Error(err)
+	}
+	if n := count(); n > 0 {
+		t.Errorf("%d files are open", n)
+	}
+	ask(false)
 }
