@@ -63,7 +63,9 @@ func targetsAt(ctx context.Context, repo *gitrepo.Worktree, env Environment, con
 	if err != nil {
 		return nil, err
 	}
-	x, err := c.Expand(view, env, ExpandOptions{AllowMissing: true})
+	// Of a git source, too, the place counts and not the revision.
+	sameView := func(string) (fs.FS, error) { return view, nil }
+	x, err := c.Expand(view, env, ExpandOptions{AllowMissing: true, At: sameView})
 	return x.Targets, err
 }
 

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"assetsync/manifest/durable"
 	assetsync "assetsync/sync"
 	"assetsync/sync/state"
 )
@@ -68,12 +67,7 @@ func (r *hookRecord) write(dir string) error {
 	if err != nil {
 		return fmt.Errorf("record what the hook did: %w", err)
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("record what the hook did: %w", err)
-	}
-	defer root.Close()
-	if err := durable.New(root, nil).WriteFile(filepath.Base(hookFile(dir)), append(data, '\n'), 0o600); err != nil {
+	if err := replaceFile(hookFile(dir), append(data, '\n')); err != nil {
 		return fmt.Errorf("record what the hook did: %w", err)
 	}
 	return nil

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"assetsync/manifest/durable"
 )
 
 // maxSocketPath is the most bytes of a socket's path: the system takes 104
@@ -84,12 +83,7 @@ func (p pauseFile) Save(names []string) error {
 	if err != nil {
 		return fmt.Errorf("keep pauses: %w", err)
 	}
-	root, err := os.OpenRoot(filepath.Dir(string(p)))
-	if err != nil {
-		return fmt.Errorf("keep pauses: %w", err)
-	}
-	defer root.Close()
-	if err := durable.New(root, nil).WriteFile(filepath.Base(string(p)), append(data, '\n'), 0o600); err != nil {
+	if err := replaceFile(string(p), append(data, '\n')); err != nil {
 		return fmt.Errorf("keep pauses: %w", err)
 	}
 	return nil

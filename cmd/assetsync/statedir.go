@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"assetsync/manifest/durable"
 	assetsync "assetsync/sync"
 	"assetsync/sync/state"
 )
@@ -133,6 +134,15 @@ func (a *app) stateHome(config *Config) string {
 
 // stateBeside is the state directory of a config in dir.
 func stateBeside(dir string) string { return filepath.Join(dir, ".assetsync") }
+
+// replaceFile writes a small file of the state, durably and in one step.
+func replaceFile(name string, data []byte) error {
+	root, err := os.OpenRoot(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(durable.New(root, nil).WriteFile(filepath.Base(name), data, 0o600), root.Close())
+}
 
 // stateFile is the database of the state.
 func (s *session) stateFile() string { return filepath.Join(s.dir, "state.db") }
