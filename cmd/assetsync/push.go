@@ -7,25 +7,26 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"assetsync/diff"
 	assetsync "assetsync/sync"
 )
 
+// pushFlags are the flags of a push.
+type pushFlags struct {
+	assetsync.PushOptions
+	direct DirectOptions
+	prefer string
+	rev    string // a git revision to publish
+	since  string // a git revision that targets have to differ from
+	from   string // an environment to promote from
+	allow  consentFlags
+}
+
 func (a *app) pushCommand() *cobra.Command {
-	var (
-		o      assetsync.PushOptions
-		direct DirectOptions
-		prefer string
-		rev    string
-		since  string
-		from   string
-		allow  consentFlags
-	)
+	var p pushFlags
 	cmd := &cobra.Command{
 		Use:   "push [TARGET...] | push DIR --type TYPE [flags]",
 		Short: "Publish what changed here",
@@ -59,66 +60,74 @@ say it.`,
   assetsync push --env prod --from staging --dry-run
   assetsync push ./my-skill --endpoint embedded --agent-type INCIDENT_RCA`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			if o.Prefer, err = parsePrefer(prefer); err != nil {
-				return err
-			}
-			if o.Consent, err = allow.consent(); err != nil {
-				return err
-			}
 			ctx, cancel := a.within(cmd.Context())
 			defer cancel()
-			if from != "" {
-				return a.promote(ctx, cmd, args, from, o)
-			}
-			// What a guard stops can only be allowed where it is a target at all.
-			gone := o.Consent.Empty || len(o.Consent.DeletePaths) > 0
-			config, so, err := a.pushConfig(cmd, args, direct, sessionOptions{writes: !o.DryRun, allowMissing: gone, rev: rev})
-			if err != nil {
-				return err
-			}
-			if since != "" {
-				var left bool
-				if so, left, err = a.narrow(ctx, config, so, since); err != nil || !left {
-					return a.nothingChanged(since, err)
-				}
-			}
-			if done, err := a.pushAsked(ctx, config, so, o); done || err != nil {
-				return err
-			}
-			s, err := a.openWith(ctx, config, so)
-			if err != nil {
-				return err
-			}
-			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
-			s.dropCopies(results)
-			if !so.stateless && !o.DryRun {
-				err = a.settleHook(s.dir, s.env.Name, results)
-			}
-			err = errors.Join(s.finish(results, false), err)
-			a.sayPins(s.env, s.targets, results, so.stateless)
-			return err
+			return a.push(ctx, cmd, args, p)
 		},
 	}
-	f := cmd.Flags()
-	f.BoolVar(&o.DryRun, "dry-run", false, "show what would be done; make no write call")
-	f.BoolVar(&o.Atomic, "atomic", false, "publish in one write, or not at all")
-	f.StringVar(&prefer, "prefer", "abort", "who wins where both sides changed a path: `SIDE` is local, remote or abort")
-	f.StringVar(&rev, "rev", "", "publish the tree of the git revision `REV` instead of what the targets' sources say")
-	f.StringVar(&since, "changed-since", "", "only targets that differ from the git revision `REV`; all of them when the config does")
-	f.Int32Var(&o.Base, "base", 0, "compare both sides with version `N` instead of the recorded base")
-	f.StringVar(&from, "from", "", "publish what another environment has: `ENV`, or ENV@VERSION for one target")
-	allow.register(f, true)
-	f.StringVar(&direct.Endpoint, "endpoint", "", "without a config: the `URL` of the service, or embedded")
-	f.StringVar(&direct.Region, "region", "", "without a config: the AWS `REGION`")
-	f.StringVar(&direct.AgentSpace, "agent-space", "", "without a config: the agent space `ID`")
-	f.StringVar(&direct.AgentSpace, "agent-space-id", "", "the same `ID`, by its name on the wire")
-	f.StringVar(&direct.Type, "type", "", "without a config: the asset `TYPE` (default: told by the files)")
-	f.StringVar(&direct.AssetID, "asset", "", "without a config: the `ID` of the asset (default: found by its name)")
-	f.StringArrayVar(&direct.AgentTypes, "agent-type", nil, "without a config: an agent `TYPE`, repeatable (default GENERIC)")
-	f.StringVar(&direct.Profile, "profile", "", "without a config: the AWS `PROFILE`")
-	cmd.MarkFlagsMutuallyExclusive("agent-space", "agent-space-id")
+	p.register(cmd)
 	return cmd
+}
+
+func (p *pushFlags) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&p.DryRun, "dry-run", false, "show what would be done; make no write call")
+	f.BoolVar(&p.Atomic, "atomic", false, "publish in one write, or not at all")
+	f.StringVar(&p.prefer, "prefer", "abort", "who wins where both sides changed a path: `SIDE` is local, remote or abort")
+	f.StringVar(&p.rev, "rev", "", "publish the tree of the git revision `REV` instead of what the targets' sources say")
+	f.StringVar(&p.since, "changed-since", "", "only targets that differ from the git revision `REV`; all of them when the config does")
+	f.Int32Var(&p.Base, "base", 0, "compare both sides with version `N` instead of the recorded base")
+	f.StringVar(&p.from, "from", "", "publish what another environment has: `ENV`, or ENV@VERSION for one target")
+	p.allow.register(f, true)
+	f.StringVar(&p.direct.Endpoint, "endpoint", "", "without a config: the `URL` of the service, or embedded")
+	f.StringVar(&p.direct.Region, "region", "", "without a config: the AWS `REGION`")
+	f.StringVar(&p.direct.AgentSpace, "agent-space", "", "without a config: the agent space `ID`")
+	f.StringVar(&p.direct.AgentSpace, "agent-space-id", "", "the same `ID`, by its name on the wire")
+	f.StringVar(&p.direct.Type, "type", "", "without a config: the asset `TYPE` (default: told by the files)")
+	f.StringVar(&p.direct.AssetID, "asset", "", "without a config: the `ID` of the asset (default: found by its name)")
+	f.StringArrayVar(&p.direct.AgentTypes, "agent-type", nil, "without a config: an agent `TYPE`, repeatable (default GENERIC)")
+	f.StringVar(&p.direct.Profile, "profile", "", "without a config: the AWS `PROFILE`")
+	cmd.MarkFlagsMutuallyExclusive("agent-space", "agent-space-id")
+}
+
+func (a *app) push(ctx context.Context, cmd *cobra.Command, args []string, p pushFlags) (err error) {
+	o := p.PushOptions
+	if o.Prefer, err = parsePrefer(p.prefer); err != nil {
+		return err
+	}
+	if o.Consent, err = p.allow.consent(); err != nil {
+		return err
+	}
+	if p.from != "" {
+		return a.promote(ctx, cmd, args, p.from, o)
+	}
+	// What a guard stops can only be allowed where it is a target at all.
+	gone := o.Consent.Empty || len(o.Consent.DeletePaths) > 0
+	config, so, err := a.pushConfig(cmd, args, p.direct, sessionOptions{writes: !o.DryRun, allowMissing: gone, rev: p.rev})
+	if err != nil {
+		return err
+	}
+	if p.since != "" {
+		var left bool
+		if so, left, err = a.narrow(ctx, config, so, p.since); err != nil || !left {
+			return a.nothingChanged(p.since, err)
+		}
+	}
+	if done, err := a.pushAsked(ctx, config, so, o); done || err != nil {
+		return err
+	}
+	s, err := a.openWith(ctx, config, so)
+	if err != nil {
+		return err
+	}
+	results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
+	s.dropCopies(results)
+	if !so.stateless && !o.DryRun {
+		err = a.settleHook(s.dir, s.env.Name, results)
+	}
+	err = errors.Join(s.finish(results, false), err)
+	a.sayPins(s.env, s.targets, results, so.stateless)
+	return err
 }
 
 // directFlags are those that belong to a push without a config.
@@ -166,13 +175,13 @@ func (a *app) pushConfig(cmd *cobra.Command, args []string, direct DirectOptions
 		return config, so, err
 	}
 	so.stateless = true
-	config, err := a.directConfig(directFlags[i], args, direct)
+	config, err := a.directConfig(directFlags[i], args, direct, so.rev)
 	return config, so, err
 }
 
 // directConfig makes a config of the command line; named is a flag that asks
 // for it.
-func (a *app) directConfig(named string, args []string, direct DirectOptions) (*Config, error) {
+func (a *app) directConfig(named string, args []string, direct DirectOptions, rev string) (*Config, error) {
 	switch {
 	case a.configPath != "":
 		return nil, usageError(nil, "leave out --config, or the flags that describe a target", "--%s and --config exclude each other", named)
@@ -183,7 +192,7 @@ func (a *app) directConfig(named string, args []string, direct DirectOptions) (*
 	case direct.AgentSpace == "" && direct.Endpoint != EmbeddedEndpoint:
 		return nil, usageError(nil, "give --agent-space ID, or --endpoint embedded for a local remote", "--%s describes a target, and --agent-space is missing", named)
 	}
-	if _, err := os.Stat(a.abs(args[0])); err != nil {
+	if _, err := os.Stat(a.abs(args[0])); err != nil && rev == "" { // a revision may hold what is gone
 		return nil, usageError(err, "name the directory or file to publish", "push %s: %s", args[0], plainCause(err))
 	}
 	a.base = filepath.Dir(a.abs(args[0]))
@@ -230,55 +239,4 @@ func (s *session) dropCopies(results []assetsync.Result) {
 			r.Error.Hint = "without state nobody knows who is newer: publish yours with --prefer local, or say with --base N from which version yours was made"
 		}
 	}
-}
-
-func parsePrefer(s string) (diff.Prefer, error) {
-	switch s {
-	case "abort":
-		return diff.Neither, nil
-	case "local":
-		return diff.Local, nil
-	case "remote":
-		return diff.Remote, nil
-	}
-	return 0, usageError(nil, "use --prefer local, remote or abort", "--prefer %s is not known", quoted(s))
-}
-
-// consentFlags are the --allow-… flags, one for each guard.
-type consentFlags struct {
-	assetsync.Consent
-	deletes []string
-}
-
-type flagSet interface {
-	BoolVar(p *bool, name string, value bool, usage string)
-	StringArrayVar(p *[]string, name string, value []string, usage string)
-}
-
-func (c *consentFlags) register(f flagSet, writes bool) {
-	f.BoolVar(&c.Empty, "allow-empty", false, "go on although a side has turned up empty, gone or older")
-	f.StringArrayVar(&c.deletes, "allow-deletes", nil, "allow `N` deletions, or the deletion of the main file by its path; repeatable")
-	if writes {
-		f.BoolVar(&c.Protected, "allow-protected", false, "write to a protected target")
-		f.BoolVar(&c.Adopt, "adopt", false, "write to an asset that was imported or learned")
-		f.BoolVar(&c.Create, "create", false, "make the asset of a protected target")
-		f.BoolVar(&c.Rollback, "rollback", false, "publish an older commit although a newer one is live")
-		f.BoolVar(&c.Now, "now", false, "publish although git is at work, or another branch than branch: is checked out")
-	}
-}
-
-func (c *consentFlags) consent() (assetsync.Consent, error) {
-	out := c.Consent
-	for _, v := range c.deletes {
-		n, err := strconv.Atoi(v)
-		switch {
-		case err != nil:
-			out.DeletePaths = append(out.DeletePaths, v)
-		case n < 0:
-			return out, usageError(nil, "for example --allow-deletes 12", "--allow-deletes %d is below zero", n)
-		default:
-			out.Deletes = n
-		}
-	}
-	return out, nil
 }
