@@ -151,13 +151,15 @@ func committedAt(p manifest.Path, made time.Time, commits []Committed) (Committe
 
 // publishedFrom returns the newest of the commits that held content when the
 // version was made; if none of them is as old as that, the oldest, unless older
-// ones are not known.
+// ones are not known. A commit has whole seconds: one of the same second may
+// have come after the version.
 func publishedFrom(p manifest.Path, content *manifest.Entry, made time.Time, commits []Committed, cut bool) (at int, found bool) {
+	second := made.Truncate(time.Second)
 	for i, c := range commits {
 		if c.Unknown.Has(p) || !same(c.Tree.Get(p), content) || cut && c.At.After(made) {
 			continue
 		}
-		if !found || !c.At.After(made) {
+		if !found || c.At.Before(second) {
 			at, found = i, true
 		}
 	}

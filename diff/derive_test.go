@@ -154,6 +154,22 @@ func drawStory(t *rapid.T, each bool) *story {
 
 // TestDeriveFollowsThePipeline publishes the newest commit where nobody else
 // has been at work.
+// TestDeriveInOneSecond has commits that are no older and no younger than the
+// versions, as far as their times tell: a script commits and publishes.
+func TestDeriveInOneSecond(t *testing.T) {
+	h := histories(t, "p:A | p:B | p:A", "p:A | p:B | p:X")
+	at := h.Local[0].At
+	for i := range h.Local {
+		h.Local[i].At = at
+	}
+	for i := range h.Remote {
+		h.Remote[i].At = at.Add(time.Duration(i+1) * 200 * time.Millisecond)
+	}
+	if got := derived(diff.Derive(h)); got != "p:B" {
+		t.Errorf("base %s, want p:B, from which the commit that goes back is a change", got)
+	}
+}
+
 func TestDeriveFollowsThePipeline(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawStory(t, false)
