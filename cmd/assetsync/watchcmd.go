@@ -154,8 +154,9 @@ const stateEvery = time.Second
 // made in a state directory are not there any more: nobody finds this daemon
 // then, and a second one may begin. While the directory around is gone as
 // well it waits, and makes nothing in its place: what was moved away or
-// unmounted may come back.
-func guardState(ctx context.Context, dir, socket string) error {
+// unmounted may come back. A daemon that was asked to end takes its socket
+// away itself.
+func guardState(ctx context.Context, dir, socket string, ending <-chan struct{}) error {
 	held, err := os.Stat(lockFile(dir))
 	if err != nil {
 		return errStateGone
@@ -168,17 +169,31 @@ func guardState(ctx context.Context, dir, socket string) error {
 			return nil
 		case <-tick.C:
 		}
-		if _, err := os.Stat(filepath.Dir(dir)); err != nil {
+		if !isStateGone(held, dir, socket) {
 			continue
 		}
-		now, err := os.Stat(lockFile(dir))
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(held, now) {
-			return errStateGone
-		}
-		if _, err := os.Stat(socket); errors.Is(err, fs.ErrNotExist) {
+		select {
+		case <-ending:
+			<-ctx.Done()
+			return nil
+		default:
 			return errStateGone
 		}
 	}
+}
+
+// isStateGone reports whether the lock file, once held, or the socket are not
+// there any more, though the directory around is.
+func isStateGone(held fs.FileInfo, dir, socket string) bool {
+	if _, err := os.Stat(filepath.Dir(dir)); err != nil {
+		return false
+	}
+	now, err := os.Stat(lockFile(dir))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(held, now) {
+		return true
+	}
+	_, err = os.Stat(socket)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func lockFile(dir string) string { return filepath.Join(dir, "daemon.lock") }
@@ -229,7 +244,7 @@ func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner st
 		func(ctx context.Context) error { return watchUntil(ctx, w) },
 		func(ctx context.Context) error { return d.Serve(ctx, listener) },
 		d.Run,
-		func(ctx context.Context) error { return guardState(ctx, dir, socket) },
+		func(ctx context.Context) error { return guardState(ctx, dir, socket, d.Ending()) },
 		func(ctx context.Context) error { return notifyService(ctx, notify, d) },
 		func(ctx context.Context) error { return reloadOn(ctx, hangups, d) },
 	)

@@ -151,6 +151,10 @@ func (d *Daemon) busy() (names []string) {
 	return names
 }
 
+// Ending returns a channel that is closed once Stop was called, before anything
+// has ended.
+func (d *Daemon) Ending() <-chan struct{} { return d.ending }
+
 // Stop ends Run and Serve, also when they have not begun. It does not wait.
 func (d *Daemon) Stop() {
 	d.mu.Lock()
