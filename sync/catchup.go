@@ -45,11 +45,48 @@ func (r *run) catchUp(ctx context.Context, id string, commits *commitLine, paths
 			return err
 		}
 		live := sameEntry(pair.Remote, obs.side.Tree.Get(p)) && !obs.side.Unknown.Has(p)
-		if from > r.knownAsset.Version || live {
+		if from <= r.knownAsset.Version && !live {
+			continue
+		}
+		follows, err := r.followsRecord(ctx, p, d.Base[p].Local, commits, versions, cut)
+		if err != nil {
+			return err
+		}
+		if follows {
 			r.setPair(p, state.Pair(pair))
 		}
 	}
 	return nil
+}
+
+// followsRecord reports whether a content came after the recorded base of a
+// path. One that came before it was gone back to, by somebody in the web app:
+// that is a change there. Where no commit holds the base, as when saves are
+// published, or a commit was amended, the versions tell: all of them, or nothing
+// is told.
+func (r *run) followsRecord(ctx context.Context, p manifest.Path, content *manifest.Entry, commits *commitLine, versions []diff.Versioned, cut bool) (bool, error) {
+	base := r.knownAsset.Base[p]
+	local, err := commits.all(ctx)
+	if err != nil {
+		return false, err
+	}
+	holds := func(e *manifest.Entry) func(diff.Committed) bool {
+		return func(c diff.Committed) bool { return !c.Unknown.Has(p) && sameEntry(c.Tree.Get(p), e) }
+	}
+	if i := slices.IndexFunc(local, holds(base.Local)); i >= 0 {
+		return slices.ContainsFunc(local[i+1:], holds(content)), nil
+	}
+	seen := false // among the versions before the base, or at it
+	for i, v := range slices.Backward(versions) {
+		if sameEntry(v.Side.Tree.Get(p), base.Remote) {
+			seen = true
+			versions = versions[:i]
+			break
+		}
+	}
+	return seen && !cut && !slices.ContainsFunc(versions, func(v diff.Versioned) bool {
+		return v.Side.Unknown.Has(p) || sameEntry(v.Side.Tree.Get(p), content)
+	}), nil
 }
 
 // tookOver reports whether a change of the remote that was seen before, and
