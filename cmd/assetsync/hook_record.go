@@ -121,8 +121,9 @@ func (t hookTarget) words(all int) string {
 }
 
 // noteHook tells of a hook whose push has failed, unless what it should have
-// published is live by now, as results of a status show.
-func (a *app) noteHook(dir string, results []assetsync.Result) {
+// published is live by now, as targets of a status show: those of its
+// environment. env is that of targets that name none.
+func (a *app) noteHook(dir, env string, found []statusTarget) {
 	r, err := readHookRecord(dir)
 	if err != nil {
 		a.say("note: %v; the file can be removed", err)
@@ -131,8 +132,8 @@ func (a *app) noteHook(dir string, results []assetsync.Result) {
 		return
 	}
 	failed := slices.DeleteFunc(r.failures(), func(t hookTarget) bool {
-		return slices.ContainsFunc(results, func(res assetsync.Result) bool {
-			return res.Target == t.Target && res.Outcome == assetsync.Unchanged
+		return slices.ContainsFunc(found, func(s statusTarget) bool {
+			return cmp.Or(s.Env, env) == r.Env && s.Target == t.Target && s.Outcome == assetsync.Unchanged
 		})
 	})
 	why := r.Error

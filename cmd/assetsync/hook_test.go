@@ -257,7 +257,7 @@ func TestSettleHook(t *testing.T) {
 			if err := a.settleHook(dir, tt.env, tt.results); err != nil {
 				t.Fatal(err)
 			}
-			a.noteHook(dir, nil)
+			a.noteHook(dir, "", nil)
 			want := ""
 			if tt.note != "" {
 				want = "note: the push of commit aaaaaaa by the post-commit hook failed: " + tt.note + "; see hook.log\n"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -55,7 +56,10 @@ func (a *app) promote(ctx context.Context, cmd *cobra.Command, args []string, fr
 			results[i] = pushed[j]
 		}
 	}
-	err = s.finish(results, false)
+	if !o.DryRun {
+		err = a.settleHook(s.dir, s.env.Name, pushed)
+	}
+	err = errors.Join(s.finish(results, false), err)
 	a.sayPins(s.env, s.targets, results, false)
 	return err
 }

@@ -41,7 +41,7 @@ side by side: version, live commit, +N files to push, -N changes on the remote.`
 			if look == nil {
 				return err
 			}
-			defer a.noteHook(a.stateHome(config), resultsOf(look.found))
+			defer a.noteHook(a.stateHome(config), look.env, look.found)
 			return errors.Join(a.showStatus(*look, exit), err)
 		},
 	}

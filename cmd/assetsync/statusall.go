@@ -49,6 +49,7 @@ func (a *app) statusAll(ctx context.Context, config *Config, args []string, exit
 		columns[i].fill(rows)
 		all = append(all, columns[i].found...)
 	}
+	defer a.noteHook(a.stateHome(config), "", all)
 	return a.showAll(rows, columns, all, exitCode)
 }
 
