@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-
 )
 
 // maxSocketPath is the most bytes of a socket's path: the system takes 104
