@@ -39,16 +39,25 @@ func (r *run) catchUp(ctx context.Context, id string, commits *commitLine, paths
 	if err != nil {
 		return err
 	}
-	for p, from := range d.From {
-		pair, err := r.asRead(p, d.Base[p], h.Remote, versions, obs)
+	for _, p := range paths {
+		derived, told := d.Base[p]
+		if !told {
+			continue
+		}
+		pair, err := r.asRead(p, derived, h.Remote, versions, obs)
 		if err != nil {
 			return err
+		}
+		from, differs := d.From[p]
+		if !differs { // the service made what is there of what is here
+			r.setPair(p, state.Pair(pair))
+			continue
 		}
 		live := sameEntry(pair.Remote, obs.side.Tree.Get(p)) && !obs.side.Unknown.Has(p)
 		if from <= r.knownAsset.Version && !live {
 			continue
 		}
-		follows, err := r.followsRecord(ctx, p, d.Base[p].Local, commits, versions, cut)
+		follows, err := r.followsRecord(ctx, p, derived.Local, commits, versions, cut)
 		if err != nil {
 			return err
 		}
@@ -95,6 +104,9 @@ func (r *run) tookOver(ctx context.Context, snap manifest.Snapshot, obs observat
 	return slices.ContainsFunc(diff.Two(obs.side.Tree, snap.Tree), func(c diff.Change) bool {
 		if sameEntry(c.Old, r.knownAsset.Base[c.Path].Remote) {
 			return false // no change of the remote
+		}
+		if c.Path == r.source.mainFile() || r.Target.Text == manifest.TextLF {
+			return true // what is there need not be what was committed: the whole look tells
 		}
 		file := r.Target.Path
 		if !r.kind.SingleFile {

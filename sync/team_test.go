@@ -1,10 +1,47 @@
 package sync_test
 
 import (
+	"fmt"
 	"testing"
 
+	"assetsync/manifest"
 	assetsync "assetsync/sync"
 )
+
+// TestTeamRewritten lets them edit a file that the service rewrites, also when
+// one has seen the other's version before the git pull.
+func TestTeamRewritten(t *testing.T) {
+	for _, quirk := range []string{"rewrite=off", "rewrite=frontmatter", "rewrite=extra-version"} {
+		for _, seen := range []bool{false, true} {
+			for _, text := range []manifest.Text{manifest.TextExact, manifest.TextLF} {
+				t.Run(fmt.Sprintf("%s, seen before: %t, %s", quirk, seen, text), func(t *testing.T) {
+					w := newWorld(t, quirk)
+					m := w.repository(skill(map[string]string{"a.md": "a1"}))
+					m.target.Text = text
+					m.mustPush(assetsync.Created)
+					other := m.clone()
+					edit := func(m *machine, line string) {
+						m.write("SKILL.md", m.files()["SKILL.md"]+line+"\n")
+						m.commit(line)
+					}
+					for i := range 3 {
+						edit(other, fmt.Sprint("theirs ", i))
+						other.mustPush(assetsync.Published)
+						if seen {
+							m.push(assetsync.PushOptions{}) // it is pending
+						}
+						m.git("pull", "-q", "--no-rebase", other.dir, "HEAD")
+						m.mustPush(assetsync.Unchanged)
+						edit(m, fmt.Sprint("ours ", i))
+						m.mustPush(assetsync.Published)
+						other.git("pull", "-q", "--no-rebase", m.dir, "HEAD")
+					}
+					m.wantQuiet()
+				})
+			}
+		}
+	}
+}
 
 // TestTeam lets two people with a state each publish from one git history: what
 // one has merged of the other is not the remote's change any more.
