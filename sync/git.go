@@ -92,7 +92,11 @@ func (r *run) gitQuiet(ctx context.Context, o PushOptions) (gitrepo.State, error
 	case obstacle == "":
 		return state, nil
 	}
-	stop := guardStop{GuardGit, obstacle, "repeat the command when it is over, or go on with --now"}
+	hint := "repeat the command when it is over, or go on with --now"
+	if state.Operation == "" {
+		hint = fmt.Sprintf("merge it into %s first, or go on with --now", r.Target.Branch)
+	}
+	stop := guardStop{GuardGit, obstacle, hint}
 	return state, r.stop([]guardStop{stop}, o.guardsSpeak())
 }
 

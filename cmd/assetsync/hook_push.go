@@ -194,7 +194,7 @@ func (j *hookJob) choose(ctx context.Context, waited bool) (string, error) {
 func (j *hookJob) push(ctx, waiting context.Context) ([]assetsync.Result, error) {
 	ctx, cancel := j.within(ctx)
 	defer cancel()
-	at := &pinned{commit: j.commit}
+	at := &pinned{commit: j.commit, keep: func(t assetsync.Target) bool { return j.isOnBranch(ctx, t) }}
 	targets, err := at.targets(ctx, j.worktrees, j.config, j.env)
 	if err != nil || len(targets) == 0 {
 		return nil, err
@@ -214,6 +214,19 @@ func (j *hookJob) push(ctx, waiting context.Context) ([]assetsync.Result, error)
 	}
 	results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
 	return results, s.close()
+}
+
+// isOnBranch reports whether the commit is one that a target publishes. A
+// commit of another branch than branch: is none: that is no failure.
+func (j *hookJob) isOnBranch(ctx context.Context, t assetsync.Target) bool {
+	if t.Branch == "" {
+		return true
+	}
+	obstacle, _, err := assetsync.GitObstacle(ctx, j.worktree, j.commit, t.Branch)
+	if err == nil && obstacle != "" {
+		j.say("%s: not published: %s", t.Name, obstacle)
+	}
+	return err != nil || obstacle == "" // what is wrong with the branch is told by the push
 }
 
 // openPatiently opens a session, and waits until waiting ends where another

@@ -35,7 +35,7 @@ func (a *app) narrow(ctx context.Context, config *Config, so sessionOptions, sin
 	if err != nil {
 		return so, false, err
 	}
-	so.args, err = a.differing(ctx, targets, since)
+	so.args, err = a.differing(ctx, config, targets, since)
 	return so, len(so.args) > 0, err
 }
 
@@ -56,8 +56,13 @@ func (a *app) named(ctx context.Context, config *Config, so sessionOptions) ([]T
 	return Select(x.Targets, so.args, a.cwd)
 }
 
-// differing returns the names of targets that differ from a revision.
-func (a *app) differing(ctx context.Context, targets []Target, since string) (names []string, err error) {
+// differing returns the names of targets that differ from a revision of the
+// repository around the config. One in another repository may.
+func (a *app) differing(ctx context.Context, config *Config, targets []Target, since string) (names []string, err error) {
+	around, err := a.worktrees.must(config.Dir)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range targets {
 		repo, err := a.worktrees.around(t)
 		if err == nil && repo == nil {
@@ -65,6 +70,11 @@ func (a *app) differing(ctx context.Context, targets []Target, since string) (na
 		}
 		if err != nil {
 			return nil, err
+		}
+		if repo != around {
+			a.say("note: %s lies in a git repository of its own: it counts as changed", t.Name)
+			names = append(names, t.Name)
+			continue
 		}
 		changed, err := assetsync.ChangedSince(ctx, t, repo, since)
 		if err != nil {

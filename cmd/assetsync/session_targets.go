@@ -83,6 +83,10 @@ func (s *session) choose(ctx context.Context, config *Config, o sessionOptions) 
 			s.say("skipped: %s %s (line %d of the config)", skipped.Path, skipped.Reason, skipped.Line)
 		}
 	}
+	if len(s.targets) == 0 && s.rev != "" {
+		s.sayAll(notes)
+		return nil, usageError(nil, "the config is that of the directory: it has to name places that the revision has", "%s has no target%s", config.shown(), inRevision(s.rev))
+	}
 	if len(s.targets) == 0 {
 		s.sayAll(notes)
 		return nil, usageError(nil, "add an entry under targets:, or use -v to see what was skipped", "%s has no target here", config.shown())

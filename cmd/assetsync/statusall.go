@@ -141,19 +141,29 @@ func cell(t statusTarget) string {
 	return strings.Join(parts, " ")
 }
 
-// sameLive says whether the same is live in all environments that are known.
+// sameLive says whether the same is live in all environments that are known:
+// the same content, or what came from one commit, of which the services may have
+// made something else.
 func sameLive(found []statusTarget) string {
-	var trees []string
+	var trees, commits []string
 	for _, t := range found {
-		if t.Error == nil || t.LiveTree != "" {
-			trees = append(trees, t.LiveTree)
+		if t.Error != nil && t.LiveTree == "" {
+			continue
+		}
+		trees, commits = append(trees, t.LiveTree), append(commits, "")
+		if t.Live != nil {
+			commits[len(commits)-1] = t.Live.Commit
 		}
 	}
-	switch slices.Sort(trees); {
+	switch {
 	case len(trees) < 2:
 		return ""
-	case len(slices.Compact(trees)) == 1:
+	case allEqual(trees), commits[0] != "" && allEqual(commits):
 		return "equal"
 	}
 	return "differ"
+}
+
+func allEqual(list []string) bool {
+	return !slices.ContainsFunc(list, func(s string) bool { return s != list[0] })
 }
