@@ -205,8 +205,8 @@ var flagInUsage = regexp.MustCompile(`--([a-z-]+)`)
 
 // flagError suggests the flag that may have been meant.
 func flagError(cmd *cobra.Command, err error) error {
-	var unknown interface{ GetSpecifiedName() string }
-	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {
+	var unknown interface{ GetSpecifiedName() string } // a flag that lacks its value has this too
+	if !errors.As(err, &unknown) || !strings.HasPrefix(err.Error(), "unknown") || len(unknown.GetSpecifiedName()) < 2 {
 		return asUsage(cmd, err)
 	}
 	var names []string
@@ -219,6 +219,10 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	return usageError(err, hint, "%s: %v", commandName(cmd), err)
 }
+
+// meant are flags without which a verb does something else, with other bytes or
+// in another place: an empty variable of a script must not leave them out.
+var meant = []string{"rev", "from", "changed-since", "to", "config"}
 
 // prepare runs before every verb.
 func (a *app) prepare(cmd *cobra.Command) error {
@@ -235,6 +239,11 @@ func (a *app) prepare(cmd *cobra.Command) error {
 		if info, err := os.Stat(a.cwd); err != nil || !info.IsDir() {
 			// The config would be looked for above it, and a wrong one found.
 			return usageError(err, "name a directory that exists", "-C %s: no such directory", a.dir)
+		}
+	}
+	for _, name := range meant {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
+			return usageError(nil, "say which, or leave --"+name+" out", "--%s is empty", name)
 		}
 	}
 	if a.envName == "" {
