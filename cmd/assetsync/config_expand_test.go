@@ -314,6 +314,27 @@ func TestExpandUnreadableDirectory(t *testing.T) {
 	wantUsage(t, err, `assetsync.yaml:2:18: targets[0].path: cannot look at "skills/**": permission denied`)
 }
 
+// TestNotesOn tells once what holds for many targets.
+func TestNotesOn(t *testing.T) {
+	x := Expansion{Notes: []Note{{"a", "dull"}, {"", "all"}, {"b", "dull"}, {"c", "dull"}, {"c", "odd"}}}
+	for _, tt := range []struct {
+		targets []string
+		want    []string
+	}{
+		{nil, []string{"all"}},
+		{[]string{"b"}, []string{"all", "b: dull"}},
+		{[]string{"c", "a"}, []string{"a and 1 more: dull", "all", "c: odd"}},
+	} {
+		var targets []Target
+		for _, name := range tt.targets {
+			targets = append(targets, Target{Name: name})
+		}
+		if diff := cmp.Diff(tt.want, x.notesOn(targets)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", tt.targets, diff)
+		}
+	}
+}
+
 // TestOverMergesEveryKey sets each key of an entry alone and looks for it
 // after a merge, so that a new key cannot be forgotten.
 func TestOverMergesEveryKey(t *testing.T) {

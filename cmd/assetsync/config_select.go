@@ -88,6 +88,9 @@ func holdsPath(dir, at string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
+// mostNamed is how many targets a message lists.
+const mostNamed = 6
+
 func noTarget(targets []Target, arg string) error {
 	var names, lastParts []string
 	for _, t := range targets {
@@ -113,6 +116,8 @@ func noTarget(targets []Target, arg string) error {
 		return usageError(nil, "", "no target %s; did you mean %s?", quoted(arg), wordList(close, "or"))
 	case len(names) == 0:
 		return usageError(nil, "", "no target %s: there are none", quoted(arg))
+	case len(names) > mostNamed:
+		return usageError(nil, "", "no target %s among %d", quoted(arg), len(names))
 	}
 	return usageError(nil, "", "no target %s: there are %s", quoted(arg), wordList(names, "and"))
 }

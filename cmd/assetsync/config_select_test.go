@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,6 +63,7 @@ func TestSelect(t *testing.T) {
 		{"other", targets, `no target "other": there are skills/eks, skills/rds, skills/team/sqs, ops/AGENTS.md#CHAT and ops/AGENTS.md#GENERIC`},
 		{"skills/[", targets[:1], `no target "skills/[": there are skills/eks`},
 		{"a", nil, `no target "a": there are none`},
+		{"other", slices.Repeat(targets[:1], 7), `no target "other" among 7`},
 	}
 	for _, tt := range errors {
 		t.Run(tt.arg, func(t *testing.T) {

@@ -45,9 +45,9 @@ func (a *app) annotations(run githubRun) string {
 		for _, c := range r.Conflicts {
 			b.WriteString(a.atPath(run, r, string(c.Path), "conflict: "+c.Why).String())
 		}
-		if r.Error != nil && failed[failure(r.Error)][0] == r.Target { // one cause, one annotation
+		if r.Error != nil && failed[failure(r)][0] == r.Target { // one cause, one annotation
 			n := a.atPath(run, r, "", withHint(r.Error.Message, r.Error.Hint))
-			n.title = "assetsync: " + someOf(failed[failure(r.Error)])
+			n.title = "assetsync: " + someOf(failed[failure(r)])
 			b.WriteString(n.String())
 		}
 		if hasChanged(r) {

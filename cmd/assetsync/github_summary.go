@@ -117,8 +117,8 @@ func (run githubRun) each(what func(r assetsync.Result, add func(about string, t
 func (run githubRun) errors() (points []string) {
 	failed := sameFailures(run.Targets)
 	for _, r := range run.Targets {
-		if r.Error != nil && failed[failure(r.Error)][0] == r.Target {
-			points = append(points, point(someOf(failed[failure(r.Error)]), r.Error.Message, r.Error.Hint))
+		if r.Error != nil && failed[failure(r)][0] == r.Target {
+			points = append(points, point(someOf(failed[failure(r)]), r.Error.Message, r.Error.Hint))
 		}
 	}
 	if run.Error != nil {

@@ -160,7 +160,7 @@ func knownHooks(args, otherwise []string) ([]string, error) {
 	var hooks []string
 	for _, arg := range args {
 		if !slices.Contains(hookNames(), arg) {
-			return nil, usageError(nil, "there are "+wordList(hookNames(), "and"), "no hook %s%s", quoted(arg), didYouMean(arg, hookNames()))
+			return nil, usageError(nil, "see assetsync hook install --help", "no hook %s%s", quoted(arg), didYouMean(arg, hookNames()))
 		}
 		if !slices.Contains(hooks, arg) {
 			hooks = append(hooks, arg)

@@ -262,7 +262,7 @@ func (a *app) explain(results []assetsync.Result) {
 			a.say("assetsync: %s: nothing was published, because of %s", r.Target, count(len(r.Problems), "problem"))
 		}
 		if r.Error != nil {
-			if targets := failed[failure(r.Error)]; targets[0] == r.Target {
+			if targets := failed[failure(r)]; targets[0] == r.Target {
 				a.sayError(someOf(targets), r.Error)
 			}
 		}
@@ -274,11 +274,15 @@ func (a *app) explain(results []assetsync.Result) {
 	}
 }
 
-// failure is what makes two errors one to people: all but the request.
-func failure(e *assetsync.Error) string {
+// failure is what makes the errors of two targets one to people: all but the
+// request and the asset.
+func failure(r assetsync.Result) string {
+	e := r.Error
 	message := e.Message
-	if e.RequestID != "" {
-		message = strings.ReplaceAll(message, e.RequestID, "")
+	for _, id := range []string{e.RequestID, r.AssetID} {
+		if id != "" {
+			message = strings.ReplaceAll(message, id, "")
+		}
 	}
 	return message + "\n" + e.Hint
 }
@@ -289,7 +293,7 @@ func sameFailures(results []assetsync.Result) map[string][]string {
 	targets := map[string][]string{}
 	for _, r := range results {
 		if r.Error != nil {
-			targets[failure(r.Error)] = append(targets[failure(r.Error)], r.Target)
+			targets[failure(r)] = append(targets[failure(r)], r.Target)
 		}
 	}
 	return targets

@@ -33,6 +33,14 @@ func TestExplain(t *testing.T) {
 			[]assetsync.Result{result("a", denied), result("b", denied, "x"), result("c", nil, "x")},
 			"assetsync: a and 1 more: denied\nhint: log in\nnote: b and 1 more: x\n",
 		},
+		{
+			"one cause at each asset",
+			[]assetsync.Result{
+				{Target: "a", AssetID: "ki-1", Error: &assetsync.Error{Message: "read asset ki-1: refused", Hint: "later"}},
+				{Target: "b", AssetID: "ki-2", Error: &assetsync.Error{Message: "read asset ki-2: refused", Hint: "later"}},
+			},
+			"assetsync: a and 1 more: read asset ki-1: refused\nhint: later\n",
+		},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {

@@ -94,14 +94,21 @@ func (s *session) choose(ctx context.Context, config *Config, o sessionOptions) 
 	return notes, nil
 }
 
-// notesOn returns the notes that concern some of the targets, as lines.
+// notesOn returns the notes that concern some of the targets, as lines. What
+// holds for many of them is one.
 func (x Expansion) notesOn(targets []Target) (lines []string) {
+	named := map[string][]string{}
 	for _, n := range x.Notes {
-		switch {
+		if slices.ContainsFunc(targets, func(t Target) bool { return t.Name == n.Target }) {
+			named[n.Text] = append(named[n.Text], n.Target)
+		}
+	}
+	for _, n := range x.Notes {
+		switch on := named[n.Text]; {
 		case n.Target == "":
 			lines = append(lines, n.Text)
-		case slices.ContainsFunc(targets, func(t Target) bool { return t.Name == n.Target }):
-			lines = append(lines, n.Target+": "+n.Text)
+		case len(on) > 0 && on[0] == n.Target:
+			lines = append(lines, someOf(on)+": "+n.Text)
 		}
 	}
 	return lines
