@@ -3,6 +3,7 @@ package sync
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -245,6 +246,8 @@ func (r *run) nameCommits(ctx context.Context, log []VersionReport, versions map
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case r.Target.Rev == "" && errors.Is(err, gitrepo.ErrNoRevision):
+		return nil // nothing was ever committed
 	case err != nil:
 		r.note("which commits the versions come from cannot be told: %v", err)
 		return nil

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"assetsync/manifest/gitrepo"
 	assetsync "assetsync/sync"
 )
 
@@ -33,13 +35,16 @@ func (a *app) withLive(ctx context.Context, targets []Target, results []assetsyn
 	return out
 }
 
-// findLive returns nil for a target outside of git.
+// findLive returns nil for a target outside of git, and where nothing is committed.
 func (a *app) findLive(ctx context.Context, t Target, r assetsync.Result) (*assetsync.LiveCommit, error) {
 	repo, err := a.worktrees.around(t)
 	if err != nil || repo == nil {
 		return nil, err
 	}
 	live, err := assetsync.FindLive(ctx, repo, t, r)
+	if t.Rev == "" && errors.Is(err, gitrepo.ErrNoRevision) {
+		return nil, nil // nothing was ever committed
+	}
 	if err != nil {
 		return nil, err
 	}
