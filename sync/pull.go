@@ -88,7 +88,9 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 		// What is checked out is not committed: until it is, it stays a
 		// change of the remote, or the next push would undo it.
 		p.files.Settled, p.files.Released, applied = nil, nil, nil
-		r.note("commit what was checked out: until then it counts as a change of the remote (source: git)")
+		if len(p.changes) > 0 {
+			r.note("commit what was checked out: until then it counts as a change of the remote (source: git)")
+		}
 	} else if wanted.version != obs.version {
 		// An older version is a local change: the base stays that of the
 		// newest one, and is that where there was none.
