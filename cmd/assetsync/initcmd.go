@@ -45,6 +45,10 @@ the remote is an embedded one in .assetsync/, to try things out.`,
 			if err := a.table(rows); err != nil {
 				return err
 			}
+			if len(summary.Targets) == 0 {
+				a.say("note: no skill, AGENTS.md or custom agent was found: add what there is under targets:")
+				return nil
+			}
 			a.say("next: assetsync push --dry-run shows what a push would publish")
 			return nil
 		},
