@@ -131,7 +131,7 @@ func lastMatch(p manifest.Path, h Histories) (m match) {
 		}
 		at += from
 		if m.version == nil {
-			m.sure = dated && !h.Local[at].At.After(version.At)
+			m.sure = dated && isOlder(h.Local[at], version.At)
 		}
 		m.version = &h.Remote[i]
 	}
@@ -149,17 +149,19 @@ func committedAt(p manifest.Path, made time.Time, commits []Committed) (Committe
 	return Committed{}, false
 }
 
+// isOlder reports whether a commit was there when a version was made. It has
+// whole seconds: one of the same second may have come after the version.
+func isOlder(c Committed, made time.Time) bool { return c.At.Before(made.Truncate(time.Second)) }
+
 // publishedFrom returns the newest of the commits that held content when the
 // version was made; if none of them is as old as that, the oldest, unless older
-// ones are not known. A commit has whole seconds: one of the same second may
-// have come after the version.
+// ones are not known.
 func publishedFrom(p manifest.Path, content *manifest.Entry, made time.Time, commits []Committed, cut bool) (at int, found bool) {
-	second := made.Truncate(time.Second)
 	for i, c := range commits {
 		if c.Unknown.Has(p) || !same(c.Tree.Get(p), content) || cut && c.At.After(made) {
 			continue
 		}
-		if !found || c.At.Before(second) {
+		if !found || isOlder(c, made) {
 			at, found = i, true
 		}
 	}

@@ -164,6 +164,8 @@ func (a *app) headline(r assetsync.Result) string {
 	switch {
 	case r.Outcome == assetsync.Planned:
 		outcome = a.planned(r)
+	case r.Guard == assetsync.GuardRollback:
+		outcome = "superseded" // no conflict of contents: there is nothing to resolve
 	case r.Outcome == assetsync.Blocked && r.Published == assetsync.ByNothing && len(r.Changes) > 0:
 		outcome += ", nothing done" // what follows is what was planned
 	}
