@@ -127,6 +127,9 @@ func (r *run) trace(ctx context.Context, p *promoted, snap manifest.Snapshot) er
 		from += fmt.Sprintf(" (commit %.7s)", p.commit)
 	}
 	r.note("what counts here is %s, not the directory", from)
+	if p.commit == "" && r.Repo != nil {
+		r.note("no commit holds %s, so whether what is live is newer cannot be told", p.from)
+	}
 	if len(p.left) > 0 {
 		r.note("left out, because the ignore rules match: %s", some(p.left))
 	}
