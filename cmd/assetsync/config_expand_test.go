@@ -40,7 +40,10 @@ var demoView = tree(
 // expanded is what most cases look at.
 func expanded(t *testing.T, fsys fs.FS, text string, opts ExpandOptions) (Expansion, error) {
 	t.Helper()
-	c := parseFixture(t, "endpoint: embedded\n"+text)
+	c, err := ParseConfig([]byte("endpoint: embedded\n"+text), ConfigName)
+	if err != nil {
+		return Expansion{}, err
+	}
 	c.Dir = filepath.FromSlash("/repo")
 	env, err := c.Environment("", nil)
 	if err != nil {

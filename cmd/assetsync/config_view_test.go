@@ -128,7 +128,7 @@ func TestExpandSources(t *testing.T) {
 				}
 				return nil, errors.New("no such revision")
 			}
-			x, err := expandText(t, directory, tt.config, tt.opts)
+			x, err := expanded(t, directory, tt.config, tt.opts)
 			if tt.err != "" {
 				wantUsage(t, err, tt.err)
 				return
@@ -157,18 +157,4 @@ func TestExpandSources(t *testing.T) {
 			}
 		})
 	}
-}
-
-// expandText is expanded for a config that may be wrong.
-func expandText(t *testing.T, fsys fs.FS, text string, opts ExpandOptions) (Expansion, error) {
-	t.Helper()
-	c, err := ParseConfig([]byte("endpoint: embedded\n"+text), ConfigName)
-	if err != nil {
-		return Expansion{}, err
-	}
-	env, err := c.Environment("", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.Expand(fsys, env, opts)
 }

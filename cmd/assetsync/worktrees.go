@@ -81,6 +81,9 @@ func (w *worktrees) commit(ctx context.Context, dir, rev string) (string, error)
 		return "", usageError(err, "run it in a clone", "git revision %s: %v", rev, err)
 	}
 	id, err := repo.Resolve(ctx, rev)
+	if s, stateErr := repo.State(); err != nil && stateErr == nil && s.Head == "" {
+		return "", usageError(err, "commit something first", "git revision %s: the repository has no commit yet", rev)
+	}
 	if err != nil {
 		e := *assetsync.AsError(err) // with its hint
 		e.Kind = assetsync.KindUsage
