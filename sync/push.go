@@ -51,23 +51,18 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 	if o.OneVersion {
 		r.fileCalls = min(r.fileCalls, 1)
 	}
-	snap, err := r.scanQuiet(ctx, o)
-	if err != nil {
-		return err
-	}
-	id, err := r.resolve(ctx, snap)
-	if err != nil {
-		return err
-	}
+	snap, id, err := r.findSource(ctx, o)
 	for round := 1; ; round++ {
-		if id == "" {
+		switch {
+		case err != nil: // of the look before this round
+		case id == "":
 			id, err = r.create(ctx, snap, o)
-		} else {
+		default:
 			err = r.pushOnce(ctx, id, snap, o)
 		}
 		switch {
 		case errors.Is(err, errGone):
-			id = ""
+			id, err = "", nil
 			continue
 		case !errors.Is(err, errReplan) && !errors.Is(err, errMoved) && !errors.Is(err, manifest.ErrChanged):
 			return err
@@ -78,15 +73,25 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 				Hint:    "repeat the command; what has landed is found by its content and not sent again",
 			}
 		}
-		if errors.Is(err, manifest.ErrChanged) {
-			if snap, err = r.scanQuiet(ctx, o); err != nil {
-				return err
-			}
-		}
-		if err := r.jitter(ctx); err != nil {
+		changed := errors.Is(err, manifest.ErrChanged)
+		if err = r.jitter(ctx); err != nil {
 			return err
 		}
+		if changed {
+			snap, id, err = r.findSource(ctx, o)
+		}
 	}
+}
+
+// findSource reads what is to be published and finds its asset: files that
+// changed may be another asset's by now.
+func (r *run) findSource(ctx context.Context, o PushOptions) (manifest.Snapshot, string, error) {
+	snap, err := r.scanQuiet(ctx, o)
+	if err != nil {
+		return snap, "", err
+	}
+	id, err := r.resolve(ctx, snap)
+	return snap, id, err
 }
 
 // jitter waits a random time, so that machines that met each other part.

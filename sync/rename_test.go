@@ -1,8 +1,10 @@
 package sync_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	assetsync "assetsync/sync"
@@ -49,4 +51,29 @@ func TestCaseRenameIsOneWrite(t *testing.T) {
 	if got := w.writes(before); len(got) != 1 {
 		t.Errorf("a rename by case alone is not one write: %q %s", got, res.Outcome)
 	}
+}
+
+// TestRenamedDuringPush gives the skill another name between the look at its
+// directory and the reading of its files, as a checkout of an older commit
+// does: what is read then is another asset's and is not published as this one.
+func TestRenamedDuringPush(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	was := m.files()
+	changeFour(m)
+	m.write("SKILL.md", skillMain+"more\n")
+	before := w.wrote()
+	w.before = func(*http.Request) {
+		w.before = nil
+		m.write("SKILL.md", strings.Replace(skillMain, "name: demo", "name: older", 1))
+	}
+	res := m.push(assetsync.PushOptions{})
+	if res.Error == nil || res.Error.Kind != assetsync.KindUsage || !strings.Contains(res.Error.Hint, "renamed_from: demo") {
+		t.Errorf("the push of another name: %s\n%s", res.Outcome, describe(res))
+	}
+	if got := w.writes(before); len(got) != 0 {
+		t.Errorf("it wrote %q", got)
+	}
+	w.wantLive(id, was)
 }

@@ -24,8 +24,12 @@ func (r *run) resolve(ctx context.Context, snap manifest.Snapshot) (string, erro
 	return id, nil
 }
 
-// adopt makes id the asset of this run.
+// adopt makes id the asset of this run, and goes on with the record that the
+// run has of it already.
 func (r *run) adopt(id string) (err error) {
+	if r.adopted && r.res.AssetID == id {
+		return nil
+	}
 	if err := r.limits.CheckAssetID(id); err != nil {
 		return usage("asset: takes the id that assetsync asset list shows", "target %s: %v", r.Target.Name, err)
 	}
