@@ -64,6 +64,10 @@ const (
 
 	WhyForm Why = "unchanged, published with other line ends before: they become LF (text: lf)"
 
+	WhyMerged      Why = "changed on both sides, on different lines: merged"
+	WhyHoldsTheirs Why = "changed on both sides: what is here holds their change too"
+	WhyHoldsOurs   Why = "changed on both sides: what is there holds the change of here too"
+
 	WhyPreferLocal  Why = "changed on both sides: local is preferred, the remote file is overwritten"
 	WhyPreferRemote Why = "changed on both sides: remote is preferred, the local file is overwritten"
 

@@ -65,7 +65,11 @@ type Input struct {
 	// with CRLF is one of that with LF; an id that is not in it is its own.
 	// Files of one form are no change of each other. The local tree holds what
 	// is published, which is its own form.
-	Form   map[manifest.ID]manifest.ID
+	Form map[manifest.ID]manifest.ID
+	// Merged holds what the changes of both sides make together, for paths on
+	// which both changed and which merge; see [Merge]. A path that is not in it
+	// does not merge.
+	Merged map[manifest.Path]manifest.Entry
 	Policy Policy
 }
 
@@ -89,17 +93,19 @@ type Frozen struct {
 }
 
 // Plan is what to do, each list in path order. A path is in at most one of
-// Publish, Checkout, Conflicts, Pending, Ahead, Unmanaged, Frozen, Settled;
+// Publish, Checkout, Conflicts, Pending, Ahead, Unmanaged, Frozen, Settled,
+// but that a merge goes both ways at once with direction Both;
 // one that is in none of them needs nothing and keeps its base.
 //
 // The remote tree without the deletes and with the other changes of Publish
 // is a valid tree; so is the local tree with Checkout. Whoever carries a list
 // out in steps makes its deletes first: a file may take a directory's place.
 type Plan struct {
-	// Publish is made on the remote: Old is the remote entry, New the local.
+	// Publish is made on the remote: Old is the remote entry, New the local,
+	// or the merge.
 	Publish []Change `json:"publish,omitempty"`
 	// Checkout is made in the worktree: Old is the local entry, New the
-	// remote.
+	// remote, or the merge.
 	Checkout  []Change   `json:"checkout,omitempty"`
 	Conflicts []Conflict `json:"conflicts,omitempty"`
 	// Pending are remote changes that are not taken because the direction is
@@ -136,7 +142,9 @@ func (p Plan) Empty() bool { return len(p.Publish) == 0 && len(p.Checkout) == 0 
 //     allows;
 //   - one side deleted, the other changed: the delete loses, the change is
 //     taken as if it were the only one;
-//   - both changed: a conflict, unless there is a preference.
+//   - both changed: merged where that is possible, else a conflict, unless
+//     there is a preference. A merge that one side holds already is no change
+//     of that side.
 //
 // A file that would stand where another path needs a directory is a conflict
 // too, which no preference settles: it would cost paths that nobody named.
@@ -247,11 +255,33 @@ func (t *three) bothChanged(s state) {
 	case t.in.Policy.Prefer == Remote:
 		t.checkout(s, WhyPreferRemote)
 	default:
+		if merged, ok := t.in.Merged[s.path]; ok {
+			t.merge(s, merged)
+			return
+		}
 		why := WhyBothChanged
 		if s.base == (Pair{}) {
 			why = WhyBothNew
 		}
 		t.plan.Conflicts = append(t.plan.Conflicts, Conflict{s.path, s.base, s.local, s.remote, why, ""})
+	}
+}
+
+// merge gives the merge to the sides that lack it.
+func (t *three) merge(s state, merged manifest.Entry) {
+	switch {
+	case same(s.remote, &merged):
+		t.checkout(s, WhyHoldsOurs)
+		return
+	case same(s.local, &merged):
+		t.publish(s, WhyHoldsTheirs)
+		return
+	}
+	if t.in.Policy.Direction != Pull {
+		t.plan.Publish = append(t.plan.Publish, Change{s.path, s.remote, &merged, WhyMerged})
+	}
+	if t.in.Policy.Direction != Push {
+		t.plan.Checkout = append(t.plan.Checkout, Change{s.path, s.local, &merged, WhyMerged})
 	}
 }
 

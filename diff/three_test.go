@@ -299,6 +299,37 @@ func TestThree(t *testing.T) {
 	}
 }
 
+// What both sides' changes make together is given: see [diff.Merge].
+func TestThreeMerges(t *testing.T) {
+	const merged = " " + string(diff.WhyMerged)
+	const holdsTheirs, holdsOurs = " " + string(diff.WhyHoldsTheirs), " " + string(diff.WhyHoldsOurs)
+	tests := []struct{ name, base, local, remote, merged, policy, want string }{
+		{"push", "p:x", "p:y", "p:z", "p:m", "push", "publish p zm" + merged},
+		{"pull", "p:x", "p:y", "p:z", "p:m", "pull", "checkout p ym" + merged},
+		{"both", "p:x", "p:y", "p:z", "p:m", "both", "publish p zm" + merged + "; checkout p ym" + merged},
+		{"theirs holds ours, push", "p:x", "p:y", "p:z", "p:z", "push", "pending p xz" + holdsOurs},
+		{"theirs holds ours, pull", "p:x", "p:y", "p:z", "p:z", "pull", "checkout p yz" + holdsOurs},
+		{"ours holds theirs, push", "p:x", "p:y", "p:z", "p:y", "push", "publish p zy" + holdsTheirs},
+		{"ours holds theirs, pull", "p:x", "p:y", "p:z", "p:y", "pull", "ahead p xy" + holdsTheirs},
+		{"a preference is stronger", "p:x", "p:y", "p:z", "p:m", "push+local", "publish p zy" + preferLocal},
+		{"one side alone changed", "p:x", "p:y", "p:x", "p:m", "push", "publish p xy" + changedHere},
+		{"another path does not merge", "p:x q:x", "p:y q:y", "p:z q:z", "p:m", "push", "publish p zm" + merged + "; conflict q y/z x/x" + bothChanged},
+		{"after a merge was published", "p:y", "p:y", "p:m", "", "push", "pending p ym" + changedThere},
+		{"edited again after that", "p:y", "p:w", "p:m", "p:n", "push", "publish p mn" + merged},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			in := diff.Input{Base: base(tc.base), Local: side(t, tc.local), Remote: side(t, tc.remote), Merged: map[manifest.Path]manifest.Entry{}, Policy: policy(tc.policy)}
+			for e := range side(t, tc.merged).Tree.All() {
+				in.Merged[e.Path] = e
+			}
+			if d := cmp.Diff(strings.Split(tc.want, "; "), strings.Split(show(diff.Three(in)), "; ")); d != "" {
+				t.Errorf("plan (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
 func TestThreeIgnoresSizes(t *testing.T) {
 	in := diff.Input{Base: base("p:x"), Local: side(t, "p:x"), Remote: side(t, "p:x")}
 	in.Base["p"].Remote.Size = 99

@@ -240,10 +240,9 @@ func (r *run) proveCreated(ctx context.Context, id string, version int32, snap m
 		r.note("asset %s was made by somebody else meanwhile", id)
 		return errReplan
 	}
-	d := &done{metadata: r.Target.Metadata, read: map[manifest.Path]*manifest.Entry{}}
+	d := &done{metadata: r.Target.Metadata, bases: map[manifest.Path]state.Pair{}}
 	for e := range tree.All() {
-		d.changes = append(d.changes, diff.Change{Path: e.Path, New: &e})
-		d.read[e.Path] = made.side.Tree.Get(e.Path)
+		d.bases[e.Path] = state.Pair{Local: &e, Remote: made.side.Tree.Get(e.Path)}
 	}
 	r.res.Outcome, r.res.Published = Created, means
 	r.res.ObservedVersion, r.res.Version = 0, made.version

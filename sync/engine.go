@@ -112,6 +112,9 @@ type run struct {
 	learned     bool                  // endpoint is new knowledge of this run
 	reader      *gitrepo.Past         // of commits, once it is needed
 
+	merged    map[manifest.Path]mergedFile // of the plan of this round
+	meanwhile map[manifest.Path]struct{}   // merged with what somebody wrote since the plan
+
 	// told is the base that this run has found by the histories: unlike one
 	// on record it is told anew in each round. Nil: none was.
 	told     map[manifest.Path]state.Pair

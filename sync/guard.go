@@ -129,19 +129,40 @@ func deletions(changes []diff.Change) (paths []manifest.Path) {
 	return paths
 }
 
+// losses returns the deletions of files whose content is at no new path: a file
+// that is only renamed is not lost.
+func losses(changes []diff.Change) (paths []manifest.Path) {
+	created := map[manifest.ID]int{}
+	for _, c := range changes {
+		if c.Old == nil {
+			created[c.New.ID]++
+		}
+	}
+	for _, c := range changes {
+		switch {
+		case c.New != nil:
+		case created[c.Old.ID] > 0:
+			created[c.Old.ID]--
+		default:
+			paths = append(paths, c.Path)
+		}
+	}
+	return paths
+}
+
 // guardMainFile stops the deletion of the file that the type needs.
 func guardMainFile(in guardInput) *guardStop {
 	if !slices.Contains(deletions(in.changes), in.main) || slices.Contains(in.consent.DeletePaths, string(in.main)) {
 		return nil
 	}
 	return &guardStop{"main file", fmt.Sprintf("%s would be deleted, which assets of type %s cannot be without", in.main, in.target.Type),
-		fmt.Sprintf("restore the file, or allow it with --allow-deletes %d --allow-deletes %s", len(deletions(in.changes)), in.main)}
+		fmt.Sprintf("restore the file, or allow it with --allow-deletes %d --allow-deletes %s", len(losses(in.changes)), in.main)}
 }
 
 // guardDeletes stops more deletions than the target allows, those of the last
-// hour included.
+// hour included. Renamed files do not count.
 func guardDeletes(in guardInput) *guardStop {
-	paths := deletions(in.changes)
+	paths := losses(in.changes)
 	if len(paths) == 0 || len(paths) <= in.consent.Deletes {
 		return nil
 	}

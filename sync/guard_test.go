@@ -88,6 +88,9 @@ func TestGuards(t *testing.T) {
 			if res := m.push(assetsync.PushOptions{DryRun: true, Strict: true}); res.Guard != tt.guard || res.Outcome != assetsync.Blocked {
 				t.Errorf("a strict dry run is stopped by %q\n%s", res.Guard, describe(res))
 			}
+			if res := m.status(); res.Guard != tt.guard && !strings.Contains(describe(res), "a push would stop here ("+tt.guard+")") {
+				t.Errorf("status does not tell of it:\n%s", describe(res))
+			}
 			res := m.push(assetsync.PushOptions{})
 			m.want(res, assetsync.Blocked)
 			if res.Guard != tt.guard || res.Error.Kind != assetsync.KindGuard {
@@ -110,6 +113,25 @@ func TestGuards(t *testing.T) {
 			m.wantQuietWith(tt.consent)
 		})
 	}
+}
+
+// TestRenamesAreNoDeletions renames all files of a skill within an hour.
+func TestRenamesAreNoDeletions(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(numbered(5)))
+	id := m.mustPush(assetsync.Created).AssetID
+	for i := range 5 {
+		m.rm(fmt.Sprintf("references/f%02d.md", i))
+		m.write(fmt.Sprintf("docs/f%02d.md", i), fmt.Sprint(i))
+		m.mustPush(assetsync.Published)
+	}
+	w.wantLive(id, m.files())
+	m.rm("docs/f00.md") // this one is
+	m.rm("docs/f01.md")
+	m.write("docs/f09.md", "0")
+	m.mustPush(assetsync.Published)
+	m.rm("docs/f02.md")
+	m.want(m.push(assetsync.PushOptions{}), assetsync.Blocked)
 }
 
 func TestOlderRemote(t *testing.T) {

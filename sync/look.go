@@ -32,7 +32,13 @@ func (e *Engine) Status(ctx context.Context) Result {
 			r.res.Outcome = Planned
 			r.checkNames(snap.Tree, diff.Side{})
 			r.noteLineEnds(ctx, diff.Two(manifest.Tree{}, snap.Tree))
-			return r.blockOnProblems()
+			if err := r.blockOnProblems(); err != nil {
+				return err
+			}
+			if err := r.mayCreate(snap, true); err != nil {
+				r.note("a push would fail: %v", err)
+			}
+			return nil
 		}
 		obs, err := r.observeLive(ctx, id)
 		if err != nil {
@@ -57,6 +63,12 @@ func (e *Engine) Status(ctx context.Context) Result {
 		}
 		r.noteIntents()
 		r.noteLineEnds(ctx, p.changes)
+		if err := r.noteGuards(ctx, snap, obs, p); err != nil {
+			return err
+		}
+		if len(r.res.Conflicts) > 0 {
+			r.note("a file that changed on both sides stays as it is on both: %s", hintResolve)
+		}
 		switch {
 		case len(r.res.Problems) > 0:
 			r.res.Outcome = Blocked
@@ -65,6 +77,18 @@ func (e *Engine) Status(ctx context.Context) Result {
 		}
 		return nil
 	})
+}
+
+// noteGuards tells what would stop a push, when there is something to push.
+func (r *run) noteGuards(ctx context.Context, snap manifest.Snapshot, obs observation, p proposal) error {
+	if !p.writes() || len(r.res.Problems) > 0 {
+		return nil
+	}
+	speak := PushOptions{DryRun: true}
+	if _, err := r.gitQuiet(ctx, speak); err != nil {
+		r.note("whether git is in the way cannot be told: %v", err)
+	}
+	return r.guard(ctx, snap, obs, p, speak)
 }
 
 // noteIntents tells of publishings that are not over.
@@ -116,10 +140,13 @@ func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun 
 		e.Hint = "publish " + r.From.Env + "'s with --prefer local, or make both one in " + r.From.Env + " first"
 	default:
 		e.Message = fmt.Sprintf("%s changed on both sides; your files are as they were", countFiles(n))
-		e.Hint = "take over what you want of theirs, then push with --prefer local, or drop yours with pull --prefer remote"
+		e.Hint = hintResolve
 	}
 	return e
 }
+
+// hintResolve says how a conflict of files ends.
+const hintResolve = "take over what you want of theirs, then assetsync resolve --merged FILE; or take one side: resolve --ours FILE, resolve --theirs FILE"
 
 // conflictCopy writes the bytes of the other side's file beside the state and
 // returns where: one copy of each content, however often it is in the way.

@@ -68,14 +68,22 @@ func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observati
 	if err != nil {
 		return proposal{}, err
 	}
-	plan := diff.Three(diff.Input{
+	in := diff.Input{
 		Base:    r.base(),
 		Local:   diff.Side{Tree: snap.Tree, Unknown: snap.Unknown},
 		Remote:  obs.side,
 		Ignored: ignored,
 		Form:    forms,
 		Policy:  policy,
-	})
+	}
+	plan := diff.Three(in)
+	r.merged = nil
+	if len(plan.Conflicts) > 0 && r.mayMerge(policy) {
+		if in.Merged, err = r.mergeConflicts(ctx, snap, obs, plan); err != nil {
+			return proposal{}, err
+		}
+		plan = diff.Three(in)
+	}
 	var derived map[string]any
 	if !r.livesInOtherForm(snap, obs, plan) && len(plan.Pending)+len(plan.Conflicts)+len(plan.Frozen) == 0 { // else what is live is not our file
 		if derived, err = r.derived(ctx, snap); err != nil {
@@ -129,6 +137,7 @@ func (r *run) report(p proposal, obs observation) {
 	r.res.Version = obs.version
 	r.reportChanges(p.changes)
 	r.noteForms(p.changes)
+	r.notePreferred(p.changes, obs)
 	r.res.Pending = reportChanges(p.files.Pending)
 	for i, u := range obs.side.Unknown {
 		if i == mostNotes {
@@ -141,6 +150,18 @@ func (r *run) report(p proposal, obs observation) {
 	r.res.Conflicts = nil
 	for _, c := range p.files.Conflicts {
 		r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: c.Path, Why: string(c.Why)})
+	}
+}
+
+// notePreferred names what a preference overwrites.
+func (r *run) notePreferred(changes []diff.Change, obs observation) {
+	for _, c := range changes {
+		switch c.Why {
+		case diff.WhyPreferLocal:
+			r.note("%s of version %d, which somebody else changed, is overwritten; assetsync pull --version %d --to DIR gives it back", c.Path, obs.version, obs.version)
+		case diff.WhyPreferRemote:
+			r.note("%s as it was here is overwritten; assetsync undo --local brings it back", c.Path)
+		}
 	}
 }
 

@@ -99,7 +99,7 @@ func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
 		r.note("made by somebody else meanwhile: %s", versionList(a.foreign))
 	}
 	p := proof{
-		observation: after, lost: a.lost(d, after), read: map[manifest.Path]*manifest.Entry{},
+		observation: after, lost: r.lost(a, d, after), read: map[manifest.Path]*manifest.Entry{},
 		own: slices.Compact(slices.Sorted(slices.Values(append(a.own, d.answered...)))),
 	}
 	if p.strange, err = r.superseded(a, after); err != nil {
@@ -139,8 +139,9 @@ func (r *run) superseded(a *account, after observation) (reports []ConflictRepor
 	return reports, nil
 }
 
-// lost turns what was overwritten into changes that put it back.
-func (a *account) lost(d deed, after observation) lostUpdates {
+// lost turns what was overwritten into changes that put it back, merged with
+// ours where that is possible.
+func (r *run) lost(a *account, d deed, after observation) lostUpdates {
 	l := lostUpdates{theirs: a.content, metadata: a.overwrittenKeys}
 	for _, p := range slices.Sorted(maps.Keys(a.overwritten)) {
 		theirs := a.overwritten[p]
@@ -149,6 +150,14 @@ func (a *account) lost(d deed, after observation) lostUpdates {
 			continue // a delete loses to an edit
 		}
 		if both && ours != nil {
+			if merged, ok := r.mergeLost(a, d, p, *ours, *theirs); ok {
+				r.meet(p)
+				if live := after.side.Tree.Get(p); !sameEntry(live, &merged) {
+					l.repairs = append(l.repairs, diff.Change{Path: p, Old: live, New: &merged, Why: "changed on both sides at the same time: merged"})
+				}
+				continue
+			}
+			delete(r.meanwhile, p)
 			l.conflicts = append(l.conflicts, ConflictReport{Path: p, Why: "changed on both sides at the same time; theirs is live again, yours is in your directory"})
 		}
 		l.repairs = append(l.repairs, diff.Change{Path: p, Old: after.side.Tree.Get(p), New: theirs, Why: "overwritten; put back"})
@@ -247,7 +256,7 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 	for _, c := range told {
 		r.note("%s %s: %s", c.Path, c.Why, c.Copy)
 	}
-	return a.lost(d, obs), err
+	return r.lost(a, d, obs), err
 }
 
 // markDoubt keeps an intent of which not everything is seen.

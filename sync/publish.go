@@ -26,21 +26,42 @@ type job struct {
 // record, so that a run that dies in between leaves the next one to it. It
 // returns the newest version.
 func (r *run) publish(ctx context.Context, id string, obs observation, p proposal, atomic bool) (observation, error) {
-	d, after, err := r.publishOnce(ctx, id, &obs, job{changes: p.changes, metadata: p.meta.publish, atomic: atomic, content: r.source.read})
+	r.meanwhile = map[manifest.Path]struct{}{}
+	d, after, err := r.publishOnce(ctx, id, &obs, job{changes: p.changes, metadata: p.meta.publish, atomic: atomic, content: r.content})
 	if err != nil {
 		return obs, err
 	}
 	r.res.Outcome = Published
-	total := done{read: map[manifest.Path]*manifest.Entry{}, metadata: map[string]any{}}
-	total.add(d, after)
 	r.res.Conflicts = append(r.res.Conflicts, after.strange...)
 	newest, err := r.repair(ctx, id, after.observation, after.lost)
 	if err != nil {
 		return newest, err
 	}
+	total, err := r.achieved(ctx, p.changes, d, after)
+	if err != nil {
+		return newest, err
+	}
 	r.end(d.nonce)
 	r.res.Version = newest.version
+	r.noteMerged(d)
 	return newest, r.record(ctx, newest, p, &total)
+}
+
+// achieved is what a publishing has changed for good. A key on which somebody
+// else's change won keeps its base, so that the next plan sees both.
+func (r *run) achieved(ctx context.Context, changes []diff.Change, d deed, after proof) (done, error) {
+	bases, err := r.bases(ctx, d, after)
+	if err != nil {
+		return done{}, err
+	}
+	changes = slices.DeleteFunc(slices.Clone(changes), func(c diff.Change) bool { return after.lost.overwrote(c.Path) })
+	total := done{bases: bases, deleted: len(losses(changes)), metadata: map[string]any{}}
+	for key, value := range d.metadata {
+		if _, theirs := after.lost.metadata[key]; !theirs {
+			total.metadata[key] = value
+		}
+	}
+	return total, nil
 }
 
 // publishOnce is one round: it sends and proves. The caller ends the intent.
@@ -90,20 +111,4 @@ func (r *run) repair(ctx context.Context, id string, obs observation, lost lostU
 		lost, obs = after.lost, after.observation
 	}
 	return obs, nil
-}
-
-// add takes what was published. A path on which somebody else's change won
-// keeps its base, so that the next plan sees both.
-func (d *done) add(sent deed, after proof) {
-	for path, entry := range sent.changes {
-		if !after.lost.overwrote(path) {
-			d.changes = append(d.changes, diff.Change{Path: path, New: entry})
-			d.read[path] = after.read[path]
-		}
-	}
-	for key, value := range sent.metadata {
-		if _, theirs := after.lost.metadata[key]; !theirs {
-			d.metadata[key] = value
-		}
-	}
 }

@@ -184,7 +184,12 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 			r.note("left-overs of a killed run stay: %v", err)
 		}
 	}
-	content := func(e manifest.Entry) ([]byte, error) { return r.remoteContent(ctx, id, obs, e) }
+	content := func(e manifest.Entry) ([]byte, error) {
+		if m, ok := r.merged[e.Path]; ok && m.entry.ID == e.ID {
+			return m.data, nil
+		}
+		return r.remoteContent(ctx, id, obs, e)
+	}
 	var made []diff.Change
 	var failed []error
 	for i, res := range wt.Apply(ctx, r.dir.local(changes), content, keep) {
@@ -224,18 +229,18 @@ func (s directory) local(changes []diff.Change) []diff.Change {
 
 // recordCheckout makes durable what was checked out.
 func (r *run) recordCheckout(ctx context.Context, id string, obs observation, p proposal, made []diff.Change) error {
-	deleted := 0
 	for _, c := range made {
-		local, err := r.localForm(ctx, id, obs, c.New)
+		there := c.New
+		if m, ok := r.merged[c.Path]; ok && sameEntry(&m.entry, c.New) {
+			there = &m.remote // what is here besides is a change to be published
+		}
+		local, err := r.localForm(ctx, id, obs, there)
 		if err != nil {
 			return err
 		}
-		r.setPair(c.Path, state.Pair{Local: local, Remote: c.New})
-		if c.New == nil {
-			deleted++
-		}
+		r.setPair(c.Path, state.Pair{Local: local, Remote: there})
 	}
-	r.countDeletions("local", deleted)
+	r.countDeletions("local", len(losses(made)))
 	return r.record(ctx, obs, p, nil)
 }
 

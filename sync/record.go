@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 
-	"assetsync/diff"
 	"assetsync/manifest"
 	"assetsync/sync/state"
 )
@@ -55,9 +54,15 @@ func (r *run) settleIntent(in state.Intent, obs observation) error {
 		return nil // not of the local side, or not of this asset
 	}
 	for _, c := range in.Changes {
-		if got := obs.side.Tree.Get(c.Path); sameEntry(got, c.New) && !obs.side.Unknown.Has(c.Path) {
-			r.setPair(c.Path, state.Pair{Local: c.New, Remote: got})
+		got := obs.side.Tree.Get(c.Path)
+		if !sameEntry(got, c.New) || obs.side.Unknown.Has(c.Path) {
+			continue
 		}
+		pair := state.Pair{Local: c.New, Remote: got}
+		if c.Local != nil {
+			pair = state.Pair{Local: c.Local, Remote: c.Local} // see [run.bases]
+		}
+		r.setPair(c.Path, pair)
 	}
 	sent, err := decodeObject(in.Metadata)
 	if err != nil {
@@ -117,7 +122,7 @@ func sameEntry(a, b *manifest.Entry) bool {
 func (r *run) begin(in state.Intent, writes []write) error {
 	in.AssetID = r.res.AssetID
 	in.Started, in.Until = r.Now().UTC(), r.Now().Add(doubtWindow).UTC()
-	if err := describeWrites(&in, writes); err != nil {
+	if err := r.describeWrites(&in, writes); err != nil {
 		return err
 	}
 	r.knownTarget.Intents = append(slices.Clone(r.knownTarget.Intents), in)
@@ -135,7 +140,7 @@ func (r *run) narrow(nonce string, sent []write, doubt bool) error {
 	for i := range r.knownTarget.Intents {
 		if in := &r.knownTarget.Intents[i]; in.Nonce == nonce {
 			in.Doubt = doubt
-			if err := describeWrites(in, sent); err != nil {
+			if err := r.describeWrites(in, sent); err != nil {
 				return err
 			}
 		}
@@ -144,11 +149,15 @@ func (r *run) narrow(nonce string, sent []write, doubt bool) error {
 }
 
 // describeWrites puts what writes do into an intent.
-func describeWrites(in *state.Intent, writes []write) error {
+func (r *run) describeWrites(in *state.Intent, writes []write) error {
 	s := script{writes: writes}
 	in.Changes = nil
 	for _, c := range s.changes() {
-		in.Changes = append(in.Changes, state.PlannedChange{Path: c.Path, Old: c.Old, New: c.New})
+		change := state.PlannedChange{Path: c.Path, Old: c.Old, New: c.New}
+		if m, ok := r.merged[c.Path]; ok && sameEntry(&m.entry, c.New) {
+			change.Local = &m.local
+		}
+		in.Changes = append(in.Changes, change)
 	}
 	doc, err := document(s.metadata())
 	in.Metadata = json.RawMessage(doc)
@@ -177,8 +186,8 @@ func (r *run) end(nonce string) {
 
 // done is what a publishing proved.
 type done struct {
-	changes  []diff.Change // as published; the base takes New for both sides unless read says otherwise
-	read     map[manifest.Path]*manifest.Entry
+	bases    map[manifest.Path]state.Pair // of the paths that were published
+	deleted  int                          // files whose content is gone
 	metadata map[string]any
 }
 
@@ -218,16 +227,8 @@ func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) 
 
 // take advances the record by what was published.
 func (r *run) take(d done) error {
-	deleted := 0
-	for _, c := range d.changes {
-		read, ok := d.read[c.Path]
-		if !ok {
-			read = c.New
-		}
-		r.setPair(c.Path, state.Pair{Local: c.New, Remote: read})
-		if c.New == nil {
-			deleted++
-		}
+	for path, pair := range d.bases {
+		r.setPair(path, pair)
 	}
 	for key, value := range d.metadata {
 		if err := r.setMetadata(key, value); err != nil {
@@ -236,7 +237,7 @@ func (r *run) take(d done) error {
 	}
 	r.knownAsset.Own = append(slices.Clone(r.knownAsset.Own), r.made...)
 	r.knownAsset.Own = r.knownAsset.Own[max(0, len(r.knownAsset.Own)-maxOwn):]
-	r.countDeletions("remote", deleted)
+	r.countDeletions("remote", d.deleted)
 	return nil
 }
 

@@ -30,6 +30,9 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 	if err := r.keepDeleted(ctx, obs, s.changes()); err != nil {
 		return deed{}, err
 	}
+	if err := r.keepMerged(ctx, s.changes()); err != nil {
+		return deed{}, err
+	}
 	if s.means == ByZip {
 		// What the zip replaces, as it was observed: should this run be cut
 		// short, the version may have changed in place by the time of the audit.

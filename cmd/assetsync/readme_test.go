@@ -52,6 +52,9 @@ func TestReadme(t *testing.T) {
 	}
 	r.watch(t, sections["Watch"])
 	r.history(t, sections["History"])
+	for _, c := range sections["Conflicts"] {
+		checkCommandLine(t, c) // there is none; resolve.txtar has some
+	}
 	for _, c := range sections["Rehearse without AWS"] {
 		checkCommandLine(t, c) // it would not end
 	}
@@ -63,6 +66,7 @@ func TestReadme(t *testing.T) {
 	delete(sections, "Hook")
 	delete(sections, "Without a config")
 	delete(sections, "In CI")
+	delete(sections, "Conflicts")
 	delete(sections, "Rehearse without AWS")
 	for title := range sections {
 		t.Errorf("the commands of section %q are not tried", title)

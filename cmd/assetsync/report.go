@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"assetsync/diff"
 	assetsync "assetsync/sync"
 )
 
@@ -92,7 +93,7 @@ func (a *app) printResults(results []assetsync.Result, more map[string]string) e
 			continue // what was planned is not what was done
 		}
 		for _, c := range r.Changes {
-			fmt.Fprintf(&b, "    %s %s\n", letter(c.Action), c.Path)
+			fmt.Fprintf(&b, "    %s %s%s\n", letter(c.Action), c.Path, mergeMark(c))
 		}
 		for _, c := range r.MetadataChanges {
 			if isPublished(c) {
@@ -106,6 +107,14 @@ func (a *app) printResults(results []assetsync.Result, more map[string]string) e
 	}
 	_, err := fmt.Fprint(a.stdout, b.String())
 	return err
+}
+
+// mergeMark tells a file that is a merge.
+func mergeMark(c assetsync.ChangeReport) string {
+	if c.Why == string(diff.WhyMerged) {
+		return "  merged with their change"
+	}
+	return ""
 }
 
 func printPending(b *strings.Builder, r assetsync.Result) {

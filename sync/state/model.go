@@ -80,6 +80,9 @@ type PlannedChange struct {
 	Path manifest.Path   `json:"path"`
 	Old  *manifest.Entry `json:"old,omitempty"` // on the remote, as observed
 	New  *manifest.Entry `json:"new,omitempty"` // as sent
+	// Local is what the source holds when a merge with the remote was sent in
+	// its place.
+	Local *manifest.Entry `json:"local,omitempty"`
 }
 
 // Tri is an answer that may not be known yet.
