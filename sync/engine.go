@@ -112,6 +112,7 @@ type run struct {
 	learned     bool                  // endpoint is new knowledge of this run
 	reader      *gitrepo.Past         // of commits, once it is needed
 
+	unmerged  bool                         // nothing is merged: an older version is asked for as it was
 	merged    map[manifest.Path]mergedFile // of the plan of this round
 	meanwhile map[manifest.Path]struct{}   // merged with what somebody wrote since the plan
 

@@ -26,7 +26,7 @@ type mergedFile struct {
 // environment is published as it is or not at all, and what no record says but
 // only the histories tell is no ground to publish what nobody wrote.
 func (r *run) mayMerge(policy diff.Policy) bool {
-	return policy.Prefer == diff.Neither && (policy.Direction == diff.Pull || r.Target.Rev == "" && r.From == nil && r.told == nil)
+	return !r.unmerged && policy.Prefer == diff.Neither && (policy.Direction == diff.Pull || r.Target.Rev == "" && r.From == nil && r.told == nil)
 }
 
 // mergeConflicts merges the files that a plan finds changed on both sides,

@@ -286,3 +286,16 @@ func TestMergePreferred(t *testing.T) {
 		t.Errorf("what is overwritten is not named:\n%s", describe(res))
 	}
 }
+
+// TestMergeOfOlderVersion asks for an older version where the file was edited
+// here: it is not mixed with the edit.
+func TestMergeOfOlderVersion(t *testing.T) {
+	w := newWorld(t)
+	m, _ := merging(w)
+	m.write("a.md", lines("9=second"))
+	m.mustPush(assetsync.Published)
+	m.write("a.md", lines("1=edited", "9=second"))
+	res := m.pull(assetsync.PullOptions{Version: 1})
+	m.want(res, assetsync.Conflict)
+	m.wantFile("a.md", lines("1=edited", "9=second"))
+}

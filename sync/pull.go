@@ -66,6 +66,7 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 	if err != nil {
 		return err
 	}
+	r.unmerged = wanted.version != obs.version
 	p, err := r.propose(ctx, snap, wanted, diff.Policy{Direction: diff.Pull, Prefer: o.Prefer})
 	if err != nil {
 		return err
