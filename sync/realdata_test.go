@@ -48,8 +48,9 @@ func TestRealSkills(t *testing.T) {
 	for _, main := range mains {
 		dir := filepath.Dir(main)
 		t.Run(dir, func(t *testing.T) {
+			w.t = t
 			m := w.machine(nil)
-			m.t, m.dir = t, filepath.Join(clone, dir)
+			m.dir = filepath.Join(clone, dir)
 			m.target.Name, m.target.Path, m.target.ConfigDir = dir, m.dir, clone
 			id := m.mustPush(assetsync.Created).AssetID
 			versions := []map[string]string{m.files()}
