@@ -143,10 +143,11 @@ func (r *run) bases(ctx context.Context, d deed, after proof) (map[manifest.Path
 		local, data := r.localOf(p, sent, d)
 		pair := state.Pair{Local: local, Remote: read}
 		_, met := r.meanwhile[p]
+		if after.lost.overwrote(p) && !met {
+			continue // theirs has won: the next plan is to see both changes
+		}
 		if met || !sameEntry(local, sent) {
 			pair.Remote = local
-		} else if after.lost.overwrote(p) {
-			continue // theirs has won: the next plan is to see both changes
 		}
 		bases[p] = pair
 		if data != nil && (met || sameEntry(local, sent) && !sameEntry(sent, read)) {
@@ -176,10 +177,10 @@ func (r *run) keepMerged(ctx context.Context, changes []diff.Change) error {
 	return nil
 }
 
-// noteMerged tells which files were published as a merge.
-func (r *run) noteMerged(d deed) {
+// noteMerged tells which of the files with a new base are published as a merge.
+func (r *run) noteMerged(d deed, bases map[manifest.Path]state.Pair) {
 	var paths []manifest.Path
-	for _, p := range slices.Sorted(maps.Keys(d.changes)) {
+	for _, p := range slices.Sorted(maps.Keys(bases)) {
 		_, met := r.meanwhile[p]
 		if m, ok := r.merged[p]; met || ok && sameEntry(&m.entry, d.changes[p]) {
 			paths = append(paths, p)

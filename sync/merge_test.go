@@ -189,6 +189,20 @@ func TestMergeMeanwhile(t *testing.T) {
 	}
 }
 
+// TestMergeMeetsConflict lets somebody change the line that a merge is about to
+// publish: theirs is live again, and ours stays a conflict.
+func TestMergeMeetsConflict(t *testing.T) {
+	w := newWorld(t)
+	m, id := merging(w)
+	m.write("a.md", lines("1=ours"))
+	w.save(id, "a.md", lines("9=theirs"))
+	w.beforeWrite(func() { w.save(id, "a.md", lines("1=theirs", "9=theirs")) })
+	m.want(m.push(assetsync.PushOptions{}), assetsync.Conflict)
+	w.wantFile(id, "a.md", lines("1=theirs", "9=theirs"))
+	m.want(m.pull(assetsync.PullOptions{}), assetsync.Conflict)
+	m.wantFile("a.md", lines("1=ours"))
+}
+
 // TestMergeKilled lets a push that merges die at each of its calls.
 func TestMergeKilled(t *testing.T) {
 	for _, after := range []bool{false, true} {

@@ -43,7 +43,7 @@ func (r *run) publish(ctx context.Context, id string, obs observation, p proposa
 	}
 	r.end(d.nonce)
 	r.res.Version = newest.version
-	r.noteMerged(d)
+	r.noteMerged(d, total.bases)
 	return newest, r.record(ctx, newest, p, &total)
 }
 
