@@ -9,5 +9,6 @@
 // [Merge] puts two changes of one text together, or says that they collide. It
 // decides as "git merge-file" does, except in some cases where lines repeat
 // and a change can be seen in more than one way (about 1 in 150 of texts made
-// to provoke that, which the tests count).
+// to provoke that, which the tests count). [MergeMarked] shows what collides
+// between git's conflict markers.
 package diff

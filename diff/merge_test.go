@@ -334,6 +334,10 @@ func mergeLaws(t *testing.T, base, ours, theirs string) {
 	if turned, turnedOK := merge(base, theirs, ours); turned != got || turnedOK != ok {
 		t.Fatalf("Merge(%q, %q, %q) = %q, %v; turned %q, %v", base, ours, theirs, got, ok, turned, turnedOK)
 	}
+	marked, conflicts := diff.MergeMarked([]byte(base), []byte(ours), []byte(theirs), diff.Labels{})
+	if ok != (conflicts == 0) || ok && string(marked) != got {
+		t.Fatalf("Merge(%q, %q, %q) = %q, %v; marked %q, %d conflicts", base, ours, theirs, got, ok, marked, conflicts)
+	}
 	if !ok {
 		return
 	}

@@ -114,6 +114,7 @@ type run struct {
 
 	unmerged  bool                         // nothing is merged: an older version is asked for as it was
 	merged    map[manifest.Path]mergedFile // of the plan of this round
+	marked    map[manifest.Path][]byte     // of the same plan: what does not merge, with conflict markers
 	meanwhile map[manifest.Path]struct{}   // merged with what somebody wrote since the plan
 
 	// told is the base that this run has found by the histories: unlike one

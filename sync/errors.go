@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"assetsync/remote"
 )
@@ -65,8 +66,23 @@ func AsError(err error) *Error {
 		out.Kind, out.Hint = KindUnavailable, "the time given by --timeout is over; what is left to do comes out of the next run"
 	case errors.Is(err, context.Canceled):
 		out.Hint = "interrupted; the next run continues from what the remote holds then"
+	case out.Hint == "":
+		out.Hint = hintDisk(err)
 	}
 	return out
+}
+
+// hintDisk says what to do about what a disk or the system refuses.
+func hintDisk(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make room on that disk, then repeat the command: what was done by then is known, and nothing is lost"
+	case errors.Is(err, syscall.EROFS):
+		return "make that disk writable, then repeat the command: what was done by then is known, and nothing is lost"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "too many files are open: raise the limit (ulimit -n), then repeat the command"
+	}
+	return ""
 }
 
 func classify(r *remote.Error) (Kind, string) {

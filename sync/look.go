@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -129,6 +130,11 @@ func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun 
 		if c.Copy, err = r.conflictCopy(*theirs, data); err != nil {
 			return err
 		}
+		if text, ok := r.marked[c.Path]; ok {
+			if c.Marked, err = r.conflictFile(path.Join(theirs.ID.Short()+".both", string(c.Path)), text); err != nil {
+				return err
+			}
+		}
 	}
 	e := &Error{Kind: KindConflict}
 	switch {
@@ -151,6 +157,11 @@ const hintResolve = "take over what you want of theirs, then assetsync resolve -
 // conflictCopy writes the bytes of the other side's file beside the state and
 // returns where: one copy of each content, however often it is in the way.
 func (r *run) conflictCopy(e manifest.Entry, data []byte) (string, error) {
+	return r.conflictFile(path.Join(e.ID.Short(), string(e.Path)), data)
+}
+
+// conflictFile makes a file of a conflict hold data, and returns its path.
+func (r *run) conflictFile(name string, data []byte) (string, error) {
 	if err := os.MkdirAll(r.Conflicts, 0o700); err != nil {
 		return "", fmt.Errorf("write conflict copy: %w", err)
 	}
@@ -160,9 +171,9 @@ func (r *run) conflictCopy(e manifest.Entry, data []byte) (string, error) {
 		return "", fmt.Errorf("write conflict copy: %w", err)
 	}
 	defer root.Close()
-	name := path.Join(r.Target.Name, e.ID.Short(), string(e.Path))
+	name = path.Join(r.Target.Name, name)
 	full := filepath.Join(r.Conflicts, filepath.FromSlash(name))
-	if old, err := root.ReadFile(name); err == nil && manifest.BlobID(old) == e.ID {
+	if old, err := root.ReadFile(name); err == nil && bytes.Equal(old, data) {
 		return full, nil
 	}
 	dir := durable.New(root, nil)

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -32,7 +33,7 @@ func (r *run) mayMerge(policy diff.Policy) bool {
 // mergeConflicts merges the files that a plan finds changed on both sides,
 // and returns those that merge.
 func (r *run) mergeConflicts(ctx context.Context, snap manifest.Snapshot, obs observation, plan diff.Plan) (map[manifest.Path]manifest.Entry, error) {
-	r.merged = map[manifest.Path]mergedFile{}
+	r.merged, r.marked = map[manifest.Path]mergedFile{}, map[manifest.Path][]byte{}
 	entries := map[manifest.Path]manifest.Entry{}
 	for _, c := range plan.Conflicts {
 		if c.Base.Local == nil || c.Local == nil || c.Remote == nil {
@@ -50,7 +51,15 @@ func (r *run) mergeConflicts(ctx context.Context, snap manifest.Snapshot, obs ob
 		if err != nil {
 			return nil, err
 		}
-		if data, ok := r.mergeFile(c.Path, base, ours, theirs); ok {
+		data, ok := r.mergeFile(c.Path, base, ours, theirs)
+		form := r.Target.Text.Canonical
+		if !ok {
+			labels := diff.Labels{Ours: "here", Theirs: fmt.Sprintf("version %d", obs.version)}
+			if data, n := diff.MergeMarked(form(base), form(ours), form(theirs), labels); n > 0 {
+				r.marked[c.Path] = data
+			}
+		}
+		if ok {
 			m := mergedFile{entry: entryOf(c.Path, data), data: data, local: *c.Local, ours: ours, remote: *c.Remote}
 			r.merged[c.Path], entries[c.Path] = m, m.entry
 		}

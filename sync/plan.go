@@ -77,7 +77,7 @@ func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observati
 		Policy:  policy,
 	}
 	plan := diff.Three(in)
-	r.merged = nil
+	r.merged, r.marked = nil, nil
 	if len(plan.Conflicts) > 0 && r.mayMerge(policy) {
 		if in.Merged, err = r.mergeConflicts(ctx, snap, obs, plan); err != nil {
 			return proposal{}, err

@@ -103,6 +103,8 @@ type ConflictReport struct {
 	Path manifest.Path `json:"path"`
 	Why  string        `json:"why"`
 	Copy string        `json:"copy,omitempty"` // where the other side's bytes lie, when they were written
+	// Marked is where both sides' lie as one text, with git's conflict markers.
+	Marked string `json:"marked,omitempty"`
 }
 
 func reportChanges(changes []diff.Change) []ChangeReport {

@@ -233,7 +233,7 @@ func (s *session) dropCopies(results []assetsync.Result) {
 	for i := range results {
 		r := &results[i]
 		for j := range r.Conflicts {
-			r.Conflicts[j].Copy = ""
+			r.Conflicts[j].Copy, r.Conflicts[j].Marked = "", ""
 		}
 		if len(r.Conflicts) > 0 && r.Error != nil && r.Error.Kind == assetsync.KindConflict {
 			r.Error.Hint = "without state nobody knows who is newer: publish yours with --prefer local, or say with --base N from which version yours was made"

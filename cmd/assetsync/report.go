@@ -138,7 +138,11 @@ func (a *app) copyNote(c assetsync.ConflictReport) string {
 	if c.Copy == "" {
 		return ""
 	}
-	return "; theirs: " + shortPath(filepath.Clean(c.Copy), a.cwd)
+	note := "; theirs: " + shortPath(filepath.Clean(c.Copy), a.cwd)
+	if c.Marked != "" {
+		note += "; both, with conflict markers: " + shortPath(filepath.Clean(c.Marked), a.cwd)
+	}
+	return note
 }
 
 // letter is git's letter for an action.
