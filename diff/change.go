@@ -75,6 +75,8 @@ const (
 	WhyBothNew     Why = "new on both sides, with different content"
 	WhyClash       Why = "a file on one side, a directory on the other"
 
+	WhyFlap Why = "goes back and forth between two writers"
+
 	WhyUnknownHere  Why = "unknown here"
 	WhyUnknownThere Why = "unknown there"
 	WhyUnknownBoth  Why = "unknown on both sides"

@@ -111,6 +111,7 @@ type run struct {
 	pastRead    map[int32]observation // versions that are not the newest, as read in this run
 	learned     bool                  // endpoint is new knowledge of this run
 	reader      *gitrepo.Past         // of commits, once it is needed
+	ended       *observation          // the newest version, once a push came to its end
 
 	unmerged  bool                         // nothing is merged: an older version is asked for as it was
 	merged    map[manifest.Path]mergedFile // of the plan of this round

@@ -3,6 +3,7 @@ package sync
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -28,6 +29,10 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if err != nil {
 			return err
 		}
+		if id == "" && !r.Target.Direction.Publishes() {
+			r.noteNoAsset()
+			return nil
+		}
 		if id == "" {
 			r.res.Changes = reportChanges(diff.Two(manifest.Tree{}, snap.Tree))
 			r.res.Outcome = Planned
@@ -48,16 +53,26 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if err := r.settle(obs); err != nil {
 			return err
 		}
-		if err := r.deriveBoth(ctx, id, snap, obs, diff.Policy{Direction: diff.Both}); err != nil {
+		policy := diff.Policy{Direction: diff.Both}
+		if !r.Target.Direction.Publishes() {
+			policy.Direction = diff.Pull
+		}
+		if err := r.deriveBoth(ctx, id, snap, obs, policy); err != nil {
 			return err
 		}
-		p, err := r.propose(ctx, snap, obs, diff.Policy{Direction: diff.Both})
+		p, err := r.propose(ctx, snap, obs, policy)
 		if err != nil {
 			return err
 		}
+		if policy.Direction == diff.Pull {
+			p.meta = metadataPlan{}
+			r.noteAhead(p)
+		}
 		r.report(p, obs)
 		r.reportLive(snap, obs)
-		r.checkNames(snap.Tree, obs.side)
+		if r.Target.Direction.Publishes() {
+			r.checkNames(snap.Tree, obs.side)
+		}
 		r.res.Pending = reportChanges(p.files.Checkout)
 		if p.writes() || len(p.files.Checkout) > 0 || len(p.meta.changes) > 0 {
 			r.res.Outcome = Planned
@@ -104,9 +119,14 @@ func (r *run) noteIntents() {
 	}
 }
 
+// errBothChanged is the cause of an error that is about single paths: all
+// others were published.
+var errBothChanged = errors.New("changed on both sides")
+
 // conflicts makes an error of the conflicts in the result, and puts the other
 // side's bytes where people find them.
 func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun bool) error {
+	r.ended = &obs
 	keys := 0
 	for _, c := range r.res.MetadataChanges {
 		if c.Action == "conflict" {
@@ -136,8 +156,11 @@ func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun 
 			}
 		}
 	}
-	e := &Error{Kind: KindConflict}
+	e := &Error{Kind: KindConflict, Err: errBothChanged}
 	switch {
+	case n > 0 && n == r.flapping():
+		e.Message = fmt.Sprintf("%s went back and forth: this machine and somebody else undo each other; yours is not published again", countFiles(n))
+		e.Hint = "end one of the two writers, then push with --prefer local, or drop yours with pull --prefer remote; it also goes on an hour after the last turn"
 	case n == 0:
 		e.Message = "metadata changed on both sides; nothing of it was published"
 		e.Hint = "push with --prefer local to publish the config's, or take theirs over into assetsync.yaml"

@@ -15,7 +15,7 @@ import (
 func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
 	snap, err := r.source.scan(ctx)
 	if errors.Is(err, errSourceMissing) {
-		if r.knownTarget.AssetID == "" {
+		if r.knownTarget.AssetID == "" && !r.Target.Direction.Takes() {
 			return snap, usage("correct path: in assetsync.yaml, or create it", "target %s: %v", r.Target.Name, err)
 		}
 		err = nil
@@ -57,6 +57,7 @@ type proposal struct {
 	files   diff.Plan
 	meta    metadataPlan
 	changes []diff.Change // to publish
+	flaps   flaps
 }
 
 func (p proposal) writes() bool { return len(p.changes) > 0 || len(p.meta.publish) > 0 }
@@ -84,6 +85,7 @@ func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observati
 		}
 		plan = diff.Three(in)
 	}
+	flaps := r.stopFlaps(ctx, &plan, obs, policy)
 	var derived map[string]any
 	if !r.livesInOtherForm(snap, obs, plan) && len(plan.Pending)+len(plan.Conflicts)+len(plan.Frozen) == 0 { // else what is live is not our file
 		if derived, err = r.derived(ctx, snap); err != nil {
@@ -91,7 +93,7 @@ func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observati
 		}
 	}
 	meta := planMetadata(r.knownAsset.Metadata, r.Target.Metadata, derived, obs.metadata, policy.Prefer)
-	return proposal{plan, meta, plan.Publish}, nil
+	return proposal{plan, meta, plan.Publish, flaps}, nil
 }
 
 // livesInOtherForm reports whether the main file of the asset stays what it is,
@@ -148,8 +150,20 @@ func (r *run) report(p proposal, obs observation) {
 	}
 	r.res.MetadataChanges = p.meta.changes
 	r.res.Conflicts = nil
+	r.addConflicts(p)
+}
+
+// addConflicts puts the conflicts of a proposal into the result, beside those
+// of other paths.
+func (r *run) addConflicts(p proposal) {
 	for _, c := range p.files.Conflicts {
-		r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: c.Path, Why: string(c.Why)})
+		report := ConflictReport{Path: c.Path, Why: string(c.Why)}
+		if flap, ok := p.flaps.stopped[c.Path]; ok {
+			report = flap
+		}
+		if !slices.ContainsFunc(r.res.Conflicts, func(old ConflictReport) bool { return old.Path == c.Path }) {
+			r.res.Conflicts = append(r.res.Conflicts, report)
+		}
 	}
 }
 

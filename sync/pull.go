@@ -75,7 +75,7 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 	p.changes = p.files.Checkout
 	r.report(p, wanted)
 	r.res.Version = wanted.version
-	if err := r.guardCheckout(ctx, id, snap, wanted, p, o); err != nil {
+	if err := r.guardCheckout(ctx, id, snap, obs, wanted, p, o); err != nil {
 		return err
 	}
 	if o.DryRun {
@@ -138,7 +138,7 @@ func (r *run) wanted(ctx context.Context, id string, newest observation, version
 }
 
 // guardCheckout runs the guards on what is about to change here.
-func (r *run) guardCheckout(ctx context.Context, id string, snap manifest.Snapshot, obs observation, p proposal, o PullOptions) error {
+func (r *run) guardCheckout(ctx context.Context, id string, snap manifest.Snapshot, newest, obs observation, p proposal, o PullOptions) error {
 	record := r.knownAsset
 	if o.Version != 0 {
 		record.Version = 0 // going back is what was asked for
@@ -151,13 +151,30 @@ func (r *run) guardCheckout(ctx context.Context, id string, snap manifest.Snapsh
 	if err := r.stop(stops, o.DryRun); err != nil || o.DryRun || len(deletions(p.changes)) == 0 {
 		return err
 	}
-	// A removal is believed only when a second read agrees with it.
+	return r.readTwice(ctx, id, newest.version, obs)
+}
+
+// readTwice reads the asset again: a removal is believed only when a second
+// read agrees with it, of the asset as of the listing. One that is gone by then,
+// older, another type's or a newer one tells nothing of what was removed.
+func (r *run) readTwice(ctx context.Context, id string, newest int32, obs observation) error {
+	changed := &Error{Kind: KindUnavailable, Message: "the asset changed while it was read twice", Hint: "nothing was checked out; repeat the command"}
+	asset, err := r.getAsset(ctx, id, nil)
+	switch {
+	case remote.IsKind(err, remote.KindNotFound):
+		changed.Err = err
+		return changed
+	case err != nil:
+		return err
+	case *asset.Version != newest, asset.AssetType != nil && *asset.AssetType != r.kind.Name:
+		return changed
+	}
 	again, err := r.list(ctx, id, obs.version)
 	if err != nil {
 		return err
 	}
 	if !maps.EqualFunc(again, obs.listing, stamp.equal) {
-		return &Error{Kind: KindUnavailable, Message: "the asset changed while it was read twice", Hint: "nothing was checked out; repeat the command"}
+		return changed
 	}
 	return nil
 }
@@ -205,7 +222,7 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 			failed = append(failed, res.Err)
 		}
 	}
-	if len(made) > 0 {
+	if len(made) > 0 && r.res.Outcome == Unchanged {
 		r.res.Outcome = CheckedOut
 	}
 	if len(failed) > 0 {
@@ -240,6 +257,7 @@ func (r *run) recordCheckout(ctx context.Context, id string, obs observation, p 
 			return err
 		}
 		r.setPair(c.Path, state.Pair{Local: local, Remote: there})
+		r.turnedThere(c.Path, obs)
 	}
 	r.countDeletions("local", len(losses(made)))
 	return r.record(ctx, obs, p, nil)

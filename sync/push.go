@@ -48,6 +48,9 @@ func (e *Engine) Push(ctx context.Context, o PushOptions) Result {
 }
 
 func (r *run) push(ctx context.Context, o PushOptions) error {
+	if !r.Target.Direction.Publishes() {
+		return usage("set direction: both or push to publish it, or leave it out", "target %s is only pulled (direction: pull): nothing of it is ever published", r.Target.Name)
+	}
 	if o.OneVersion {
 		r.fileCalls = min(r.fileCalls, 1)
 	}

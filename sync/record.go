@@ -63,6 +63,7 @@ func (r *run) settleIntent(in state.Intent, obs observation) error {
 			pair = state.Pair{Local: c.Local, Remote: c.Local} // see [run.bases]
 		}
 		r.setPair(c.Path, pair)
+		r.turned(c.Path, state.Turn{Version: obs.versionOf(c.Path), Own: true, ID: idOf(c.New)})
 	}
 	sent, err := decodeObject(in.Metadata)
 	if err != nil {
@@ -213,6 +214,7 @@ func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) 
 		}
 	}
 	foreign := d == nil && !slices.Contains(r.knownAsset.Own, obs.version)
+	r.takeTurns(obs, p, d)
 	r.knownAsset.Version = obs.version
 	r.knownAsset.Seen = obs.seen
 	r.knownTarget.AssetID = r.res.AssetID

@@ -66,7 +66,7 @@ func (e *Engine) Resolve(ctx context.Context, o ResolveOptions) Result {
 			return err
 		}
 		if o.Take == Theirs {
-			return r.takeTheirs(ctx, id, snap, obs, chosen)
+			return r.checkOutTheirs(ctx, id, snap, obs, chosen)
 		}
 		return r.takeOurs(ctx, id, obs, chosen, o.Take)
 	})
@@ -131,8 +131,8 @@ func (r *run) takeOurs(ctx context.Context, id string, obs observation, conflict
 	return r.record(ctx, obs, proposal{}, nil)
 }
 
-// takeTheirs checks out the remote content.
-func (r *run) takeTheirs(ctx context.Context, id string, snap manifest.Snapshot, obs observation, conflicts []diff.Conflict) error {
+// checkOutTheirs checks out the remote content.
+func (r *run) checkOutTheirs(ctx context.Context, id string, snap manifest.Snapshot, obs observation, conflicts []diff.Conflict) error {
 	var p proposal
 	for _, c := range conflicts {
 		p.changes = append(p.changes, diff.Change{Path: c.Path, Old: c.Local, New: c.Remote, Why: diff.WhyPreferRemote})

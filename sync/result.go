@@ -49,7 +49,8 @@ type Result struct {
 	Published       Means              `json:"published"`
 	Changes         []ChangeReport     `json:"changes"`
 	MetadataChanges []MetadataChange   `json:"metadata_changes"`
-	Pending         []ChangeReport     `json:"pending"` // remote changes that the local side has not taken
+	CheckedOut      []ChangeReport     `json:"checked_out,omitempty"` // that a run which goes both ways made in the directory; Changes are then those of the remote
+	Pending         []ChangeReport     `json:"pending"`               // remote changes that the local side has not taken
 	Conflicts       []ConflictReport   `json:"conflicts"`
 	Problems        []manifest.Problem `json:"problems"`
 	Notes           []string           `json:"notes"`           // for people
@@ -105,6 +106,9 @@ type ConflictReport struct {
 	Copy string        `json:"copy,omitempty"` // where the other side's bytes lie, when they were written
 	// Marked is where both sides' lie as one text, with git's conflict markers.
 	Marked string `json:"marked,omitempty"`
+	Diff   string `json:"diff,omitempty"` // of a path that goes back and forth: a patch from what is live to what is here, of some lines
+
+	flap bool // goes back and forth
 }
 
 func reportChanges(changes []diff.Change) []ChangeReport {
@@ -127,7 +131,7 @@ func (r Result) Standing() (Result, bool) {
 		return Result{}, false // some are of the run, some of the target
 	}
 	switch r.Outcome {
-	case Unchanged, Published, Created:
+	case Unchanged, Published, Created, CheckedOut:
 	default:
 		return Result{}, false
 	}
@@ -136,7 +140,7 @@ func (r Result) Standing() (Result, bool) {
 	if len(r.Pending)+len(r.MetadataChanges) > 0 {
 		r.Outcome = Planned
 	}
-	r.ObservedVersion, r.Versions, r.Published, r.Changes = r.Version, nil, ByNothing, nil
+	r.ObservedVersion, r.Versions, r.Published, r.Changes, r.CheckedOut = r.Version, nil, ByNothing, nil, nil
 	return r.complete(), true
 }
 

@@ -22,6 +22,7 @@ type Target struct {
 	RenamedFrom      string // earlier identity of the asset
 	Rev              string // git revision that is published, as [gitrepo.Worktree.Resolve] takes it; "": the directory as it is
 	When             When   // when a daemon publishes; one run of a verb does not look at it
+	Direction        Direction
 	Branch           string // publish only while HEAD is on the history of this branch, without refs/heads/; "": on any
 	Line             int    // of the config, for messages; 0: none
 }
@@ -46,3 +47,20 @@ const (
 	OnCommit When = "commit" // the commit's tree, once HEAD moves
 	Manually When = "manual" // never by itself; what differs is shown
 )
+
+// Direction says which side of a target a run may change by itself. The zero
+// value is [PushOnly].
+type Direction string
+
+// The directions, as the config writes them.
+const (
+	PushOnly Direction = "push" // publish
+	PullOnly Direction = "pull" // check out; nothing is ever published
+	BothWays Direction = "both" // publish, then check out
+)
+
+// Publishes reports whether the remote may be changed.
+func (d Direction) Publishes() bool { return d != PullOnly }
+
+// Takes reports whether the directory may be changed.
+func (d Direction) Takes() bool { return d == PullOnly || d == BothWays }

@@ -48,6 +48,15 @@ type Asset struct {
 	Seen      map[manifest.Path]Seen     `json:"seen,omitempty"`
 	Own       []int32                    `json:"own,omitempty"` // versions that this machine made
 	Deletions []Deletion                 `json:"deletions,omitempty"`
+	Turns     map[manifest.Path][]Turn   `json:"turns,omitempty"` // the last few of each path, oldest first
+}
+
+// Turn is one time that a path came to hold another content on the remote.
+type Turn struct {
+	Version int32       `json:"version"` // that brought it, as far as it is told
+	Own     bool        `json:"own"`     // made by this machine; else by somebody else
+	ID      manifest.ID `json:"id"`      // as it was sent, or read of somebody else's; zero: the path was deleted
+	At      time.Time   `json:"at"`      // when it was found, by the local clock
 }
 
 // Target is what is known of a target apart from its asset's content.
