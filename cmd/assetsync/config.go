@@ -95,6 +95,7 @@ type TargetConfig struct {
 	Deletes     DeletesConfig     `yaml:"deletes" doc:"How many files may go without --allow-deletes."`
 	Protected   value[bool]       `yaml:"protected" doc:"Writes need --allow-protected, also when the environment is not protected." default:"the environment's" example:"true"`
 	Create      value[bool]       `yaml:"create" doc:"true: always make an asset that is missing; false: never." default:"the environment's" example:"false"`
+	Direction   value[string]     `yaml:"direction" doc:"Which side changes by itself: push: the remote, by what is saved here; pull: the directory, by what others publish; both: first the one, then the other. pull and both need source: worktree." default:"push" example:"both"`
 	Branch      value[string]     `yaml:"branch" doc:"Publish only while HEAD is on the history of this git branch." example:"main"`
 	RenamedFrom value[string]     `yaml:"renamed_from" doc:"Name that the asset had before its frontmatter was changed." example:"old-name"`
 
@@ -131,6 +132,7 @@ func (t TargetConfig) over(later TargetConfig) TargetConfig {
 	t.Deletes.MaxPercent = t.Deletes.MaxPercent.over(later.Deletes.MaxPercent)
 	t.Protected = t.Protected.over(later.Protected)
 	t.Create = t.Create.over(later.Create)
+	t.Direction = t.Direction.over(later.Direction)
 	t.Branch = t.Branch.over(later.Branch)
 	t.RenamedFrom = t.RenamedFrom.over(later.RenamedFrom)
 	return t

@@ -25,11 +25,15 @@ const (
 func (x *expander) build(s *source) {
 	t := x.settings(s)
 	x.checkSource(s, t)
+	x.checkDirection(s, t)
 	if s.typ != assettype.AgentsMD {
 		x.target(s, t, s.path, x.agentTypesIn(s, t))
 		return
 	}
 	agents := x.agentTypes(s, t)
+	if len(agents) > 1 && t.directionOf().Takes() {
+		x.add(t.Direction.At, s.path, "direction: %s checks out one asset, and %d agent types are as many: make an entry and a file for each, or use direction: push", t.Direction.V, len(agents))
+	}
 	for _, agent := range agents {
 		name := s.path
 		if len(agents) > 1 {
@@ -106,6 +110,7 @@ func (x *expander) target(s *source, t TargetConfig, name string, meta metadata)
 		Text:             manifest.Text(t.Text.V),
 		Rev:              x.revOf(t),
 		When:             t.whenOf(),
+		Direction:        t.directionOf(),
 		Branch:           t.Branch.V,
 		Atomic:           t.Publish.Atomic.V,
 		MaxFileCalls:     t.Publish.MaxFileCalls.Or(defaultMaxFileCalls),

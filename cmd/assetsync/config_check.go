@@ -92,6 +92,7 @@ func (t TargetConfig) checkValues(p *problems, key string, envs map[string]Envir
 	t.checkAsset(p, join(key, "asset"), envs)
 	t.checkAgentType(p, key)
 	oneOf(p, join(key, "text"), t.Text, []string{string(manifest.TextExact), string(manifest.TextLF)})
+	oneOf(p, join(key, "direction"), t.Direction, directions())
 	oneOf(p, key+".publish.when", t.Publish.When, publishTimes())
 	if reason := sourceFault(t.Source.V); t.Source.Set() && reason != "" {
 		p.add(t.Source.At, join(key, "source"), "%s %s", quoted(t.Source.V), reason)

@@ -84,3 +84,25 @@ func (x *expander) checkSource(s *source, t TargetConfig) {
 		x.add(t.Source.At, s.path, "publish.when: commit publishes what is in git: use source: git, or leave source out")
 	}
 }
+
+// directions are the values of the direction key.
+func directions() []string {
+	return []string{string(assetsync.PushOnly), string(assetsync.PullOnly), string(assetsync.BothWays)}
+}
+
+func (t TargetConfig) directionOf() assetsync.Direction {
+	return assetsync.Direction(t.Direction.Or(string(assetsync.PushOnly)))
+}
+
+// checkDirection reports a direction that writes the directory of a target whose
+// content is in git: what is checked out is no commit.
+func (x *expander) checkDirection(s *source, t TargetConfig) {
+	if !t.directionOf().Takes() || t.revOf() == "" {
+		return
+	}
+	because := "source: " + t.Source.V
+	if !t.Source.Set() {
+		because = "publish.when: " + t.Publish.When.V
+	}
+	x.add(t.Direction.At, s.path, "direction: %s writes the directory, and %s publishes what is in git: use direction: push, or source: worktree with publish.when: save, idle or manual", t.Direction.V, because)
+}

@@ -47,6 +47,8 @@ func (c consoleEncoder) EncodeEntry(e zapcore.Entry, fields []zapcore.Field) (*b
 		text = l.watching()
 	case pendingMessage:
 		text = l.pending()
+	case checkedOutMessage:
+		text = l.checkedOut()
 	}
 	text = l.about() + text + l.cause() + l.rest()
 	if e.Level > zapcore.InfoLevel {
@@ -157,6 +159,9 @@ const (
 	// pendingMessage is the daemon's entry for what others changed.
 	pendingMessage = "changed on the remote"
 
+	// checkedOutMessage is the daemon's entry for files that it changed here.
+	checkedOutMessage = "checked out"
+
 	// shownChanges is how many changes a line names: it is one line.
 	shownChanges = 4
 )
@@ -206,6 +211,14 @@ func (l logLine) pending() string {
 		text += ": " + changesText(changes)
 	}
 	return text + "; assetsync pull takes it"
+}
+
+// checkedOut makes the daemon's entry for files that it changed here a
+// sentence.
+func (l logLine) checkedOut() string {
+	l.take("asset") // assetsync status shows it
+	changes, _ := l.take("changes").([]any)
+	return fmt.Sprintf("checked out v%s: %s", fieldText(l.take("version")), changesText(changes))
 }
 
 // changesText names some changes by git's letters.

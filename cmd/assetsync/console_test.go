@@ -72,6 +72,11 @@ func TestConsoleLog(t *testing.T) {
 			want:   "skills/a: published v17 -> v18: M SKILL.md, A x y.md, D z.md (8 calls, 124ms after the save)",
 		},
 		{
+			name: "checked out", message: "checked out",
+			fields: []zap.Field{zap.String("target", "skills/a"), zap.String("asset", "ki-1"), zap.Int32("version", 7), zap.Strings("changes", []string{"update SKILL.md", "delete z.md"})},
+			want:   "skills/a: checked out v7: M SKILL.md, D z.md",
+		},
+		{
 			name: "several versions", message: "published",
 			fields: publish(17, []int32{18, 19}, "files", []string{"update a", "publish metadata status"}, zap.Int64("save_to_version_ms", 2714)),
 			want:   "skills/a: published v17 -> v19: M a, M metadata status (8 calls, 2.71s after the save)",

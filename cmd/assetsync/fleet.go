@@ -222,7 +222,7 @@ func (f *fleet) set(config *Config, s *session, known map[string]state.Target) d
 	set := daemon.Set{Poll: settings.PollRemote}
 	for _, t := range s.targets {
 		look := &looker{fleet: f, session: s, target: t}
-		one := daemon.Target{Name: t.Name, AssetID: t.AssetID, When: t.When, Key: keyOf(t, s.env, settings), Engine: look}
+		one := daemon.Target{Name: t.Name, AssetID: t.AssetID, When: t.When, Direction: t.Direction, Key: keyOf(t, s.env, settings), Engine: look}
 		if one.AssetID == "" {
 			one.AssetID = known[t.Name].AssetID
 		}
@@ -344,7 +344,7 @@ func (r repository) Look(ctx context.Context) (obstacle, commit string, err erro
 type space struct{ *fleet }
 
 // Versions implements [daemon.Remote].
-func (r space) Versions(ctx context.Context) (map[string]int32, error) {
+func (r space) Versions(ctx context.Context) (map[string]daemon.Listed, error) {
 	s := r.current()
 	client, _, err := s.client()
 	if err != nil {
@@ -358,11 +358,16 @@ func (r space) Versions(ctx context.Context) (map[string]int32, error) {
 		return nil, assetsync.AsError(err)
 	}
 	s.assets.Refresh(targetNames(s.targets))
-	versions := make(map[string]int32, len(list))
+	versions := make(map[string]daemon.Listed, len(list))
 	for _, a := range list {
-		if a.AssetId != nil && a.Version != nil {
-			versions[*a.AssetId] = *a.Version
+		if a.AssetId == nil || a.Version == nil {
+			continue
 		}
+		listed := daemon.Listed{Version: *a.Version}
+		if a.UpdatedAt != nil {
+			listed.UpdatedAt = *a.UpdatedAt
+		}
+		versions[*a.AssetId] = listed
 	}
 	return versions, nil
 }

@@ -24,7 +24,7 @@ func (a *app) printHealth(h daemon.Health) error {
 	for _, v := range h.Targets {
 		rows = append(rows, []string{
 			v.Target, stateText(v), a.sinceText(v.Since), versionText(v.Result.Version), fmt.Sprint(v.Published),
-			string(v.When), watchedText(v),
+			whenText(v), watchedText(v),
 		})
 	}
 	if len(h.Targets) > 0 {
@@ -79,6 +79,17 @@ func versionText(v int32) string {
 		return "-"
 	}
 	return fmt.Sprintf("v%d", v)
+}
+
+// whenText is when a target is published, and that it is checked out, if it is.
+func whenText(v daemon.View) string {
+	switch {
+	case !v.Direction.Publishes():
+		return string(v.Direction)
+	case v.Direction.Takes():
+		return string(v.When) + ", " + string(v.Direction)
+	}
+	return string(v.When)
 }
 
 func watchedText(v daemon.View) string {

@@ -45,6 +45,11 @@ func (l *looker) Push(ctx context.Context, o assetsync.PushOptions) assetsync.Re
 	return l.look(ctx, !o.DryRun, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
 }
 
+// Sync implements [daemon.Engine].
+func (l *looker) Sync(ctx context.Context, o assetsync.SyncOptions) assetsync.Result {
+	return l.look(ctx, l.target.Direction.Publishes(), func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Sync(ctx, o) })
+}
+
 // Status implements [daemon.Engine].
 func (l *looker) Status(ctx context.Context) assetsync.Result {
 	return l.look(ctx, false, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Status(ctx) })

@@ -37,7 +37,13 @@ func (a *app) promote(ctx context.Context, cmd *cobra.Command, args []string, fr
 	if version > 0 {
 		o.Consent.Rollback = true // who names a version means that one
 	}
-	so := sessionOptions{args: args, allowMissing: true, writes: !o.DryRun}
+	so, left, err := a.publishable(ctx, config, sessionOptions{args: args, allowMissing: true, writes: !o.DryRun})
+	if err != nil {
+		return err
+	}
+	if !left {
+		return a.showNothing()
+	}
 	promoted, results, err := source.promotions(ctx, config, so, version)
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ as one zip, which makes one version. What others changed meanwhile is never
 overwritten: other paths are left alone, the same path is a conflict, of which
 their side is put under .assetsync/conflicts/. While git rebases, merges or
 checks out, nothing is published. A daemon (assetsync watch) that is running
-does the work.
+does the work. A target with direction: pull is never published.
 
 With --rev, what a git revision holds is published, whatever the directory
 holds: targets are looked for in it, by the config as it is in the directory.
@@ -107,8 +107,13 @@ func (a *app) push(ctx context.Context, cmd *cobra.Command, args []string, p pus
 	if err != nil {
 		return err
 	}
+	var left bool
+	if so, left, err = a.publishable(ctx, config, so); err != nil {
+		return err
+	} else if !left {
+		return a.showNothing()
+	}
 	if p.since != "" {
-		var left bool
 		if so, left, err = a.narrow(ctx, config, so, p.since); err != nil || !left {
 			return a.nothingChanged(p.since, err)
 		}

@@ -103,6 +103,9 @@ func (a *app) printResults(results []assetsync.Result, more map[string]string) e
 		printPending(&b, r)
 		for _, c := range r.Conflicts {
 			fmt.Fprintf(&b, "    C %s: %s%s\n", c.Path, c.Why, a.copyNote(c))
+			for line := range strings.Lines(c.Diff) {
+				b.WriteString("        " + line)
+			}
 		}
 	}
 	_, err := fmt.Fprint(a.stdout, b.String())

@@ -37,7 +37,8 @@ Files are published once they are quiet (watch.settle), or when publish.when
 says. What was edited while nobody watched is found at the start. While git is
 at work, while another branch than branch: is checked out, or while the remote
 does not answer, publishing waits. What others change on the remote is shown by
-assetsync status and never taken by itself.
+assetsync status; of a target with direction: both or pull it is checked out by
+itself, within watch.poll_remote.
 
 There is one such daemon for each state directory. status, diff and push ask it,
 if it runs. --pause, --resume, --stop and --status speak to it. A pause with

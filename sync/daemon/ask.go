@@ -75,14 +75,18 @@ func failed(target string, err error) reply {
 	return reply{result: assetsync.Failure(target, err)}
 }
 
-// push does what somebody asked for; it counts as a look.
+// push does what somebody asked for; it counts as a look. What it leaves to
+// check out is looked for right after it.
 func (l *loop) push(ctx context.Context, o assetsync.PushOptions) reply {
-	if o.DryRun {
-		return reply{result: l.t.Engine.Push(ctx, o)}
+	if o.DryRun || !l.t.Direction.Publishes() {
+		return reply{result: l.t.Engine.Push(ctx, o)} // such a target refuses it
 	}
 	first := l.begin()
 	res := l.t.Engine.Push(ctx, o)
 	l.pushed(ctx, res, first)
+	if l.t.Direction.Takes() && len(res.Pending) > 0 {
+		l.want(time.Time{})
+	}
 	return reply{result: res}
 }
 

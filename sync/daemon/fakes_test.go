@@ -34,9 +34,10 @@ type fakeRemote struct {
 type fakeAsset struct {
 	version int32
 	content int
+	updated time.Time // as it is listed
 }
 
-func (r *fakeRemote) Versions(ctx context.Context) (map[string]int32, error) {
+func (r *fakeRemote) Versions(ctx context.Context) (map[string]Listed, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lists = append(r.lists, time.Now())
@@ -59,7 +60,15 @@ func (r *fakeRemote) Versions(ctx context.Context) (map[string]int32, error) {
 	if r.listed != nil {
 		r.listed(versions)
 	}
-	return versions, ctx.Err()
+	listed := map[string]Listed{}
+	for id, version := range versions {
+		one := Listed{Version: version}
+		if a := r.assets[id]; a != nil {
+			one.UpdatedAt = a.updated
+		}
+		listed[id] = one
+	}
+	return listed, ctx.Err()
 }
 
 func (r *fakeRemote) Reset() {
@@ -117,8 +126,12 @@ type fakeEngine struct {
 	name   string
 	asset  string
 
+	direction assetsync.Direction
+	checkout  func() // runs when files were changed here
+
 	mu      sync.Mutex
 	local   int
+	base    int // the content of the last step
 	inside  bool
 	calls   []call
 	before  func(ctx context.Context, verb string)                   // runs first, without locks
@@ -164,12 +177,14 @@ func (e *fakeEngine) result(ctx context.Context, verb string, publish bool) asse
 		res.Outcome, res.AssetID = assetsync.Planned, ""
 	default:
 		res.ObservedVersion, res.Version = a.version, a.version
-		if a.content != e.local {
+		e.take(verb, a, &res)
+		if a.content != e.local && len(res.Pending) == 0 && e.direction.Publishes() {
 			res.Changes = []assetsync.ChangeReport{{Path: "SKILL.md", Action: "update", Why: "changed here"}}
 			res.Outcome = assetsync.Planned
 		}
-		if a.content != e.local && publish {
+		if a.content != e.local && len(res.Pending) == 0 && publish {
 			a.content, a.version = e.local, a.version+1
+			e.base = e.local
 			res.Outcome, res.Version, res.Versions, res.Published = assetsync.Published, a.version, []int32{a.version}, assetsync.ByFiles
 			res.Calls["UpdateAssetFile"] = 2
 		}
@@ -189,9 +204,35 @@ func (e *fakeEngine) result(ctx context.Context, verb string, publish bool) asse
 	return res
 }
 
+// take checks out what only the remote has changed; a look shows it as pending.
+func (e *fakeEngine) take(verb string, a *fakeAsset, res *assetsync.Result) {
+	if !e.direction.Takes() || e.local != e.base || a.content == e.base {
+		return
+	}
+	changes := []assetsync.ChangeReport{{Path: "SKILL.md", Action: "update", Why: "changed there"}}
+	if verb != "sync" {
+		res.Pending = changes
+		return
+	}
+	e.local, e.base = a.content, a.content
+	res.Outcome, res.CheckedOut = assetsync.CheckedOut, changes
+	if e.checkout != nil {
+		e.checkout()
+	}
+}
+
 func (e *fakeEngine) Push(ctx context.Context, o assetsync.PushOptions) assetsync.Result {
 	defer e.begin(ctx, "push")()
 	return e.result(ctx, "push", !o.DryRun)
+}
+
+// Sync checks out what it finds after it has published.
+func (e *fakeEngine) Sync(ctx context.Context, _ assetsync.SyncOptions) assetsync.Result {
+	defer e.begin(ctx, "sync")()
+	if e.direction == assetsync.PushOnly || e.direction == "" {
+		e.t.Errorf("%s: a sync of a target that is only pushed", e.name)
+	}
+	return e.result(ctx, "sync", e.direction == assetsync.BothWays)
 }
 
 func (e *fakeEngine) Status(ctx context.Context) assetsync.Result {

@@ -29,6 +29,9 @@ func (l *loop) look() time.Duration {
 	}
 	// One version for what was saved together: one in between would be a state
 	// that never was here.
+	if l.t.Direction.Takes() {
+		return l.pushed(ctx, l.t.Engine.Sync(ctx, assetsync.SyncOptions{OneVersion: true}), first)
+	}
 	return l.pushed(ctx, l.t.Engine.Push(ctx, assetsync.PushOptions{OneVersion: true}), first)
 }
 
@@ -111,6 +114,7 @@ func (l *loop) judged(ctx context.Context, res, standing assetsync.Result, sure 
 func (l *loop) cutShort(res assetsync.Result, first time.Time) time.Duration {
 	l.mu.Lock()
 	l.view.Published += len(res.Versions)
+	l.view.CheckedOut += len(res.CheckedOut)
 	l.dirty, l.first, l.retry, l.sure = true, older(l.first, first), time.Time{}, false
 	l.mu.Unlock()
 	l.become(Starting, "", time.Time{})
@@ -125,9 +129,10 @@ func (l *loop) record(res, standing assetsync.Result, sure bool) time.Time {
 	l.reportPending(standing)
 	l.view.Result, l.view.LookedAt = standing, now
 	l.view.Published += len(res.Versions)
+	l.view.CheckedOut += len(res.CheckedOut)
 	l.looked, l.rested, l.sure = true, time.Now(), sure
 	if res.AssetID != "" && res.AssetID != l.asset {
-		l.asset, l.listed = res.AssetID, 0
+		l.asset, l.listed = res.AssetID, Listed{}
 	}
 	return now
 }

@@ -39,10 +39,12 @@ type loop struct {
 	first  time.Time // the oldest event that is one; zero when nobody saved
 	retry  time.Time // not before
 	paused bool
-	asset  string // its id, once known
-	listed int32  // the version that the remote listed last
-	hinted bool   // it listed another one during a look
-	said   string // what was logged of the state last
+	asset  string            // its id, once known
+	listed Listed            // what the remote listed last
+	later  bool              // that is a later change of the version that was listed before
+	others map[string]Listed // what it listed while the target has no asset
+	hinted bool              // it listed another one during a look
+	said   string            // what was logged of the state last
 }
 
 func newLoop(d *Daemon, t Target, paused bool) *loop {
@@ -50,7 +52,7 @@ func newLoop(d *Daemon, t Target, paused bool) *loop {
 		d: d, t: t, done: make(chan struct{}), wake: make(chan struct{}, 1), asks: make(chan ask),
 		trials: backoff{base: retryBase}, holds: backoff{base: holdBase, max: holdMax},
 		paused: paused, asset: t.AssetID,
-		view: View{Target: t.Name, When: t.When, State: Starting, Since: d.o.Now(), Result: assetsync.Result{Target: t.Name}},
+		view: View{Target: t.Name, When: t.When, Direction: t.Direction, State: Starting, Since: d.o.Now(), Result: assetsync.Result{Target: t.Name}},
 	}
 	l.ctx, l.end = context.WithCancel(d.ctx)
 	return l
@@ -164,14 +166,19 @@ func older(a, b time.Time) time.Time {
 }
 
 // hint tells what the remote lists.
-func (l *loop) hint(versions map[string]int32) {
+func (l *loop) hint(versions map[string]Listed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	version := versions[l.asset]
-	if l.asset == "" || !l.looked || version == l.listed {
+	if l.asset == "" && l.looked && l.t.Direction.Takes() {
+		l.hintNew(versions)
 		return
 	}
-	l.listed = version
+	now, before := versions[l.asset], l.listed
+	if l.asset == "" || !l.looked || now.Version == before.Version && !now.UpdatedAt.After(before.UpdatedAt) {
+		return
+	}
+	l.listed = now
+	l.later = now.Version == before.Version && !before.UpdatedAt.IsZero()
 	if l.view.State == Publishing {
 		l.hinted = true // it may be the very one that is being made
 		return
@@ -182,11 +189,26 @@ func (l *loop) hint(versions map[string]int32) {
 	}
 }
 
+// hintNew tells a target whose asset somebody else is to make of assets that are
+// new; l.mu is held. The look finds out whether one of them is the target's.
+func (l *loop) hintNew(versions map[string]Listed) {
+	for id := range versions {
+		if _, known := l.others[id]; !known {
+			l.others, l.dirty = versions, true
+			signal(l.wake)
+			return
+		}
+	}
+}
+
 // news reports whether what the remote lists, and did not list before, is a
 // reason to look; l.mu is held. An older version is none: a listing may lag
 // behind for as long as it likes, and go back and forth. (What else makes an
-// asset older is found by the timed look.) That an asset is gone is one.
-func (l *loop) news() bool { return l.listed == 0 || l.listed > l.view.Result.Version }
+// asset older is found by the timed look.) That an asset is gone is one, and
+// that the version was changed in place.
+func (l *loop) news() bool {
+	return l.listed.Version == 0 || l.listed.Version > l.view.Result.Version || l.later && l.listed.Version == l.view.Result.Version
+}
 
 // release lets a target that waited for the remote go on at once.
 func (l *loop) release() {

@@ -16,6 +16,8 @@ import (
 // system hangs, holds up its own target only.
 type Engine interface {
 	Push(context.Context, assetsync.PushOptions) assetsync.Result
+	// Sync works in the direction of the target, for one that writes files.
+	Sync(context.Context, assetsync.SyncOptions) assetsync.Result
 	Status(context.Context) assetsync.Result
 	// Contents returns the files of a revision, as [assetsync.Engine.Revision]
 	// names them.
@@ -40,12 +42,19 @@ type Watch interface {
 
 // Remote is the agent space that all targets live in.
 type Remote interface {
-	// Versions returns the newest version of every asset as the space lists
-	// it, which may be late: it is a hint to look. Its error is an
-	// [assetsync.Error], or wraps [ErrNotAllowed].
-	Versions(context.Context) (map[string]int32, error)
+	// Versions returns what the space lists of every asset, by id, which may be
+	// late: it is a hint to look. Its error is an [assetsync.Error], or wraps
+	// [ErrNotAllowed].
+	Versions(context.Context) (map[string]Listed, error)
 	// Reset drops what may have gone stale while the machine slept.
 	Reset()
+}
+
+// Listed is what a space lists of an asset. Where a file comes or goes without
+// a new version, the time alone tells.
+type Listed struct {
+	Version   int32
+	UpdatedAt time.Time // by the remote's clock; zero: not told
 }
 
 // ErrNotAllowed is a listing that the credentials do not allow. Targets are
@@ -57,10 +66,12 @@ type Target struct {
 	Name    string
 	AssetID string // when it is pinned or known from before; "" else
 	When    assetsync.When
-	Key     string // differs when anything about the target does: it begins anew then
-	Engine  Engine
-	Repo    Repository            // nil outside of git
-	Watch   func() (Watch, error) // nil for a target that changes with commits, and not with files
+	// Direction says which sides the daemon writes by itself.
+	Direction assetsync.Direction
+	Key       string // differs when anything about the target does: it begins anew then
+	Engine    Engine
+	Repo      Repository            // nil outside of git
+	Watch     func() (Watch, error) // nil for a target that changes with commits, and not with files
 }
 
 // Set is what a config comes to.

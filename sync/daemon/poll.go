@@ -125,7 +125,7 @@ func (d *Daemon) askPoll(reset bool) {
 	}
 }
 
-func (d *Daemon) listVersions() (map[string]int32, error) {
+func (d *Daemon) listVersions() (map[string]Listed, error) {
 	ctx, cancel := context.WithTimeout(d.ctx, pollTimeout)
 	defer cancel()
 	versions, err := d.o.Remote.Versions(ctx)

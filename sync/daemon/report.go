@@ -15,6 +15,7 @@ import (
 // report logs one line for each publish. first is when somebody saved what
 // was published, zero when that is not known.
 func (l *loop) report(res assetsync.Result, first time.Time) {
+	defer l.reportCheckedOut(res)
 	if len(res.Versions) == 0 {
 		return
 	}
@@ -38,6 +39,14 @@ func (l *loop) report(res assetsync.Result, first time.Time) {
 	l.d.log.Info("published", fields...)
 }
 
+// reportCheckedOut logs one line for each look that changed files here.
+func (l *loop) reportCheckedOut(res assetsync.Result) {
+	if len(res.CheckedOut) > 0 {
+		l.d.log.Info("checked out", zap.String("target", res.Target), zap.String("asset", res.AssetID),
+			zap.Int32("version", res.Version), zap.Strings("changes", limited(pathLines(res.CheckedOut))))
+	}
+}
+
 // reportWatch logs, once for each change of it, that the target is watched in
 // a poorer way than was meant. A lost root is told by what the look comes to.
 func (l *loop) reportWatch() {
@@ -58,11 +67,11 @@ func (l *loop) reportPending(now assetsync.Result) {
 		return
 	}
 	l.d.log.Info("changed on the remote", zap.String("target", l.t.Name), zap.Int32("version", now.Version),
-		zap.Strings("pending", limited(pendingLines(now))))
+		zap.Strings("pending", limited(pathLines(now.Pending))))
 }
 
-func pendingLines(res assetsync.Result) (lines []string) {
-	for _, c := range res.Pending {
+func pathLines(changes []assetsync.ChangeReport) (lines []string) {
+	for _, c := range changes {
 		lines = append(lines, c.Action+" "+string(c.Path))
 	}
 	return lines
@@ -72,10 +81,7 @@ func pendingLines(res assetsync.Result) (lines []string) {
 const maxLoggedChanges = 20
 
 func changeLines(res assetsync.Result) []string {
-	var lines []string
-	for _, c := range res.Changes {
-		lines = append(lines, c.Action+" "+string(c.Path))
-	}
+	lines := pathLines(res.Changes)
 	for _, c := range res.MetadataChanges {
 		lines = append(lines, c.Action+" metadata "+c.Key)
 	}

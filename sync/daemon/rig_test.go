@@ -303,7 +303,7 @@ func (r *rig) loop(name string) *loop {
 // hint tells a target what the remote lists of it.
 func (r *rig) hint(name string, version int32) {
 	r.Helper()
-	r.loop(name).hint(map[string]int32{"ki-" + name: version})
+	r.loop(name).hint(map[string]Listed{"ki-" + name: {Version: version}})
 	synctest.Wait()
 }
 

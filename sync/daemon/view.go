@@ -12,16 +12,18 @@ import (
 
 // View is what the daemon knows of a target.
 type View struct {
-	Target    string             `json:"target"`
-	When      assetsync.When     `json:"when"`
-	State     State              `json:"state"`
-	Reason    string             `json:"reason,omitempty"` // what it waits for, or what went wrong
-	Since     time.Time          `json:"since"`            // of the state
-	NextTry   time.Time          `json:"next_try,omitzero"`
-	LookedAt  time.Time          `json:"looked_at,omitzero"`
-	Published int                `json:"published"` // versions made since the daemon began
-	Watch     watcher.RootHealth `json:"watch,omitzero"`
-	Result    assetsync.Result   `json:"result"` // what a status says; without an outcome before the first look
+	Target     string              `json:"target"`
+	When       assetsync.When      `json:"when"`
+	Direction  assetsync.Direction `json:"direction,omitempty"` // "" is push
+	State      State               `json:"state"`
+	Reason     string              `json:"reason,omitempty"` // what it waits for, or what went wrong
+	Since      time.Time           `json:"since"`            // of the state
+	NextTry    time.Time           `json:"next_try,omitzero"`
+	LookedAt   time.Time           `json:"looked_at,omitzero"`
+	Published  int                 `json:"published"`   // versions made since the daemon began
+	CheckedOut int                 `json:"checked_out"` // files that it changed here since then
+	Watch      watcher.RootHealth  `json:"watch,omitzero"`
+	Result     assetsync.Result    `json:"result"` // what a status says; without an outcome before the first look
 }
 
 // RemoteView is what the daemon knows of the remote.
