@@ -24,6 +24,15 @@ const (
 	// theirs, ours, theirs, of two contents.
 	flapTurns = 4
 
+	// mostTurns is how many turns of a path are kept: some saves of one hour.
+	mostTurns = 8
+
+	// overwrittenPause is how long a path may stand as it was before our own
+	// write until that is believed. Whoever publishes a whole version at the same
+	// moment replaces ours, finds it out and puts it back, which takes some calls
+	// and, when others write as well, a few rounds of up to half a second.
+	overwrittenPause = 10 * time.Second
+
 	// flapDiffLines bounds the patch in a report.
 	flapDiffLines = 40
 )
@@ -111,11 +120,21 @@ func (r *run) takeTheirs(plan *diff.Plan, obs observation, flap func(diff.Change
 	slices.SortFunc(plan.Checkout, func(a, b diff.Change) int { return cmp.Compare(a.Path, b.Path) })
 }
 
+// isOverwritten reports whether a change there is nothing but our own write
+// gone, a moment ago: somebody overwrote it and is about to put it back.
+func (r *run) isOverwritten(c diff.Change) bool {
+	now := r.Now()
+	return slices.ContainsFunc(r.knownAsset.Turns[c.Path], func(t state.Turn) bool {
+		return t.Own && t.Was == idOf(c.New) && now.Sub(t.At) < overwrittenPause
+	})
+}
+
 // flapReport names both writers and shows what they undo of each other. What
 // cannot be read is left out: it is a report.
 func (r *run) flapReport(ctx context.Context, c diff.Change, obs observation) ConflictReport {
 	var ours, theirs []int32
-	for _, t := range recentTurns(r.knownAsset.Turns[c.Path], r.Now()) {
+	turns := recentTurns(r.knownAsset.Turns[c.Path], r.Now())
+	for _, t := range turns[len(turns)-flapTurns:] { // isFlap found so many
 		if t.Own {
 			ours = append(ours, t.Version)
 		} else {
@@ -161,7 +180,8 @@ func firstLines(text string, n int) string {
 }
 
 // takeTurns remembers what came to be on the remote since the last record.
-func (r *run) takeTurns(obs observation, p proposal, d *done) {
+// before is what was on record until now.
+func (r *run) takeTurns(before map[manifest.Path]state.Pair, obs observation, p proposal, d *done) {
 	for _, path := range p.flaps.ended {
 		if _, ok := r.knownAsset.Turns[path]; ok && d != nil {
 			r.knownAsset.Turns = maps.Clone(r.knownAsset.Turns)
@@ -174,7 +194,7 @@ func (r *run) takeTurns(obs observation, p proposal, d *done) {
 			if len(r.made) > 0 && !slices.Contains(r.made, version) {
 				version = slices.Max(r.made)
 			}
-			r.turned(path, state.Turn{Version: version, Own: true, ID: idOf(d.bases[path].Local)})
+			r.turned(path, state.Turn{Version: version, Own: true, ID: idOf(d.bases[path].Local), Was: idOf(before[path].Remote)})
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(r.knownAsset.Turns)) {
@@ -214,7 +234,7 @@ func (r *run) turned(p manifest.Path, t state.Turn) {
 		}
 	}
 	list := append(turns[p], t)
-	turns[p] = list[max(0, len(list)-flapTurns):]
+	turns[p] = list[max(0, len(list)-mostTurns):]
 	r.knownAsset.Turns = turns
 }
 

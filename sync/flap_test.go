@@ -204,7 +204,7 @@ func TestTurnsAreBounded(t *testing.T) {
 		m.mustSync(assetsync.CheckedOut)
 	}
 	turns := m.recorded(id).Turns
-	if n := len(turns["a.md"]); n != 4 {
+	if n := len(turns["a.md"]); n != 8 {
 		t.Errorf("%d turns of a.md", n)
 	}
 	m.now = m.now.Add(time.Hour)

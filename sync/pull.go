@@ -154,15 +154,17 @@ func (r *run) guardCheckout(ctx context.Context, id string, snap manifest.Snapsh
 	return r.readTwice(ctx, id, newest.version, obs)
 }
 
+// errUnsteady is a second read that does not agree with the first.
+var errUnsteady = errors.New("the asset changed while it was read twice")
+
 // readTwice reads the asset again: a removal is believed only when a second
 // read agrees with it, of the asset as of the listing. One that is gone by then,
 // older, another type's or a newer one tells nothing of what was removed.
 func (r *run) readTwice(ctx context.Context, id string, newest int32, obs observation) error {
-	changed := &Error{Kind: KindUnavailable, Message: "the asset changed while it was read twice", Hint: "nothing was checked out; repeat the command"}
+	changed := &Error{Kind: KindUnavailable, Err: errUnsteady, Message: errUnsteady.Error(), Hint: "nothing was checked out; repeat the command"}
 	asset, err := r.getAsset(ctx, id, nil)
 	switch {
 	case remote.IsKind(err, remote.KindNotFound):
-		changed.Err = err
 		return changed
 	case err != nil:
 		return err

@@ -214,7 +214,7 @@ func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) 
 		}
 	}
 	foreign := d == nil && !slices.Contains(r.knownAsset.Own, obs.version)
-	r.takeTurns(obs, p, d)
+	r.takeTurns(before.Base, obs, p, d)
 	r.knownAsset.Version = obs.version
 	r.knownAsset.Seen = obs.seen
 	r.knownTarget.AssetID = r.res.AssetID

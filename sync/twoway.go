@@ -43,7 +43,29 @@ func (r *run) sync(ctx context.Context, o SyncOptions) error {
 	if quiet != nil {
 		return quiet
 	}
-	return r.takePending(ctx, snap, obs)
+	return r.takeSteady(ctx, snap, obs)
+}
+
+// takeSteady checks out what is pending, and looks again a few times where
+// others write while it does.
+func (r *run) takeSteady(ctx context.Context, snap manifest.Snapshot, obs observation) error {
+	for round := 1; ; round++ {
+		err := r.takePending(ctx, snap, obs)
+		if !errors.Is(err, errUnsteady) || round == maxRounds {
+			return err
+		}
+		if err := r.jitter(ctx); err != nil {
+			return err
+		}
+		if snap, err = r.scanQuiet(ctx, PushOptions{}); err != nil {
+			return err
+		}
+		if obs, err = r.observeLive(ctx, r.res.AssetID); err != nil {
+			return err
+		}
+		r.res.Version = obs.version
+		r.reportLive(snap, obs)
+	}
 }
 
 // follow is a run of [PullOnly].
@@ -72,7 +94,7 @@ func (r *run) follow(ctx context.Context) error {
 	}
 	r.res.ObservedVersion, r.res.Version = obs.version, obs.version
 	r.reportLive(snap, obs)
-	return r.takePending(ctx, snap, obs)
+	return r.takeSteady(ctx, snap, obs)
 }
 
 func (r *run) noteNoAsset() {
@@ -104,8 +126,8 @@ func (r *run) takePending(ctx context.Context, snap manifest.Snapshot, obs obser
 		return err
 	}
 	p.meta = metadataPlan{} // metadata has no place in a directory
-	p.changes = p.files.Checkout
-	r.res.Pending = reportChanges(p.changes)
+	r.res.Pending = reportChanges(p.files.Checkout)
+	p.changes = slices.DeleteFunc(p.files.Checkout, r.isOverwritten)
 	r.noteAhead(p)
 	r.addConflicts(p)
 	if err := r.guardCheckout(ctx, id, snap, obs, obs, p, PullOptions{}); err != nil {

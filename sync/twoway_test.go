@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"assetsync/manifest"
 	"assetsync/remote/emulator"
@@ -272,44 +273,48 @@ func hiding(w *world, hidden func(path string) bool) doer {
 }
 
 // TestDeletionNeedsASecondRead changes the asset between the first read and the
-// second.
+// second: what is done here comes of a look that nothing came in between.
 func TestDeletionNeedsASecondRead(t *testing.T) {
-	for name, change := range map[string]func(w *world, id string){
-		"the file is there again":  func(w *world, id string) { w.save(id, "a.md", "back") },
-		"another change":           func(w *world, id string) { w.save(id, "b.md", "theirs") },
-		"the asset is gone":        func(w *world, id string) { w.deleteAsset(id) },
-		"a file appears unnoticed": func(w *world, id string) { w.createFile(id, "new.md", "n") },
-	} {
+	tests := map[string]struct {
+		change func(w *world, id string)
+		want   map[string]string // over fiveFiles
+		err    bool
+	}{
+		"the file is there again":  {change: func(w *world, id string) { w.save(id, "a.md", "back") }, want: map[string]string{"a.md": "back"}},
+		"another change":           {change: func(w *world, id string) { w.save(id, "b.md", "theirs") }, want: map[string]string{"a.md": "", "b.md": "theirs"}},
+		"a file appears unnoticed": {change: func(w *world, id string) { w.createFile(id, "new.md", "n") }, want: map[string]string{"a.md": "", "new.md": "n"}},
+		"the asset is gone":        {change: func(w *world, id string) { w.deleteAsset(id) }, err: true},
+	}
+	for name, tt := range tests {
 		for _, direction := range []assetsync.Direction{assetsync.PullOnly, assetsync.BothWays} {
 			t.Run(name+", "+string(direction), func(t *testing.T) {
 				w := newWorld(t, "file-create-version=keep")
 				m, id := twoWay(w, fiveFiles)
 				m.target.Direction = direction
 				w.remove(id, "a.md")
-				files := m.files()
 				listed := 0
 				w.before = func(r *http.Request) {
 					if strings.HasSuffix(r.URL.Path, "/files") {
 						listed++
 					} else if listed > 0 { // the asset once more
 						w.before = nil
-						change(w, id)
+						tt.change(w, id)
 					}
 				}
 				res := m.sync()
 				if w.before != nil {
 					t.Fatal("nothing was read a second time")
 				}
-				if res.Error == nil || len(res.CheckedOut) > 0 {
+				if (res.Error != nil) != tt.err {
 					t.Errorf("%s, checked out %v\n%s", res.Outcome, res.CheckedOut, describe(res))
 				}
-				m.wantFiles(files)
+				m.wantFiles(over(skill(fiveFiles), tt.want))
 			})
 		}
 	}
 }
 
-// TestOlderAtTheSecondRead answers the second read with an older version.
+// TestOlderAtTheSecondRead answers each second read with an older version.
 func TestOlderAtTheSecondRead(t *testing.T) {
 	w := newWorld(t)
 	m, id := twoWay(w, fiveFiles)
@@ -318,17 +323,54 @@ func TestOlderAtTheSecondRead(t *testing.T) {
 	var res assetsync.Result
 	m.engineWith(func(r *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(r.URL.Path, "/assets/"+id) && r.URL.RawQuery == "" {
-			if asked++; asked == 2 {
+			if asked++; asked%2 == 0 {
 				r.URL.RawQuery = "assetVersion=1"
 			}
 		}
 		return m.world.Do(r)
 	}, func(e *assetsync.Engine) { res = e.Sync(t.Context(), assetsync.SyncOptions{}) })
-	if asked != 2 || res.Error == nil || len(res.CheckedOut) > 0 {
+	if asked != 6 || res.Error == nil || res.Error.Kind != assetsync.KindUnavailable || len(res.CheckedOut) > 0 {
 		t.Errorf("asked %d times: %s\n%s", asked, res.Outcome, describe(res))
 	}
 	m.wantFiles(files)
 	m.mustSync(assetsync.CheckedOut)
+}
+
+// TestOverwrittenForAMoment replaces what was just published by a version that
+// was made without it, and then puts it back, as another machine does that wrote
+// at the same moment. The files here are as they were all the time.
+func TestOverwrittenForAMoment(t *testing.T) {
+	w := newWorld(t)
+	w.step = time.Millisecond
+	m, id := twoWay(w, fiveFiles)
+	m.target.MaxDeletePercent = 100
+	m.write("a.md", "first")
+	m.mustSync(assetsync.Published)
+	m.write("a.md", "second")
+	m.write("new.md", "n")
+	m.mustSync(assetsync.Published)
+	files := m.files()
+	for _, old := range []string{"first", "a"} {
+		w.save(id, "a.md", old)
+		w.remove(id, "new.md")
+		if res := m.sync(); res.Error != nil || paths(res.Pending) != "delete new.md, update a.md" {
+			t.Errorf("%s: %s", res.Outcome, describe(res))
+		}
+		m.wantFiles(files)
+		w.save(id, "a.md", "second")
+		w.save(id, "new.md", "n")
+		m.sync()
+		m.wantFiles(files)
+	}
+	m.wantStill()
+
+	// Where it stays so, it is meant.
+	w.save(id, "a.md", "first")
+	w.remove(id, "new.md")
+	m.sync()
+	m.now = m.now.Add(10 * time.Second)
+	m.mustSync(assetsync.CheckedOut)
+	m.wantFiles(over(files, map[string]string{"a.md": "first", "new.md": ""}))
 }
 
 // TestSyncKilledAtEachCall lets a sync die at each of its calls, before or

@@ -23,6 +23,7 @@ type world struct {
 	t      testing.TB
 	server *emulator.Server
 	now    time.Time
+	step   time.Duration // by which the clock moves
 	ids    int
 	space  state.Space         // of web, and of a machine unless it has its own
 	before func(*http.Request) // runs before each request of a machine
@@ -31,7 +32,7 @@ type world struct {
 func newWorld(t testing.TB, quirks ...string) *world {
 	t.Helper()
 	w := &world{
-		t: t, now: time.Date(2026, 6, 8, 12, 0, 0, 123e6, time.UTC),
+		t: t, now: time.Date(2026, 6, 8, 12, 0, 0, 123e6, time.UTC), step: 1001 * time.Millisecond,
 		space: state.Space{Endpoint: "embedded", Region: "local", AgentSpace: "sp-1"},
 	}
 	opts := emulator.Options{Path: filepath.Join(t.TempDir(), "emulator.db"), Exclusive: true, Clock: w.clock, NewID: w.newID}
@@ -53,7 +54,7 @@ func newWorld(t testing.TB, quirks ...string) *world {
 }
 
 func (w *world) clock() time.Time {
-	w.now = w.now.Add(1001 * time.Millisecond)
+	w.now = w.now.Add(w.step)
 	return w.now
 }
 

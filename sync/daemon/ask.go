@@ -84,7 +84,10 @@ func (l *loop) push(ctx context.Context, o assetsync.PushOptions) reply {
 	first := l.begin()
 	res := l.t.Engine.Push(ctx, o)
 	l.pushed(ctx, res, first)
-	if l.t.Direction.Takes() && len(res.Pending) > 0 {
+	if l.takes() && len(res.Pending) > 0 {
+		l.mu.Lock()
+		l.retry = time.Time{}
+		l.mu.Unlock()
 		l.want(time.Time{})
 	}
 	return reply{result: res}

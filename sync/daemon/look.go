@@ -35,6 +35,9 @@ func (l *loop) look() time.Duration {
 	return l.pushed(ctx, l.t.Engine.Push(ctx, assetsync.PushOptions{OneVersion: true}), first)
 }
 
+// takes reports whether the daemon checks out what is pending.
+func (l *loop) takes() bool { return l.t.Direction.Takes() && l.t.When != assetsync.Manually }
+
 // mayLook reports whether nothing came in between while the loop waited for
 // its turn, which may take slowLook.
 func (l *loop) mayLook() bool {
@@ -98,6 +101,10 @@ func (l *loop) judged(ctx context.Context, res, standing assetsync.Result, sure 
 		next = next.Add(pause)
 	case l.dirty:
 		pause, next = 0, time.Time{} // something happened meanwhile
+	case v.state == InStep && l.takes() && len(standing.Pending) > 0:
+		// It is ours, overwritten a moment ago, and about to be put back.
+		pause = pendingPause
+		l.dirty, l.retry, next = true, time.Now().Add(pause), time.Time{}
 	default:
 		next = time.Time{}
 	}

@@ -148,6 +148,11 @@ const (
 	holdBase = 100 * time.Millisecond
 	holdMax  = 2 * time.Second
 
+	// pendingPause is after how long is looked again at what was left pending
+	// though it is to be checked out: a good part of the time in which somebody
+	// else puts back what was overwritten.
+	pendingPause = 3 * time.Second
+
 	// reloadPause is after how long a config is read again that could not be
 	// used for another reason than itself.
 	reloadPause = 5 * time.Second

@@ -56,6 +56,7 @@ type Turn struct {
 	Version int32       `json:"version"` // that brought it, as far as it is told
 	Own     bool        `json:"own"`     // made by this machine; else by somebody else
 	ID      manifest.ID `json:"id"`      // as it was sent, or read of somebody else's; zero: the path was deleted
+	Was     manifest.ID `json:"was"`     // of an own one: what the path held before
 	At      time.Time   `json:"at"`      // when it was found, by the local clock
 }
 
