@@ -136,11 +136,17 @@ func (x *expander) nothingAt(i int) {
 	switch {
 	case x.opts.Rev != "":
 		x.note("", "%s: %s does not exist%s", entryKey(i), quoted(t.Path.V), inRevision(x.opts.Rev))
-	case x.opts.AllowMissing && (t.Type.Set() || x.sources[name] != nil):
+	case x.mayMiss(t) && (t.Type.Set() || x.sources[name] != nil):
 		x.source(name, t.Type.V, i).byName = true
 	default:
 		x.add(t.Path.At, entryKey(i), "%s does not exist%s%s", quoted(t.Path.V), inRevision(x.revOf(t)), x.sibling(t))
 	}
+}
+
+// mayMiss reports whether what an entry names need not be there: what others
+// publish may be the first to come.
+func (x *expander) mayMiss(t TargetConfig) bool {
+	return x.opts.AllowMissing || t.directionOf().Takes()
 }
 
 func (x *expander) note(target, format string, args ...any) {
@@ -236,7 +242,7 @@ func (x *expander) resolveOne(i int, one hit, typ string, byName bool) {
 		s := x.source(target, found, i)
 		s.byName = s.byName || byName
 		x.part[one.path] = ""
-	case byName && x.opts.AllowMissing && one.dir && isDirType(typ):
+	case byName && x.mayMiss(t) && one.dir && isDirType(typ):
 		x.source(one.path, typ, i).byName = true
 		x.part[one.path] = ""
 	case byName && x.opts.Rev != "":
