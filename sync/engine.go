@@ -99,6 +99,7 @@ func New(o Options) (*Engine, error) {
 // run is one pass of a verb over the target.
 type run struct {
 	*Engine
+	verb        string
 	consent     Consent
 	fileCalls   int // up to so many changes go by file calls
 	started     time.Time
@@ -129,7 +130,7 @@ var errStopped = errors.New("stopped")
 
 // do runs one verb and finishes its result.
 func (e *Engine) do(ctx context.Context, verb string, consent Consent, body func(context.Context, *run) error) Result {
-	r := &run{Engine: e, consent: consent, fileCalls: e.Target.MaxFileCalls, started: e.Now(), res: Result{Target: e.Target.Name, Outcome: Unchanged, Published: ByNothing}}
+	r := &run{Engine: e, verb: verb, consent: consent, fileCalls: e.Target.MaxFileCalls, started: e.Now(), res: Result{Target: e.Target.Name, Outcome: Unchanged, Published: ByNothing}}
 	err := r.load()
 	if err == nil {
 		err = body(ctx, r)

@@ -36,6 +36,9 @@ type lostUpdates struct {
 	theirs    map[manifest.ID][]byte
 }
 
+// whyAtOnce is why a path of a push is in conflict with a write beside it.
+const whyAtOnce = "changed on both sides at the same time; theirs is live again, yours is in your directory"
+
 func (l lostUpdates) any() bool { return len(l.repairs) > 0 || len(l.metadata) > 0 }
 
 // what names what was overwritten.
@@ -158,7 +161,7 @@ func (r *run) lost(a *account, d deed, after observation) lostUpdates {
 				continue
 			}
 			delete(r.meanwhile, p)
-			l.conflicts = append(l.conflicts, ConflictReport{Path: p, Why: "changed on both sides at the same time; theirs is live again, yours is in your directory"})
+			l.conflicts = append(l.conflicts, ConflictReport{Path: p, Why: whyAtOnce})
 		}
 		l.repairs = append(l.repairs, diff.Change{Path: p, Old: after.side.Tree.Get(p), New: theirs, Why: "overwritten; put back"})
 	}
@@ -190,6 +193,7 @@ func (r *run) audit(ctx context.Context, id string, obs observation) (bool, erro
 		if err := r.settleIntent(in, obs); err != nil {
 			return false, err
 		}
+		r.noteDownIntent(ctx, in, obs)
 		landed, over := hasLanded(in, obs), !r.Now().Before(in.Until)
 		if over || landed && !in.Doubt {
 			r.end(in.Nonce)
@@ -237,10 +241,7 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 			d.changes[c.Path] = c.New
 		}
 		d.silent = len(in.Changes) + 1 // how many calls came through is not known
-		d.bytes = func(e manifest.Entry) ([]byte, bool) {
-			data, err := r.source.read(ctx, e)
-			return data, err == nil
-		}
+		d.bytes = r.sentBytes(ctx, in)
 		a, err = r.account(ctx, id, d, obs)
 	}
 	var track *Error

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"assetsync/diff"
@@ -17,7 +18,8 @@ type job struct {
 	changes  []diff.Change
 	metadata map[string]any
 	atomic   bool
-	repair   bool // puts back what was overwritten of somebody else's
+	repair   bool   // what is sent is not the local side's, as when it puts back what was overwritten of somebody else's
+	verb     string // see [state.Intent]
 	content  contentOf
 }
 
@@ -44,6 +46,7 @@ func (r *run) publish(ctx context.Context, id string, obs observation, p proposa
 	r.end(d.nonce)
 	r.res.Version = newest.version
 	r.noteMerged(d, total.bases)
+	r.noteDown(obs, d, after, d.standing(after), "")
 	return newest, r.record(ctx, newest, p, &total)
 }
 
@@ -70,7 +73,7 @@ func (r *run) publishOnce(ctx context.Context, id string, obs *observation, j jo
 	if err != nil {
 		return deed{}, proof{}, err
 	}
-	d, err := r.execute(ctx, id, *obs, s, j.repair)
+	d, err := r.execute(ctx, id, *obs, s, j)
 	if err != nil {
 		return deed{}, proof{}, err
 	}
@@ -111,4 +114,15 @@ func (r *run) repair(ctx context.Context, id string, obs observation, lost lostU
 		lost, obs = after.lost, after.observation
 	}
 	return obs, nil
+}
+
+// standing are the changes that were published and not overwritten.
+func (d deed) standing(after proof) []diff.Change {
+	var changes []diff.Change
+	for _, p := range slices.Sorted(maps.Keys(d.changes)) {
+		if !after.lost.overwrote(p) {
+			changes = append(changes, diff.Change{Path: p, New: d.changes[p]})
+		}
+	}
+	return changes
 }

@@ -197,12 +197,19 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 	defer wt.Close()
 	wt.Text = r.Target.Text
 	keep := func(p manifest.Path, data []byte) error {
-		return r.History.Keep(ctx, r.historyKey(), gitrepo.Kept{Path: p, Content: data, Why: "replaced by a pull", At: r.Now()})
+		kept := gitrepo.Kept{Path: p, Content: data, Why: "replaced by " + r.verb, At: r.Now()}
+		if err := r.History.Keep(ctx, r.historyKey(), kept); err != nil {
+			return err
+		}
+		return r.noteKept(p, data)
 	}
 	if r.dir.file == "" { // a single file's directory is not ours to go through
 		if err := wt.Sweep(ctx, r.started, keep); err != nil {
 			r.note("left-overs of a killed run stay: %v", err)
 		}
+	}
+	if err := r.noteCheckOut(obs, changes); err != nil {
+		return nil, err
 	}
 	content := func(e manifest.Entry) ([]byte, error) {
 		if m, ok := r.merged[e.Path]; ok && m.entry.ID == e.ID {

@@ -19,7 +19,7 @@ import (
 const doubtWindow = 15 * time.Minute
 
 // execute makes the intent durable and sends the writes in order.
-func (r *run) execute(ctx context.Context, id string, obs observation, s script, repair bool) (deed, error) {
+func (r *run) execute(ctx context.Context, id string, obs observation, s script, j job) (deed, error) {
 	nonce, err := newNonce(r.Rand)
 	if err != nil {
 		return deed{}, err
@@ -40,7 +40,7 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 			return deed{}, err
 		}
 	}
-	if err := r.begin(state.Intent{Nonce: nonce, Observed: obs.version, Repair: repair}, s.writes); err != nil {
+	if err := r.begin(state.Intent{Nonce: nonce, Observed: obs.version, Repair: j.repair, Verb: j.verb}, s.writes); err != nil {
 		return deed{}, err
 	}
 	d := deed{nonce: nonce, observed: obs, changes: map[manifest.Path]*manifest.Entry{}, metadata: s.metadata(), zip: s.means == ByZip, derived: s.derived(), bytes: s.bytes}

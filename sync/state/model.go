@@ -49,6 +49,16 @@ type Asset struct {
 	Own       []int32                    `json:"own,omitempty"` // versions that this machine made
 	Deletions []Deletion                 `json:"deletions,omitempty"`
 	Turns     map[manifest.Path][]Turn   `json:"turns,omitempty"` // the last few of each path, oldest first
+
+	// Published are the last publishings of this machine, oldest first, so that
+	// they can be taken back. The making of the asset is none.
+	Published []Publishing `json:"published,omitempty"`
+	// CheckedOut is the last check out. It is durable before the first file is
+	// written, and gone once it was taken back.
+	CheckedOut *CheckOut `json:"checked_out,omitempty"`
+	// Retired is the version by which this machine made the asset INACTIVE, 0
+	// when it did not.
+	Retired int32 `json:"retired,omitempty"`
 }
 
 // Turn is one time that a path came to hold another content on the remote.
@@ -58,6 +68,28 @@ type Turn struct {
 	ID      manifest.ID `json:"id"`      // as it was sent, or read of somebody else's; zero: the path was deleted
 	Was     manifest.ID `json:"was"`     // of an own one: what the path held before
 	At      time.Time   `json:"at"`      // when it was found, by the local clock
+}
+
+// Publishing is what one run published.
+type Publishing struct {
+	At       time.Time       `json:"at"`
+	Observed int32           `json:"observed"` // the version that it was planned on
+	Version  int32           `json:"version"`  // the newest after it
+	Changes  []PlannedChange `json:"changes,omitempty"`
+	// Metadata are the owned keys that it sent, with their values before it; a
+	// key that the asset did not have is null.
+	Metadata map[string]json.RawMessage `json:"metadata,omitempty"`
+	Verb     string                     `json:"verb,omitempty"`   // see [Intent]
+	Undone   bool                       `json:"undone,omitempty"` // it was taken back
+}
+
+// CheckOut is what one run wrote in the worktree, or was about to.
+type CheckOut struct {
+	At      time.Time `json:"at"`
+	Version int32     `json:"version"` // that was checked out
+	// Changes name as Old the bytes that were in the worktree, which history
+	// has where they were replaced.
+	Changes []PlannedChange `json:"changes"`
 }
 
 // Target is what is known of a target apart from its asset's content.
@@ -82,7 +114,9 @@ type Intent struct {
 	Metadata json.RawMessage `json:"metadata,omitempty"` // the owned keys as sent
 	Doubt    bool            `json:"doubt,omitempty"`    // a write was sent and not answered
 	Zip      bool            `json:"zip,omitempty"`      // sent as the whole next version
-	Repair   bool            `json:"repair,omitempty"`   // puts somebody else's content back: it is not the local side's
+	Repair   bool            `json:"repair,omitempty"`   // what is sent is not the local side's content
+	Verb     string          `json:"verb,omitempty"`     // "restore" or "undo"; "" for a push, or a repair of one
+	Noted    bool            `json:"noted,omitempty"`    // what of it was seen is among the asset's publishings
 }
 
 // PlannedChange is one path of an intent. A nil New is a deletion.
@@ -93,6 +127,8 @@ type PlannedChange struct {
 	// Local is what the source holds when a merge with the remote was sent in
 	// its place.
 	Local *manifest.Entry `json:"local,omitempty"`
+	// Sent is, of a [Publishing], what was sent where the service made New of it.
+	Sent *manifest.Entry `json:"sent,omitempty"`
 }
 
 // Tri is an answer that may not be known yet.

@@ -1,0 +1,246 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/manifest/gitrepo"
+	"assetsync/sync/state"
+)
+
+// Undo takes back the last publishing of this machine that was not taken back
+// yet: each path that it changed goes to what it was before. One that somebody
+// changed since is a conflict. Undoing again takes back the one before. The
+// preview is one of a dry run.
+func (e *Engine) Undo(ctx context.Context, o BackOptions) (view Preview, res Result) {
+	res = e.do(ctx, verbUndo, o.Consent, func(ctx context.Context, r *run) (err error) {
+		view, err = r.takeBack(ctx, o, func(ctx context.Context, id string, obs observation) (earlier, error) {
+			return r.beforeLast(id, obs, o), nil
+		})
+		return err
+	})
+	return view, res
+}
+
+// beforeLast is the earlier state that the last publishing found.
+func (r *run) beforeLast(id string, obs observation, o BackOptions) earlier {
+	i := r.lastPublishing()
+	if i < 0 {
+		r.note("nothing that this machine published is on record to be taken back; assetsync log shows the versions, restore brings one back")
+		return earlier{name: "nothing", done: func() {}}
+	}
+	last := r.knownAsset.Published[i]
+	out := earlier{name: fmt.Sprintf("before version %d", last.Version), metadata: map[string]any{}}
+	r.note("taken back is what was published %s as version %d; assetsync restore %s %d brings it again",
+		last.At.Local().Format(time.DateTime), last.Version, r.Target.Name, last.Version)
+	for _, c := range last.Changes {
+		out.paths = append(out.paths, diff.Back{Path: c.Path, From: []*manifest.Entry{c.New}, To: c.Old})
+	}
+	for key, text := range last.Metadata {
+		if !o.Metadata {
+			r.note("metadata %s stays; --metadata takes it back, too", key)
+		} else if old := decodeBase(text); old != nil {
+			out.metadata[key] = old
+		} else {
+			r.note("metadata %s stays: it was not there before, and the service removes none", key)
+		}
+	}
+	out.bytes = func(ctx context.Context, e manifest.Entry) ([]byte, error) {
+		data, ok, err := r.blob(obs, e.ID)
+		if err == nil && !ok {
+			data, err = r.readFile(ctx, id, last.Observed, e.Path)
+		}
+		if err == nil && manifest.BlobID(data) != e.ID {
+			err = errMoved
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s as it was before version %d: %w", e.Path, last.Version, err)
+		}
+		return data, r.keepSent(ctx, e, data)
+	}
+	out.done = func() {
+		published := slices.Clone(r.knownAsset.Published)
+		for j := range published {
+			if published[j].Version == last.Version && published[j].At.Equal(last.At) {
+				published[j].Undone = true
+			}
+		}
+		r.knownAsset.Published = published
+	}
+	return out
+}
+
+// keepSent makes sure that history has what is about to be sent.
+func (r *run) keepSent(ctx context.Context, e manifest.Entry, data []byte) error {
+	if _, held, err := r.History.Blob(e.ID); held && err == nil {
+		return nil
+	}
+	return r.History.Keep(ctx, r.historyKey(), gitrepo.Kept{Path: e.Path, Content: data, Why: "sent by " + r.verb, At: r.Now()})
+}
+
+// lastPublishing is the index of the publishing that is to be taken back, or -1.
+// What took one back is no publishing of its own here.
+func (r *run) lastPublishing() int {
+	for i, p := range slices.Backward(r.knownAsset.Published) {
+		if !p.Undone && p.Verb != verbUndo {
+			return i
+		}
+	}
+	return -1
+}
+
+// UndoLocal brings back the files that the last check out replaced or deleted in
+// the directory. Those that were changed since stay, and are conflicts. The base
+// stays, too, so that what came back is a change here. It asks the remote
+// nothing.
+func (e *Engine) UndoLocal(ctx context.Context, o BackOptions) (view Preview, res Result) {
+	res = e.inWorktree().do(ctx, verbUndoLocal, o.Consent, func(ctx context.Context, r *run) (err error) {
+		view, err = r.undoLocal(ctx, o)
+		return err
+	})
+	return view, res
+}
+
+func (r *run) undoLocal(ctx context.Context, o BackOptions) (Preview, error) {
+	snap, err := r.scanBeside(ctx, o)
+	if err != nil {
+		return Preview{}, err
+	}
+	id, err := r.mustResolve(ctx, snap)
+	if err != nil {
+		return Preview{}, err
+	}
+	r.res.Version = r.knownAsset.Version
+	last := r.knownAsset.CheckedOut
+	if last == nil {
+		r.note("no check out is on record to be taken back")
+		return Preview{}, nil
+	}
+	paths, err := r.replacedBy(ctx, id, *last)
+	if err != nil {
+		return Preview{}, err
+	}
+	forms, err := r.formsOfBack(paths)
+	if err != nil {
+		return Preview{}, err
+	}
+	p := proposal{files: diff.TakeBack(diff.BackInput{Side: diff.Side{Tree: snap.Tree, Unknown: snap.Unknown}, Paths: paths, Form: forms, Prefer: o.Prefer})}
+	p.changes = p.files.Publish
+	r.reportChanges(p.changes)
+	for _, c := range p.files.Conflicts {
+		r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: c.Path, Why: "changed here since it was checked out; it stays"})
+	}
+	kept := observation{version: last.Version}
+	switch {
+	case o.DryRun && len(p.changes) > 0:
+		r.res.Outcome = Planned
+	case o.DryRun:
+	default:
+		if err := r.bringBack(ctx, id, kept, p.changes); err != nil {
+			return Preview{}, err
+		}
+	}
+	view, err := r.previewLocal(ctx, p, o)
+	if err != nil {
+		return view, err
+	}
+	return view, r.conflictsLocal()
+}
+
+// replacedBy returns the paths of which a check out replaced or deleted a file.
+func (r *run) replacedBy(ctx context.Context, id string, last state.CheckOut) (paths []diff.Back, err error) {
+	var made []manifest.Path
+	for _, c := range last.Changes {
+		if c.Old == nil {
+			made = append(made, c.Path)
+			continue
+		}
+		from, err := r.localForm(ctx, id, observation{version: last.Version, content: map[manifest.ID][]byte{}}, c.New)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, diff.Back{Path: c.Path, From: []*manifest.Entry{from}, To: c.Old})
+	}
+	if len(made) > 0 {
+		r.note("made by the check out, and left as it is: %s", some(made))
+	}
+	return paths, nil
+}
+
+// formsOfBack says of which text the kept bytes are a form: they may have other
+// line ends than what a scan finds.
+func (r *run) formsOfBack(paths []diff.Back) (map[manifest.ID]manifest.ID, error) {
+	forms := map[manifest.ID]manifest.ID{}
+	for _, b := range paths {
+		if r.Target.Text != manifest.TextLF {
+			return nil, nil
+		}
+		form, err := r.formOf(observation{}, b.To.ID)
+		if err != nil {
+			return nil, err
+		}
+		forms[b.To.ID] = form
+	}
+	return forms, nil
+}
+
+// bringBack puts kept bytes into the directory and ends the record of the check
+// out, unless something of it is left to be taken back.
+func (r *run) bringBack(ctx context.Context, id string, kept observation, changes []diff.Change) error {
+	made, failed := r.checkOut(ctx, id, kept, changes)
+	if failed == nil && len(made) == len(changes) && len(r.res.Conflicts) == 0 {
+		r.knownAsset.CheckedOut = nil
+	}
+	if len(made) > 0 && r.Target.Rev == "" {
+		r.note("what came back counts as changed here: the next push, or the daemon, publishes it")
+	}
+	if failed != nil {
+		return failed
+	}
+	return r.commit()
+}
+
+func (r *run) previewLocal(ctx context.Context, p proposal, o BackOptions) (view Preview, err error) {
+	if !o.DryRun {
+		return view, nil
+	}
+	old, now := map[manifest.Path][]byte{}, map[manifest.Path][]byte{}
+	for _, c := range p.changes {
+		if c.Old != nil {
+			if old[c.Path], err = r.source.read(ctx, *c.Old); err != nil {
+				return view, err
+			}
+		}
+		var held bool
+		if now[c.Path], held, err = r.History.Blob(c.New.ID); err == nil && !held {
+			err = fmt.Errorf("read %s as it was: history does not have it", c.Path)
+		}
+		if err != nil {
+			return view, err
+		}
+	}
+	if view.Old, err = manifest.NewBundle(old); err == nil {
+		view.New, err = manifest.NewBundle(now)
+	}
+	return view, err
+}
+
+// conflictsLocal makes an error of the files that stay.
+func (r *run) conflictsLocal() error {
+	if len(r.res.Conflicts) == 0 {
+		return nil
+	}
+	var names []manifest.Path
+	for _, c := range r.res.Conflicts {
+		names = append(names, c.Path)
+	}
+	return &Error{
+		Kind:    KindConflict,
+		Message: fmt.Sprintf("changed here since it was checked out, and left as it is: %s", some(names)),
+		Hint:    "--prefer local brings back what was there before all the same; your bytes are kept in .assetsync/history.git",
+	}
+}
