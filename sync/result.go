@@ -55,7 +55,7 @@ type Result struct {
 	Problems        []manifest.Problem `json:"problems"`
 	Notes           []string           `json:"notes"`           // for people
 	Guard           string             `json:"guard,omitempty"` // the first that stopped the run
-	From            string             `json:"from,omitempty"`  // what was promoted, as ENV@VERSION
+	From            string             `json:"from,omitempty"`  // what was promoted, as ENV@VERSION, or restored, as vN
 	Error           *Error             `json:"error,omitempty"`
 	Calls           map[string]int     `json:"calls"` // of each operation
 	DurationMS      int64              `json:"duration_ms"`

@@ -269,6 +269,8 @@ func (r *run) stayedSince(then earlier) error {
 	if len(names) == 0 {
 		return nil
 	}
+	r.res.Changes = nil // none of them is made
+	r.res.MetadataChanges = slices.DeleteFunc(r.res.MetadataChanges, func(c MetadataChange) bool { return c.Action == "publish" })
 	e := &Error{
 		Kind:    KindConflict,
 		Message: fmt.Sprintf("changed since, by somebody else or unseen by this machine: %s; nothing was done", some(names)),

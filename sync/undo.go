@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -243,4 +244,28 @@ func (r *run) conflictsLocal() error {
 		Message: fmt.Sprintf("changed here since it was checked out, and left as it is: %s", some(names)),
 		Hint:    "--prefer local brings back what was there before all the same; your bytes are kept in .assetsync/history.git",
 	}
+}
+
+// LastDone returns when the target was last published by this machine, and when
+// it was last checked out, as far as that can be taken back; the zero time where
+// nothing is on record. It reads the state alone.
+func (e *Engine) LastDone() (published, checkedOut time.Time, err error) {
+	r := &run{Engine: e}
+	if err := r.load(); err != nil {
+		return published, checkedOut, err
+	}
+	id := cmp.Or(e.Target.AssetID, r.knownTarget.AssetID)
+	if id == "" {
+		return published, checkedOut, nil
+	}
+	if r.knownAsset, err = e.State.Asset(e.Space, id); err != nil {
+		return published, checkedOut, err
+	}
+	if i := r.lastPublishing(); i >= 0 {
+		published = r.knownAsset.Published[i].At
+	}
+	if c := r.knownAsset.CheckedOut; c != nil {
+		checkedOut = c.At
+	}
+	return published, checkedOut, nil
 }

@@ -210,11 +210,11 @@ const wouldPublish = "would publish"
 // planned says what a verb that did nothing yet found to do.
 func (a *app) planned(r assetsync.Result) string {
 	switch {
-	case a.command == "pull":
+	case a.command == "pull", a.command == "undo" && r.ObservedVersion == 0: // --local looks at no remote
 		return "would check out"
 	case a.command == "push" && r.AssetID == "":
 		return "would create"
-	case a.command == "push":
+	case a.command == "push", a.command == "restore", a.command == "undo":
 		return wouldPublish
 	case r.AssetID == "":
 		return "no asset yet"
