@@ -66,6 +66,9 @@ func (r *run) noteDownIntent(ctx context.Context, in state.Intent, obs observati
 	if in.Noted || in.Observed == 0 || in.AssetID != r.res.AssetID || in.Repair && in.Verb == "" {
 		return
 	}
+	if in.Verb == verbRetire && hasLanded(in, obs) {
+		r.knownAsset.Retired = obs.version
+	}
 	p := state.Publishing{At: in.Started, Observed: in.Observed, Version: obs.version, Verb: in.Verb}
 	sent := r.sentBytes(ctx, in)
 	for _, c := range in.Changes {

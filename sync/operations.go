@@ -8,13 +8,16 @@ func Reads() []string {
 	return []string{"GetAsset", "GetAssetContent", "GetAssetFile", "ListAssetFiles", "ListAssetVersions", "ListAssets"}
 }
 
-// Writes returns those that a push may call beside [Reads]. An engine deletes
-// no asset, and makes files by UpdateAsset.
+// Writes returns those that a push may call beside [Reads]. An engine makes
+// files by UpdateAsset.
 func Writes() []string {
 	return []string{"CreateAsset", "DeleteAssetFile", "UpdateAsset", "UpdateAssetFile"}
 }
 
-// Operations returns what an [Engine] may call at all, sorted.
+// Deletes returns what [Engine.Drop] calls beside [Reads]: no other verb does.
+func Deletes() []string { return []string{"DeleteAsset"} }
+
+// Operations returns what an [Engine] may call at all but [Deletes], sorted.
 func Operations() []string {
 	return slices.Sorted(slices.Values(append(Reads(), Writes()...)))
 }

@@ -19,6 +19,7 @@ const (
 	Created    Outcome = "created"
 	Published  Outcome = "published"
 	CheckedOut Outcome = "checked_out"
+	Deleted    Outcome = "deleted" // the asset itself
 	Conflict   Outcome = "conflict"
 	Blocked    Outcome = "blocked"
 	Failed     Outcome = "failed"

@@ -205,39 +205,3 @@ func oneID(cmd *cobra.Command, args []string) error {
 	}
 	return nil
 }
-
-func (a *app) assetDeleteCommand() *cobra.Command {
-	var yes string
-	cmd := &cobra.Command{
-		Use:   "delete ID",
-		Short: "Delete an asset with all its files and versions",
-		Long: `Delete an asset with all its files and versions. The service cannot bring it
-back, so the id has to be said a second time with --yes.`,
-		Example: "  assetsync asset delete ki-5b1c9f3a --yes ki-5b1c9f3a",
-		Args:    oneID,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if yes != args[0] {
-				return &assetsync.Error{
-					Kind:    assetsync.KindGuard,
-					Message: "deleting asset " + args[0] + " cannot be undone",
-					Hint:    "if that is meant, add --yes " + args[0],
-				}
-			}
-			return a.withClient(cmd, true, func(ctx context.Context, s *session, client *remote.Client) error {
-				if s.env.Protected {
-					return &assetsync.Error{Kind: assetsync.KindGuard, Message: "the environment is protected: assetsync deletes none of its assets", Hint: "use the web app or the AWS CLI"}
-				}
-				if _, err := client.DeleteAsset(ctx, &remote.DeleteAssetInput{AgentSpaceId: &s.space.AgentSpace, AssetId: &args[0]}); err != nil {
-					return fmt.Errorf("delete asset %s: %w", args[0], err)
-				}
-				if a.jsonOut {
-					return a.writeEnvelope(envelope{Env: s.env.Name})
-				}
-				_, err := fmt.Fprintf(a.stdout, "deleted %s\n", args[0])
-				return err
-			})
-		},
-	}
-	cmd.Flags().StringVar(&yes, "yes", "", "the `ID` again")
-	return cmd
-}

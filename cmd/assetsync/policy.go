@@ -43,30 +43,32 @@ var policyActions = map[string]func() []string{
 	"plan":  assetsync.Reads,      // push --dry-run, status, diff, log, pull
 	"push":  assetsync.Operations, // and push
 	"watch": assetsync.Operations, // the engine's, and ListAssets to look for remote changes
+	"prune": func() []string { return append(assetsync.Operations(), assetsync.Deletes()...) },
 }
 
 func (a *app) assetPolicyCommand() *cobra.Command {
 	var use, account string
 	cmd := &cobra.Command{
-		Use:   "policy --for plan|push|watch",
+		Use:   "policy --for plan|push|watch|prune",
 		Short: "Print the least IAM policy that a use needs",
 		Long: `Print the least IAM policy that a use of assetsync needs in the environment, as
 JSON. No call is made.
 
   plan   push --dry-run, status, diff, log and pull: what only reads the remote
-  push   these, and push
+  push   these, push, restore, undo and prune --assets
   watch  these, and the daemon
+  prune  these, prune --assets --delete and asset delete
 
 The account is that of the config, or of --account. The check of account: before
-a write needs no permission. What "asset types" and "asset delete" call is not in
-it: aidevops:ListAssetTypes on "*", aidevops:DeleteAsset on the agent space.`,
+a write needs no permission. What "asset types" calls is not in it:
+aidevops:ListAssetTypes on "*".`,
 		Example: `  assetsync asset policy --for plan
   assetsync asset policy --for push --account 123456789012`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			actions, ok := policyActions[use]
 			if !ok {
-				return usageError(nil, "say --for plan, push or watch", "--for %s is not known", quoted(use))
+				return usageError(nil, "say --for plan, push, watch or prune", "--for %s is not known", quoted(use))
 			}
 			env, err := a.policyEnvironment(cmd.Context(), account)
 			if err != nil {
@@ -85,7 +87,7 @@ it: aidevops:ListAssetTypes on "*", aidevops:DeleteAsset on the agent space.`,
 			return p.print(a)
 		},
 	}
-	cmd.Flags().StringVar(&use, "for", "", "what the policy is for: `USE` is plan, push or watch")
+	cmd.Flags().StringVar(&use, "for", "", "what the policy is for: `USE` is plan, push, watch or prune")
 	cmd.Flags().StringVar(&account, "account", "", "the AWS account, 12 `DIGITS` (default: the config's)")
 	return cmd
 }

@@ -25,6 +25,10 @@ const maxSegment = 200
 // VersionsRef returns the full name of the ref that leads to the versions.
 func (k Key) VersionsRef() string { return k.ref(versionsRef).String() }
 
+// KeptRef returns the full name of the ref that leads to the bytes that were
+// kept.
+func (k Key) KeptRef() string { return k.ref(keptRef).String() }
+
 // ref returns the name of one of the key's refs.
 func (k Key) ref(last string) plumbing.ReferenceName {
 	return plumbing.ReferenceName("refs/assetsync/" + escape(k.Env) + "/" + escape(k.Target) + "/" + last)

@@ -1,0 +1,311 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"assetsync/manifest"
+	"assetsync/manifest/gitrepo"
+	"assetsync/remote"
+	"assetsync/remote/assettype"
+	"assetsync/sync/state"
+)
+
+// The metadata that takes an asset out of use, which only skills have.
+const (
+	statusKey    = "status"
+	inactive     = "INACTIVE"
+	verbRetire   = "prune"
+	metadataFile = "metadata.json" // that history keeps of an asset that is deleted
+)
+
+// Standing is what an asset is that may be nobody's any more.
+type Standing struct {
+	Version  int32
+	Tree     manifest.ID // git tree id of its files
+	Owner    string      // who else owns it, see [ownership]; "" for nobody
+	Inactive bool
+	Status   bool // the type has a status
+	Retired  bool // this machine made it INACTIVE, and nobody changed it since
+	Whole    bool // every file can be held here
+
+	// Ours says that this machine published what it holds. Changed, that it
+	// published something there, and somebody has changed it since.
+	Ours, Changed bool
+}
+
+// Asset returns the id of the target's asset, "" when it has none. It changes
+// nothing.
+func (e *Engine) Asset(ctx context.Context) (id string, res Result) {
+	res = e.do(ctx, "asset", Consent{}, func(ctx context.Context, r *run) error {
+		snap, err := r.source.scan(ctx)
+		if err != nil && !errors.Is(err, errSourceMissing) {
+			return err
+		}
+		if id = r.Target.AssetID; id == "" {
+			id = r.knownTarget.AssetID
+		}
+		if id == "" && snap.Tree.Len() > 0 {
+			id, err = r.findAsset(ctx, snap)
+		} else {
+			err = nil
+		}
+		return err
+	})
+	return id, res
+}
+
+// Standing reads what the target's asset is: AssetID names it, there need be no
+// directory. It changes nothing.
+func (e *Engine) Standing(ctx context.Context) (s Standing, res Result) {
+	res = e.do(ctx, "asset", Consent{}, func(ctx context.Context, r *run) error {
+		obs, err := r.observeNamed(ctx)
+		if err != nil {
+			return err
+		}
+		s = r.standing(obs)
+		return nil
+	})
+	return s, res
+}
+
+// observeNamed reads the asset that the target names.
+func (r *run) observeNamed(ctx context.Context) (observation, error) {
+	if err := r.adopt(r.Target.AssetID); err != nil {
+		return observation{}, err
+	}
+	obs, err := r.observe(ctx, r.Target.AssetID)
+	if err == nil {
+		r.res.ObservedVersion, r.res.Version = obs.version, obs.version
+	}
+	return obs, err
+}
+
+func (r *run) standing(obs observation) Standing {
+	s := Standing{
+		Version: obs.version, Tree: obs.side.Tree.ID(), Owner: ownership(obs.metadata), Whole: len(obs.side.Unknown) == 0,
+		Inactive: obs.metadata[statusKey] == inactive,
+	}
+	_, s.Status = assettype.DefaultMetadata(r.kind)[statusKey]
+	s.Retired = s.Inactive && r.knownAsset.Retired == obs.version
+	published := len(r.knownAsset.Own) > 0
+	s.Ours = published && s.Whole && (slices.Contains(r.knownAsset.Own, obs.version) || r.isSettled(obs))
+	s.Changed = published && !s.Ours
+	return s
+}
+
+// isSettled reports whether an asset holds what it held when both sides were
+// last settled, file by file.
+func (r *run) isSettled(obs observation) bool {
+	held := 0
+	for p, pair := range r.knownAsset.Base {
+		if pair.Remote == nil {
+			continue
+		}
+		held++
+		if !sameEntry(pair.Remote, obs.side.Tree.Get(p)) {
+			return false
+		}
+	}
+	return held == obs.side.Tree.Len()
+}
+
+// Retire makes the target's asset INACTIVE, so that agents do not use it, and
+// remembers that this machine did.
+func (e *Engine) Retire(ctx context.Context, consent Consent) Result {
+	return e.do(ctx, verbRetire, consent, func(ctx context.Context, r *run) (err error) {
+		for round := 1; ; round++ {
+			err = r.retire(ctx)
+			if !errors.Is(err, errReplan) && !errors.Is(err, errMoved) || round == maxRounds {
+				return err
+			}
+			if err := r.jitter(ctx); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+func (r *run) retire(ctx context.Context) error {
+	obs, err := r.observeNamed(ctx)
+	if err != nil {
+		return err
+	}
+	id := r.res.AssetID
+	if err := r.auditOrReplan(ctx, id, obs); err != nil {
+		return err
+	}
+	in := guardInput{target: r.Target, consent: r.consent, metadata: obs.metadata, writes: true, side: "remote"}
+	for _, check := range []func(guardInput) *guardStop{guardOwnership, guardProtected} {
+		if stop := check(in); stop != nil {
+			return r.stop([]guardStop{*stop}, false)
+		}
+	}
+	if obs.metadata[statusKey] == inactive {
+		return r.record(ctx, obs, proposal{}, nil) // the audit may have found that it was us
+	}
+	d, after, err := r.publishOnce(ctx, id, &obs, job{metadata: map[string]any{statusKey: inactive}, repair: true, verb: verbRetire})
+	if err != nil {
+		return err
+	}
+	r.res.Outcome = Published
+	newest, err := r.repair(ctx, id, after.observation, after.lost)
+	if err != nil {
+		return err
+	}
+	r.end(d.nonce)
+	r.res.Version = newest.version
+	if newest.metadata[statusKey] == inactive {
+		r.knownAsset.Retired = newest.version
+		r.res.MetadataChanges = []MetadataChange{{Key: statusKey, Old: obs.metadata[statusKey], New: inactive, Action: "publish", Why: "no target any more"}}
+	}
+	return r.record(ctx, newest, proposal{}, &done{})
+}
+
+// DropOptions are the choices of one [Engine.Drop].
+type DropOptions struct {
+	Retired bool // only what this machine made INACTIVE, and nobody changed since
+	Unread  bool // also when a version cannot be read, so that it is lost
+	Forget  bool // the target is none any more: nothing is to be known of its asset
+}
+
+// Drop deletes the target's asset for good, once every version of it that can
+// be read is in history, and its metadata beside them.
+func (e *Engine) Drop(ctx context.Context, o DropOptions) Result {
+	return e.do(ctx, "delete", Consent{}, func(ctx context.Context, r *run) error { return r.drop(ctx, o) })
+}
+
+func (r *run) drop(ctx context.Context, o DropOptions) error {
+	obs, err := r.observeNamed(ctx)
+	if err != nil {
+		return err
+	}
+	id := r.res.AssetID
+	if o.Retired && !r.standing(obs).Retired {
+		return &Error{Kind: KindConflict, Message: fmt.Sprintf("asset %s was changed since it was made INACTIVE, at version %d", id, obs.version),
+			Hint: "nothing was deleted; assetsync asset get " + id + " shows it"}
+	}
+	if err := r.keepAll(ctx, id, obs, o); err != nil {
+		return err
+	}
+	asset, err := r.getAsset(ctx, id, nil)
+	if err != nil {
+		return err
+	}
+	if *asset.Version != obs.version || asset.UpdatedAt != nil && !asset.UpdatedAt.Equal(obs.updatedAt) {
+		return &Error{Kind: KindConflict, Message: fmt.Sprintf("asset %s changed while its versions were read", id), Hint: "nothing was deleted; repeat the command"}
+	}
+	if err := r.deleteAsset(ctx, id); err != nil {
+		return err
+	}
+	r.res.Outcome, r.res.Version = Deleted, 0
+	r.note("its versions are kept: git --git-dir .assetsync/history.git archive %s | tar -x -C DIR, then push DIR; its metadata is %s at the ref %s",
+		r.historyKey().VersionsRef(), metadataFile, r.historyKey().KeptRef())
+	if !o.Forget {
+		return nil // a target notices that its asset is gone
+	}
+	r.knownTarget.AssetID, r.knownTarget.Intents = "", nil
+	r.knownTarget.Epoch++
+	return r.State.Update(func(tx state.Tx) error { return tx.PutTarget(r.Space, r.Target.Name, r.knownTarget) })
+}
+
+// deleteAsset deletes an asset. A deletion that was not answered is looked for.
+func (r *run) deleteAsset(ctx context.Context, id string) error {
+	_, err := r.Client.DeleteAsset(ctx, &remote.DeleteAssetInput{AgentSpaceId: &r.Space.AgentSpace, AssetId: &id})
+	if errors.Is(err, remote.ErrAmbiguous) {
+		if _, looked := r.getAsset(ctx, id, nil); remote.IsKind(looked, remote.KindNotFound) {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("delete asset %s: %w", id, err)
+	}
+	return nil
+}
+
+// keepAll reads every version into history, the newest last, and the metadata
+// of that. What cannot be read, as a whole, needs consent.
+func (r *run) keepAll(ctx context.Context, id string, newest observation, o DropOptions) error {
+	list, err := r.listVersions(ctx, id)
+	if err != nil {
+		return err
+	}
+	numbers := []int32{newest.version} // a listing may lag behind
+	for _, v := range list {
+		numbers = append(numbers, *v.Version)
+	}
+	slices.Sort(numbers)
+	var lost []string
+	for _, number := range slices.Compact(numbers) {
+		why, err := r.keepWhole(ctx, id, newest, number)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			lost = append(lost, why)
+		}
+	}
+	if len(lost) > 0 && !o.Unread {
+		r.res.Guard = "unread"
+		return &Error{
+			Kind:    KindGuard,
+			Message: fmt.Sprintf("not every version of asset %s can be read, so that it would be lost: %s", id, some(lost)),
+			Hint:    "if that is meant, allow it with --allow-unread",
+		}
+	}
+	text, err := json.MarshalIndent(newest.metadata, "", "  ")
+	if err != nil {
+		return fmt.Errorf("keep metadata of asset %s: %w", id, err)
+	}
+	return r.History.Keep(ctx, r.historyKey(), gitrepo.Kept{
+		Path: metadataFile, Content: append(text, '\n'), Why: fmt.Sprintf("metadata of asset %s version %d, deleted", id, newest.version), At: r.Now(),
+	})
+}
+
+// keepWhole reads one version into history, and says why not all of it.
+func (r *run) keepWhole(ctx context.Context, id string, newest observation, number int32) (lost string, err error) {
+	if number != newest.version {
+		_, held, err := r.History.Get(ctx, r.historyKey(), id, int(number))
+		if held && err == nil {
+			return "", nil
+		}
+		if err := r.tellDamage(err); err != nil {
+			return "", err
+		}
+	}
+	obs := newest
+	if number != newest.version {
+		obs, err = r.version(ctx, id, number)
+	}
+	var bundle manifest.Bundle
+	if err == nil {
+		bundle, err = r.fullBundle(ctx, id, obs)
+	}
+	if err != nil {
+		if ctx.Err() == nil && isOfOneVersion(unreadVersion{err}) {
+			return fmt.Sprintf("version %d: %v", number, err), nil
+		}
+		return "", err
+	}
+	if n := len(obs.side.Unknown); n > 0 {
+		lost = fmt.Sprintf("version %d without %s: %s %s", number, countFiles(n), obs.side.Unknown[0].Path, obs.side.Unknown[0].Reason)
+	}
+	kept := r.asVersion(number, obs.updatedAt, bundle, !slices.Contains(r.knownAsset.Own, number))
+	kept.Last = number == newest.version // that is what comes back
+	_, err = r.History.Put(ctx, r.historyKey(), kept)
+	return lost, err
+}
+
+// HeldInGit says which of some trees and files, by their ids in git, commits of
+// a revision's first-parent line have held, and names the newest that has; max
+// is how many are looked at. Errors are those of [gitrepo.Worktree.Resolve].
+func HeldInGit(ctx context.Context, repo *gitrepo.Worktree, ids []manifest.ID) (map[manifest.ID]string, error) {
+	return repo.Held(ctx, headRev, ids, heldCommits)
+}
+
+// heldCommits is how many commits an orphan's content is looked for in: the
+// trees of each are read once, whatever commits share them.
+const heldCommits = 5_000
