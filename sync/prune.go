@@ -37,8 +37,8 @@ type Standing struct {
 	Ours, Changed bool
 }
 
-// Asset returns the id of the target's asset, "" when it has none. It changes
-// nothing.
+// Asset returns the id of the target's asset, "" when it has none yet. It
+// changes nothing. Where nothing tells which it is, that is an error.
 func (e *Engine) Asset(ctx context.Context) (id string, res Result) {
 	res = e.do(ctx, "asset", Consent{}, func(ctx context.Context, r *run) error {
 		snap, err := r.source.scan(ctx)
@@ -48,11 +48,14 @@ func (e *Engine) Asset(ctx context.Context) (id string, res Result) {
 		if id = r.Target.AssetID; id == "" {
 			id = r.knownTarget.AssetID
 		}
-		if id == "" && snap.Tree.Len() > 0 {
-			id, err = r.findAsset(ctx, snap)
-		} else {
-			err = nil
+		switch {
+		case id != "":
+			return nil
+		case snap.Tree.Len() == 0:
+			return usage("bring its files back, or remove the entry from assetsync.yaml",
+				"target %s: %s holds nothing, so which asset is its own cannot be told", r.Target.Name, r.Target.Path)
 		}
+		id, err = r.findAsset(ctx, snap)
 		return err
 	})
 	return id, res
@@ -158,11 +161,16 @@ func (r *run) retire(ctx context.Context) error {
 	}
 	r.end(d.nonce)
 	r.res.Version = newest.version
-	if newest.metadata[statusKey] == inactive {
+	isInactive := newest.metadata[statusKey] == inactive
+	if isInactive {
 		r.knownAsset.Retired = newest.version
 		r.res.MetadataChanges = []MetadataChange{{Key: statusKey, Old: obs.metadata[statusKey], New: inactive, Action: "publish", Why: "no target any more"}}
 	}
-	return r.record(ctx, newest, proposal{}, &done{})
+	if err := r.record(ctx, newest, proposal{}, &done{}); err != nil || isInactive {
+		return err
+	}
+	return &Error{Kind: KindConflict, Message: fmt.Sprintf("the status of asset %s was set by somebody else at the same time, to %v", id, newest.metadata[statusKey]),
+		Hint: "assetsync log shows the versions"}
 }
 
 // DropOptions are the choices of one [Engine.Drop].
@@ -180,10 +188,13 @@ func (e *Engine) Drop(ctx context.Context, o DropOptions) Result {
 
 func (r *run) drop(ctx context.Context, o DropOptions) error {
 	obs, err := r.observeNamed(ctx)
+	id := r.res.AssetID
+	if err != nil && ctx.Err() == nil && isOfOneVersion(unreadVersion{err}) {
+		obs, err = r.unreadable(ctx, id, err)
+	}
 	if err != nil {
 		return err
 	}
-	id := r.res.AssetID
 	if o.Retired && !r.standing(obs).Retired {
 		return &Error{Kind: KindConflict, Message: fmt.Sprintf("asset %s was changed since it was made INACTIVE, at version %d", id, obs.version),
 			Hint: "nothing was deleted; assetsync asset get " + id + " shows it"}
@@ -210,6 +221,22 @@ func (r *run) drop(ctx context.Context, o DropOptions) error {
 	r.knownTarget.AssetID, r.knownTarget.Intents = "", nil
 	r.knownTarget.Epoch++
 	return r.State.Update(func(tx state.Tx) error { return tx.PutTarget(r.Space, r.Target.Name, r.knownTarget) })
+}
+
+// unreadable is the newest version where its files cannot be read, because of
+// why.
+func (r *run) unreadable(ctx context.Context, id string, why error) (observation, error) {
+	asset, err := r.getAsset(ctx, id, nil)
+	if err != nil {
+		return observation{}, err
+	}
+	obs := observation{version: *asset.Version, noZip: why.Error()}
+	obs.side.Unknown = manifest.UnknownSet{{Below: true, Reason: why.Error()}} // all of it
+	if asset.UpdatedAt != nil {
+		obs.updatedAt = *asset.UpdatedAt
+	}
+	obs.metadata, err = asset.Metadata.Map()
+	return obs, err
 }
 
 // deleteAsset deletes an asset. A deletion that was not answered is looked for.
@@ -275,6 +302,9 @@ func (r *run) keepWhole(ctx context.Context, id string, newest observation, numb
 		if err := r.tellDamage(err); err != nil {
 			return "", err
 		}
+	}
+	if number == newest.version && newest.side.Unknown.Has("") {
+		return fmt.Sprintf("version %d: %s", number, newest.side.Unknown[0].Reason), nil
 	}
 	obs := newest
 	if number != newest.version {

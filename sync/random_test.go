@@ -28,7 +28,7 @@ func TestRandomStories(t *testing.T) {
 		first, last = *seed, *seed
 	}
 	for n := first; n <= last; n++ {
-		for _, mode := range []string{"plain", "faults", "kills", "text"} {
+		for _, mode := range []string{"plain", "faults", "kills", "text", "undo"} {
 			t.Run(fmt.Sprint(mode, " seed ", n), func(t *testing.T) {
 				t.Parallel()
 				newRandomStory(t, mode, rand.New(rand.NewPCG(n, 7))).tell()
@@ -47,7 +47,7 @@ const (
 // randomStory is one random sequence of events.
 type randomStory struct {
 	t        *testing.T
-	mode     string // "plain", "faults", "kills", or "text": with any line ends, published with LF
+	mode     string // "plain", "faults", "kills", "text": with any line ends, published with LF, or "undo": going back
 	rnd      *rand.Rand
 	world    *world
 	machines [2]*machine
@@ -124,6 +124,9 @@ func (s *randomStory) tell() {
 			i := s.rnd.IntN(2)
 			s.see(i, "pull", s.machines[i].pull(assetsync.PullOptions{}))
 		}
+		if s.mode == "undo" {
+			s.goBack(s.rnd.IntN(2))
+		}
 	}
 	for range 45 { // requests, by which late writes come to their effect
 		s.world.asset(s.id)
@@ -135,6 +138,37 @@ func (s *randomStory) tell() {
 		}
 	}
 	s.check()
+}
+
+// goBack takes back what a machine did to its files. What they hold then is what
+// counts: no push may bring back what was undone.
+func (s *randomStory) goBack(i int) {
+	m := s.machines[i]
+	res := m.push(assetsync.PushOptions{})
+	if s.see(i, "push", res); res.Error != nil {
+		return
+	}
+	var own []manifest.Path
+	for n := range filesEach {
+		own = append(own, manifest.Path(s.path(i, n)))
+	}
+	switch s.rnd.IntN(3) {
+	case 0:
+		res = m.restore(1, assetsync.BackOptions{}, own...)
+	case 1:
+		s.see(i, "undo", m.undo(assetsync.BackOptions{}))
+		fallthrough
+	default:
+		res = m.undo(assetsync.BackOptions{})
+	}
+	s.see(i, "going back", res)
+	live, here := s.world.live(s.id, 0), m.files()
+	for _, p := range own {
+		if live[string(p)] != here[string(p)] && res.Error == nil {
+			s.t.Errorf("%s: live %q, here %q after going back", p, live[string(p)], here[string(p)])
+		}
+		s.last[string(p)] = live[string(p)]
+	}
 }
 
 // edit changes or deletes a file of a writer.

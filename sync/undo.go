@@ -61,6 +61,9 @@ func (r *run) beforeLast(id string, obs observation, o BackOptions) earlier {
 		if err != nil {
 			return nil, fmt.Errorf("read %s as it was before version %d: %w", e.Path, last.Version, err)
 		}
+		if o.DryRun {
+			return data, nil
+		}
 		return data, r.keepSent(ctx, e, data)
 	}
 	out.done = func() {
@@ -134,6 +137,9 @@ func (r *run) undoLocal(ctx context.Context, o BackOptions) (Preview, error) {
 	r.reportChanges(p.changes)
 	for _, c := range p.files.Conflicts {
 		r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: c.Path, Why: "changed here since it was checked out; it stays"})
+	}
+	for _, f := range p.files.Frozen {
+		r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: f.Path, Why: "cannot be read here; it stays"})
 	}
 	kept := observation{version: last.Version}
 	switch {

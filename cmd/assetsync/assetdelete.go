@@ -9,6 +9,7 @@ import (
 
 	"assetsync/manifest/gitrepo"
 	"assetsync/remote"
+	"assetsync/remote/assettype"
 	assetsync "assetsync/sync"
 	"assetsync/sync/state"
 )
@@ -80,21 +81,38 @@ func (s *session) deleteAsset(ctx context.Context, config *Config, id string, un
 	if err != nil {
 		return s.abort(fmt.Errorf("delete asset %s: %w", id, err))
 	}
+	if _, known := assettype.Lookup(text(out.Asset.AssetType)); !known && !unread {
+		return s.abort(&assetsync.Error{Kind: assetsync.KindGuard,
+			Message: fmt.Sprintf("this assetsync does not know the type of asset %s, %s, so its versions cannot be kept", id, quoted(text(out.Asset.AssetType))),
+			Hint:    "if they may be lost, allow it with --allow-unread"})
+	} else if !known {
+		_, err := client.DeleteAsset(ctx, &remote.DeleteAssetInput{AgentSpaceId: &s.space.AgentSpace, AssetId: &id})
+		if err != nil {
+			return s.abort(fmt.Errorf("delete asset %s: %w", id, err))
+		}
+		return s.sayDeleted(id, []assetsync.Result{})
+	}
 	e, err := s.orphanEngine(orphanReport{AssetID: id, AssetType: text(out.Asset.AssetType), Target: name})
 	if err != nil {
 		return s.abort(err)
 	}
 	res := e.Drop(ctx, assetsync.DropOptions{Unread: unread})
 	results := []assetsync.Result{res}
+	if res.Error == nil || s.jsonOut {
+		return s.sayDeleted(id, results)
+	}
+	s.setCode(results, false)
+	s.explain(results)
+	return s.close()
+}
+
+func (s *session) sayDeleted(id string, results []assetsync.Result) error {
 	s.setCode(results, false)
 	if s.jsonOut {
 		return s.abort(s.writeResults(s.env.Name, results, results))
 	}
 	s.explain(results)
-	if res.Error != nil {
-		return s.close()
-	}
-	_, err = fmt.Fprintf(s.stdout, "deleted %s\n", id)
+	_, err := fmt.Fprintf(s.stdout, "deleted %s\n", id)
 	return s.abort(err)
 }
 

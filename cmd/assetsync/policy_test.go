@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -128,6 +129,50 @@ func TestPolicyPush(t *testing.T) {
 	}
 }
 
+// TestPolicyPrune goes back and prunes: what is called is what the policy for it
+// allows, and going back calls nothing that a push does not.
+func TestPolicyPrune(t *testing.T) {
+	h := newPolicyHome(t)
+	h.skill("one", "SKILL.md", "a.md", "b.md", "c.md", "d.md", "e.md")
+	h.skill("two", "SKILL.md")
+	h.save("ops/AGENTS.md", "# Rules\n")
+	h.run(0, "push")
+	h.save("skills/one/a.md", "changed\n")
+	h.run(0, "push")
+	h.run(0, "undo", "skills/one")
+	h.run(0, "restore", "skills/one", "2")
+	h.save("skills/one/new.md", "new\n")
+	h.run(0, "push")
+	h.run(0, "undo")
+	for _, op := range h.calls.list() {
+		if !slices.Contains(policyActions["push"](), op) {
+			t.Errorf("going back calls %s", op)
+		}
+	}
+	h.remove("skills/one/SKILL.md")
+	h.run(0, "prune", "--assets", "--yes")
+	var out struct {
+		Assets []orphanReport `json:"assets"`
+	}
+	var stdout bytes.Buffer
+	h.startTo(t.Context(), &stdout, "prune", "--json")
+	if err := json.Unmarshal(stdout.Bytes(), &out); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Assets) != 1 || out.Assets[0].State != stateRetired {
+		t.Fatalf("%+v", out.Assets)
+	}
+	h.run(0, "prune", "--assets", "--delete", "--confirm", out.Assets[0].AssetID)
+	for _, op := range h.calls.list() {
+		if !slices.Contains(policyActions["prune"](), op) {
+			t.Errorf("prune calls %s", op)
+		}
+	}
+	if !slices.Contains(h.calls.list(), "DeleteAsset") {
+		t.Errorf("nothing was deleted: %v", h.calls.list())
+	}
+}
+
 // TestPolicyWatch lets the daemon publish what is saved.
 func TestPolicyWatch(t *testing.T) {
 	h := newPolicyHome(t)
@@ -220,9 +265,13 @@ func (h *policyHome) run(code int, args ...string) {
 }
 
 func (h *policyHome) start(ctx context.Context, args ...string) int {
-	var stdout, stderr bytes.Buffer
+	return h.startTo(ctx, &bytes.Buffer{}, args...)
+}
+
+func (h *policyHome) startTo(ctx context.Context, stdout *bytes.Buffer, args ...string) int {
+	var stderr bytes.Buffer
 	a := &app{
-		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, now: time.Now, cwd: h.dir,
+		stdin: strings.NewReader(""), stdout: stdout, stderr: &stderr, now: time.Now, cwd: h.dir,
 		getenv: func(name string) (string, bool) {
 			value, ok := map[string]string{"XDG_RUNTIME_DIR": h.dir}[name]
 			return value, ok
@@ -230,7 +279,7 @@ func (h *policyHome) start(ctx context.Context, args ...string) int {
 	}
 	code := a.run(ctx, args)
 	if code != 0 {
-		h.Logf("%q ends with %d:\n%s%s", args, code, &stdout, &stderr)
+		h.Logf("%q ends with %d:\n%s%s", args, code, stdout, &stderr)
 	}
 	return code
 }

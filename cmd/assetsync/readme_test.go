@@ -55,6 +55,9 @@ func TestReadme(t *testing.T) {
 	for _, c := range sections["Conflicts"] {
 		checkCommandLine(t, c) // there is none; resolve.txtar has some
 	}
+	for _, c := range sections["Going back"] { // from the versions that history made
+		r.run(t, strings.Replace(c, "assetsync ", "assetsync -C mine ", 1))
+	}
 	for _, c := range sections["Rehearse without AWS"] {
 		checkCommandLine(t, c) // it would not end
 	}
@@ -62,6 +65,7 @@ func TestReadme(t *testing.T) {
 	delete(sections, "Use it")
 	delete(sections, "Environments")
 	delete(sections, "History")
+	delete(sections, "Going back")
 	delete(sections, "Watch")
 	delete(sections, "Hook")
 	delete(sections, "Without a config")
