@@ -62,12 +62,15 @@ func (r *run) addPublishing(p state.Publishing) {
 // noteDownIntent does the same for a publishing that was cut short, once, as
 // far as it is seen: else undo would take back the one before it. A repair and
 // the making of an asset are none.
-func (r *run) noteDownIntent(ctx context.Context, in state.Intent, obs observation) {
+func (r *run) noteDownIntent(ctx context.Context, in state.Intent, obs observation) error {
 	if in.Noted || in.Observed == 0 || in.AssetID != r.res.AssetID || in.Repair && in.Verb == "" {
-		return
+		return nil
 	}
 	if in.Verb == verbRetire && hasLanded(in, obs) {
 		r.knownAsset.Retired = obs.version
+		if err := r.setMetadata(statusKey, inactive); err != nil {
+			return err
+		}
 	}
 	p := state.Publishing{At: in.Started, Observed: in.Observed, Version: obs.version, Verb: in.Verb}
 	sent := r.sentBytes(ctx, in)
@@ -84,6 +87,7 @@ func (r *run) noteDownIntent(ctx context.Context, in state.Intent, obs observati
 			r.knownTarget.Intents[i].Noted = true
 		}
 	}
+	return nil
 }
 
 // cameOf reports whether the service made what is there of what was sent,

@@ -193,7 +193,9 @@ func (r *run) audit(ctx context.Context, id string, obs observation) (bool, erro
 		if err := r.settleIntent(in, obs); err != nil {
 			return false, err
 		}
-		r.noteDownIntent(ctx, in, obs)
+		if err := r.noteDownIntent(ctx, in, obs); err != nil {
+			return false, err
+		}
 		landed, over := hasLanded(in, obs), !r.Now().Before(in.Until)
 		if over || landed && !in.Doubt {
 			r.end(in.Nonce)

@@ -117,7 +117,8 @@ func (r *run) isSettled(obs observation) bool {
 }
 
 // Retire makes the target's asset INACTIVE, so that agents do not use it, and
-// remembers that this machine did.
+// remembers that this machine did: a target that comes to have it, and owns
+// status: ACTIVE, brings it back to use.
 func (e *Engine) Retire(ctx context.Context, consent Consent) Result {
 	return e.do(ctx, verbRetire, consent, func(ctx context.Context, r *run) (err error) {
 		for round := 1; ; round++ {
@@ -161,12 +162,13 @@ func (r *run) retire(ctx context.Context) error {
 	}
 	r.end(d.nonce)
 	r.res.Version = newest.version
-	isInactive := newest.metadata[statusKey] == inactive
+	isInactive, proven := newest.metadata[statusKey] == inactive, done{}
 	if isInactive {
+		proven.metadata = map[string]any{statusKey: inactive}
 		r.knownAsset.Retired = newest.version
 		r.res.MetadataChanges = []MetadataChange{{Key: statusKey, Old: obs.metadata[statusKey], New: inactive, Action: "publish", Why: "no target any more"}}
 	}
-	if err := r.record(ctx, newest, proposal{}, &done{}); err != nil || isInactive {
+	if err := r.record(ctx, newest, proposal{}, &proven); err != nil || isInactive {
 		return err
 	}
 	return &Error{Kind: KindConflict, Message: fmt.Sprintf("the status of asset %s was set by somebody else at the same time, to %v", id, newest.metadata[statusKey]),

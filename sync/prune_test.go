@@ -1,6 +1,8 @@
 package sync_test
 
 import (
+	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"path/filepath"
@@ -197,6 +199,42 @@ func TestDropUnread(t *testing.T) {
 		t.Errorf("guard %q, gone %t\n%s", res.Guard, w.gone(id), describe(res))
 	}
 	n.want(drop(assetsync.DropOptions{Unread: true}), assetsync.Deleted)
+}
+
+// TestDropUnreadableNewest deletes, when that is meant, what cannot be read at
+// all: the versions before it are kept.
+func TestDropUnreadableNewest(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "two")
+	m.mustPush(assetsync.Published)
+	for _, file := range []string{"a", "b", "c", "d"} {
+		w.save(id, file+".md", "theirs")
+	}
+	broken := doer(func(r *http.Request) (*http.Response, error) {
+		resp, err := w.Do(r)
+		if err == nil && strings.HasSuffix(r.URL.Path, "/content") && strings.Contains(r.URL.RawQuery, "=6") {
+			body := `{"version": 6, "content": {"zipFile": "bm8gemlw"}}`
+			resp.Body, resp.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+			resp.Header.Set("Content-Length", fmt.Sprint(len(body)))
+		}
+		return resp, err
+	})
+	n := m.named(id)
+	drop := func(o assetsync.DropOptions) (res assetsync.Result) {
+		n.engineWith(broken, func(e *assetsync.Engine) { res = e.Drop(t.Context(), o) })
+		return res
+	}
+	res := drop(assetsync.DropOptions{})
+	n.want(res, assetsync.Blocked)
+	if !strings.Contains(res.Error.Message, "version 6: ") || w.gone(id) {
+		t.Errorf("gone %t\n%s", w.gone(id), describe(res))
+	}
+	n.want(drop(assetsync.DropOptions{Unread: true}), assetsync.Deleted)
+	if m.keptVersion(id, 5)["a.md"] != "theirs" {
+		t.Error("version 5 is not kept")
+	}
 }
 
 // TestDropInterleaved lets somebody save at each call of a deletion but the last:

@@ -19,8 +19,8 @@ import (
 func (e *Engine) Restore(ctx context.Context, version int32, paths []manifest.Path, o BackOptions) (view Preview, res Result) {
 	res = e.do(ctx, verbRestore, o.Consent, func(ctx context.Context, r *run) (err error) {
 		r.res.From = fmt.Sprintf("v%d", version)
-		view, err = r.takeBack(ctx, o, func(ctx context.Context, id string, obs observation) (earlier, error) {
-			return r.findVersion(ctx, id, obs, version, paths, o)
+		view, err = r.takeBack(ctx, o, func(ctx context.Context, id string, snap manifest.Snapshot, obs observation) (earlier, error) {
+			return r.findVersion(ctx, id, snap, obs, version, paths, o)
 		})
 		return err
 	})
@@ -28,7 +28,7 @@ func (e *Engine) Restore(ctx context.Context, version int32, paths []manifest.Pa
 }
 
 // findVersion is the earlier state that a version has at paths.
-func (r *run) findVersion(ctx context.Context, id string, obs observation, version int32, paths []manifest.Path, o BackOptions) (earlier, error) {
+func (r *run) findVersion(ctx context.Context, id string, snap manifest.Snapshot, obs observation, version int32, paths []manifest.Path, o BackOptions) (earlier, error) {
 	then, metadata, err := r.versionOrKept(ctx, id, obs, version, o)
 	if err != nil {
 		return earlier{}, err
@@ -53,7 +53,7 @@ func (r *run) findVersion(ctx context.Context, id string, obs observation, versi
 		case then.side.Unknown.Has(p):
 			unreadable = append(unreadable, fmt.Sprintf("%s stays: it cannot be read of version %d", p, version))
 		default:
-			out.paths = append(out.paths, diff.Back{Path: p, From: r.seenAt(p), To: then.side.Tree.Get(p)})
+			out.paths = append(out.paths, diff.Back{Path: p, From: r.seenAt(p, snap), To: then.side.Tree.Get(p)})
 		}
 	}
 	r.noteSome(unreadable, "files stay")
@@ -67,9 +67,12 @@ func (r *run) findVersion(ctx context.Context, id string, obs observation, versi
 }
 
 // seenAt returns the states of a path that this machine knows of: as both sides
-// were settled, and as it left the remote itself.
-func (r *run) seenAt(p manifest.Path) []*manifest.Entry {
+// were settled, as it is here, and as this machine left the remote itself.
+func (r *run) seenAt(p manifest.Path, snap manifest.Snapshot) []*manifest.Entry {
 	states := []*manifest.Entry{r.knownAsset.Base[p].Remote}
+	if !snap.Unknown.Has(p) && snap.Tree.Len() > 0 {
+		states = append(states, snap.Tree.Get(p))
+	}
 	if c, ok := r.wroteLast(p); ok {
 		states = append(states, c.New)
 	}

@@ -254,6 +254,30 @@ func TestRestoreMetadata(t *testing.T) {
 	m.wantQuiet()
 }
 
+// TestRestoreWithoutState restores in a clone without state: the commits tell
+// what is known of the remote. Without them all of it is unseen.
+func TestRestoreWithoutState(t *testing.T) {
+	w := newWorld(t)
+	m := w.repository(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "bad")
+	m.commit("bad")
+	m.mustPush(assetsync.Published)
+	other := m.clone()
+	other.want(other.restore(1, assetsync.BackOptions{}), assetsync.Published)
+	w.wantLive(id, first)
+	if got := other.files()["a.md"]; got != "a" {
+		t.Errorf("a.md is %q", got)
+	}
+	other.wantQuiet()
+	m.wantQuiet() // it has not taken that yet, and publishes nothing
+
+	stranger := w.machine(with(first, map[string]string{"a.md": "other"}))
+	stranger.want(stranger.restore(2, assetsync.BackOptions{}), assetsync.Conflict)
+	stranger.want(stranger.restore(2, assetsync.BackOptions{Prefer: diff.Local}), assetsync.Published)
+	w.wantLive(id, with(first, map[string]string{"a.md": "bad"}))
+}
+
 // TestRestorePruned takes a version from history that the service has no more.
 func TestRestorePruned(t *testing.T) {
 	w := newWorld(t, "prune-versions=2")

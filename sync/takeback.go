@@ -39,6 +39,10 @@ type earlier struct {
 	done     func()         // marks in the record, in memory, that it is reached
 }
 
+// finder finds the earlier state of an asset, beside what is here and what is
+// live.
+type finder func(ctx context.Context, id string, snap manifest.Snapshot, obs observation) (earlier, error)
+
 // takeBack makes the remote what it was earlier, and then the directory, as far
 // as that holds nothing of its own: what is taken back would be published again
 // otherwise. The base does not move before a file is checked out. Until then
@@ -46,7 +50,7 @@ type earlier struct {
 //
 // Nothing is done at all while a path is in conflict: half of an earlier state
 // is none.
-func (r *run) takeBack(ctx context.Context, o BackOptions, find func(context.Context, string, observation) (earlier, error)) (view Preview, err error) {
+func (r *run) takeBack(ctx context.Context, o BackOptions, find finder) (view Preview, err error) {
 	r.fileCalls = min(r.fileCalls, 1) // one version: none in between ever was
 	for round := 1; ; round++ {
 		view, err = r.takeBackOnce(ctx, o, find)
@@ -66,7 +70,7 @@ func (r *run) takeBack(ctx context.Context, o BackOptions, find func(context.Con
 	}
 }
 
-func (r *run) takeBackOnce(ctx context.Context, o BackOptions, find func(context.Context, string, observation) (earlier, error)) (Preview, error) {
+func (r *run) takeBackOnce(ctx context.Context, o BackOptions, find finder) (Preview, error) {
 	snap, err := r.scanBeside(ctx, o)
 	if err != nil {
 		return Preview{}, err
@@ -92,7 +96,7 @@ func (r *run) takeBackOnce(ctx context.Context, o BackOptions, find func(context
 			return Preview{}, err
 		}
 	}
-	then, err := find(ctx, id, obs)
+	then, err := find(ctx, id, snap, obs)
 	if err != nil {
 		return Preview{}, err
 	}

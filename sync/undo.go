@@ -19,7 +19,7 @@ import (
 // preview is one of a dry run.
 func (e *Engine) Undo(ctx context.Context, o BackOptions) (view Preview, res Result) {
 	res = e.do(ctx, verbUndo, o.Consent, func(ctx context.Context, r *run) (err error) {
-		view, err = r.takeBack(ctx, o, func(ctx context.Context, id string, obs observation) (earlier, error) {
+		view, err = r.takeBack(ctx, o, func(_ context.Context, id string, _ manifest.Snapshot, obs observation) (earlier, error) {
 			return r.beforeLast(id, obs, o), nil
 		})
 		return err
