@@ -114,7 +114,7 @@ type run struct {
 	reader      *gitrepo.Past         // of commits, once it is needed
 	ended       *observation          // the newest version, once a push came to its end
 
-	unmerged  bool                         // nothing is merged: an older version is asked for as it was
+	unmerged  bool                         // nothing is merged: an earlier state is asked for as it was
 	merged    map[manifest.Path]mergedFile // of the plan of this round
 	marked    map[manifest.Path][]byte     // of the same plan: what does not merge, with conflict markers
 	meanwhile map[manifest.Path]struct{}   // merged with what somebody wrote since the plan

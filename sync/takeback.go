@@ -347,6 +347,7 @@ func (r *run) publishBack(ctx context.Context, id string, obs observation, then 
 		then.done()
 		return obs, r.record(ctx, obs, proposal{}, nil)
 	}
+	r.unmerged = true // what is taken back is what it was, or a conflict
 	d, after, err := r.publishOnce(ctx, id, &obs, job{
 		changes: p.changes, metadata: p.meta.publish, atomic: r.Target.Atomic, repair: true, verb: r.verb, content: then.bytes,
 	})
