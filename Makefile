@@ -92,6 +92,15 @@ bench-watch: build ## how long after a save the version is there, and what the d
 	@$(GO) test -v -count=1 -timeout 60m -run '^TestWatchSpeed$$' ./cmd/assetsync -args -watch.bench -watch.program=$(CURDIR)/bin/assetsync \
 	  -watch.saves=$(BENCH_SAVES) -watch.idle=$(BENCH_IDLE)
 
+# How often each verb is killed, and the seed that repeats what was sampled.
+KILLS ?= 40
+SEED  ?= 0
+
+.PHONY: torture
+torture: build ## kill push, pull and watch at sampled points, fill their disk, make it read-only: KILLS, SEED
+	@$(GO) test -v -count=1 -timeout 60m -run '^TestTorture' ./cmd/assetsync -args -torture.program=$(CURDIR)/bin/assetsync \
+	  -torture.kills=$(KILLS) -torture.seed=$(SEED)
+
 # The binary that is installed; one that was built elsewhere is taken as it is.
 BINARY ?= bin/assetsync
 

@@ -124,6 +124,9 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 	if s.history, err = gitrepo.OpenHistory(filepath.Join(s.dir, "history.git")); err != nil {
 		return err
 	}
+	if o.writes {
+		s.sweepHistory()
+	}
 	s.whole = len(o.args) == 0 && !o.stateless && o.promoted == nil && o.at == nil
 	s.engines, err = s.makeEngines(ctx, s.db, o.writes)
 	return err

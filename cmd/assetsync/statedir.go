@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"assetsync/manifest/durable"
 	assetsync "assetsync/sync"
@@ -142,6 +143,18 @@ func replaceFile(name string, data []byte) error {
 		return err
 	}
 	return errors.Join(durable.New(root, nil).WriteFile(filepath.Base(name), data, 0o600), root.Close())
+}
+
+// sweepAge is how old a temporary file of the history is before it is taken
+// for one of a process that died. A write takes milliseconds.
+const sweepAge = time.Hour
+
+// sweepHistory removes what processes that died left in the history. It is
+// tidying: where that fails, the run goes on.
+func (s *session) sweepHistory() {
+	if err := s.history.Sweep(s.now().Add(-sweepAge)); err != nil {
+		s.say("note: %v", err)
+	}
 }
 
 // stateFile is the database of the state.
