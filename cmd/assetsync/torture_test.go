@@ -325,6 +325,7 @@ func (x *torture) judge(at moment, struck string, base, here, there map[string]s
 	if struck != "" && here["notes.md"] == note {
 		want["notes.md"] = note
 	}
+	x.age()
 	verbs := []string{"push", "pull", "push", "pull"}
 	if x.verb == "pull" {
 		verbs = []string{"pull", "push", "pull", "push"}
@@ -381,6 +382,18 @@ func (x *torture) wanted(base map[string]string, text string) map[string]string 
 		}
 	}
 	return want
+}
+
+// age makes the temporary files of the state older than any write takes, as
+// they are for those who come back later.
+func (x *torture) age() {
+	x.Helper()
+	then := time.Now().Add(-2 * sweepAge)
+	for _, name := range x.temporaries() {
+		if strings.HasPrefix(name, x.path(".assetsync")) {
+			x.must(os.Chtimes(name, then, then))
+		}
+	}
 }
 
 // temporaries lists temporary files below the directory and the state.
