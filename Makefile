@@ -97,7 +97,7 @@ KILLS ?= 40
 SEED  ?= 0
 
 .PHONY: torture
-torture: build ## kill push, pull and watch at sampled points, and see that nothing is lost: KILLS, SEED
+torture: build ## kill push, pull and watch at sampled points, spoil their disk: KILLS, SEED
 	@$(GO) test -v -count=1 -timeout 60m -run '^TestTorture' ./cmd/assetsync -args -torture.program=$(CURDIR)/bin/assetsync \
 	  -torture.kills=$(KILLS) -torture.seed=$(SEED)
 

@@ -76,9 +76,9 @@ func AsError(err error) *Error {
 func hintDisk(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "make room on that disk, then repeat the command: what was done by then is known, and nothing is lost"
+		return "the disk is full: make room, and repeat the command"
 	case errors.Is(err, syscall.EROFS):
-		return "make that disk writable, then repeat the command: what was done by then is known, and nothing is lost"
+		return "the disk is read-only: make it writable, and repeat the command; for the state there is --state, too"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return "too many files are open: raise the limit (ulimit -n), then repeat the command"
 	}

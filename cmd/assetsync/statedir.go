@@ -169,8 +169,8 @@ func (s *session) owner() state.Owner {
 func stateError(err error) error {
 	e := &assetsync.Error{Kind: assetsync.KindFailed, Message: err.Error(), Err: err,
 		Hint: "if the file is damaged, move it away: what both sides hold is compared anew, and nothing published is lost"}
-	if errors.Is(err, syscall.ENOSPC) {
-		e.Hint = "the disk is full: make room, and repeat the command"
+	if known := assetsync.AsError(err); known.Hint != "" {
+		e.Hint = known.Hint // of the disk
 	}
 	if errors.Is(err, state.ErrLocked) {
 		e.Kind, e.Hint = assetsync.KindUnavailable, "wait until it is done, or use another --state"

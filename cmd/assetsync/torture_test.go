@@ -68,7 +68,10 @@ type torture struct {
 	round  int
 	took   time.Duration // by a run that nobody disturbs
 	points map[string]bool
-	struck int // runs that were disturbed
+	struck int    // runs that were disturbed
+	said   string // by the last run that was disturbed, unless it is a daemon
+	code   int    // that it ended with, -1 when it was killed
+	mend   func() // undoes what disturbed a run; nil: nothing is to be undone
 }
 
 const tortureDir = "skills/one"
@@ -146,8 +149,9 @@ func (x *torture) has(name string) bool {
 
 // saveAtOnce saves as an editor does, so that nobody reads half of it.
 func (x *torture) saveAtOnce(name, text string) {
-	x.save("draft", text)
-	x.must(os.Rename(x.path("draft"), x.path(tortureDir+"/"+name)))
+	draft := tortureDir + "/" + manifest.TempPrefix + "draft" // on the same disk, and never published
+	x.save(draft, text)
+	x.must(os.Rename(x.path(draft), x.path(tortureDir+"/"+name)))
 }
 
 func (x *torture) webSave(path, text string) {
@@ -263,11 +267,16 @@ func (x *torture) disturb(at moment, blow func(*os.Process) bool) (struck string
 		x.awaitDaemon()
 	} else {
 		_ = cmd.Wait() // killed, mostly
+		x.said, x.code = said.String(), cmd.ProcessState.ExitCode()
 	}
 	took := time.Since(began)
 	struck, count = x.trap.disarm()
 	if struck == "" && blow == nil {
 		x.took = max(x.took, took)
+	}
+	if x.mend != nil {
+		x.mend()
+		x.mend = nil
 	}
 	edited, live := x.local(), x.live()
 	x.judge(at, struck, base, edited, live, said.String())

@@ -17,7 +17,8 @@ const mountsVariable = "ASSETSYNC_TEST_MOUNTS"
 
 // withMounts runs a test in a process with mounts of its own, which end with
 // it: made by root as they are, and by others as root of a user namespace.
-func withMounts(t *testing.T, test func(*testing.T)) {
+// The process is given further flags.
+func withMounts(t *testing.T, test func(*testing.T), flags ...string) {
 	t.Helper()
 	if os.Getenv(mountsVariable) != "" {
 		// What is mounted here is nobody else's.
@@ -32,7 +33,7 @@ func withMounts(t *testing.T, test func(*testing.T)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "-test.run", "^"+t.Name()+"$", "-test.v", "-test.parallel", "4")
+	cmd := exec.Command(program, append([]string{"-test.run", "^" + t.Name() + "$", "-test.v", "-test.parallel", "4"}, flags...)...)
 	cmd.Env = append(os.Environ(), mountsVariable+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	if os.Geteuid() != 0 {
@@ -50,6 +51,7 @@ func withMounts(t *testing.T, test func(*testing.T)) {
 	if err != nil || !strings.Contains(out.String(), "--- PASS: "+t.Name()) {
 		t.Fatalf("%v\n%s", err, &out)
 	}
+	t.Logf("%s", &out)
 }
 
 func (w *world) mount(source, name, kind string, flags uintptr, data string) {
