@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"remote/aws":               {"remote"},
 	"remote/emulator":          {"remote", "remote/assettype", "manifest"},
 	"remote/remotetest":        {"remote", "manifest"},
+	"remote/probe":             {"remote", "remote/remotetest", "manifest"},
 	"sync":                     {"sync/state", "sync/worktree", "diff", "remote", "remote/assettype", "manifest", "manifest/"},
 	"sync/state":               {"manifest"},
 	"sync/worktree":            {"diff", "manifest", "manifest/durable"},

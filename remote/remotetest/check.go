@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"assetsync/manifest"
@@ -22,6 +23,9 @@ type Target struct {
 	Unique string
 	// Wait pauses between two looks at what may lag.
 	Wait func(context.Context) error
+	// Made and Gone, if set, hear of every scratch asset that was made, and of
+	// its deletion.
+	Made, Gone func(assetID string)
 }
 
 // Check is one statement about the service.
@@ -29,6 +33,13 @@ type Check struct {
 	Name string
 	Says string // the statement
 	run  func(*scratch)
+}
+
+// Active reports whether the check makes an asset that agents may use until it
+// is deleted, because it looks at the service's own default, or at a type that
+// cannot be inactive.
+func (c Check) Active() bool {
+	return slices.Contains([]string{"create-zip", "create-file", "agents-md"}, c.Name)
 }
 
 // Run checks the statement. The error says what was found instead, and what
@@ -102,6 +113,10 @@ func (s *scratch) cleanUp() error {
 		_, err := s.client.DeleteAsset(ctx, &remote.DeleteAssetInput{AgentSpaceId: &s.Space, AssetId: &id})
 		if err != nil && !remote.IsKind(err, remote.KindNotFound) {
 			errs = append(errs, fmt.Errorf("delete scratch asset %s: %w", id, err))
+			continue
+		}
+		if s.Gone != nil {
+			s.Gone(id)
 		}
 	}
 	return errors.Join(errs...)
@@ -148,21 +163,37 @@ func file(path string, body remote.AssetFileBody) remote.AssetContent {
 // generic is the metadata that a zipped skill needs.
 func generic() map[string]any { return map[string]any{"agent_types": []any{"GENERIC"}} }
 
+// inactive is the same for a skill that no agent uses.
+func inactive() map[string]any {
+	return map[string]any{"agent_types": []any{"GENERIC"}, "status": "INACTIVE"}
+}
+
+// replays is how often a creation that was not answered is sent again: its
+// token gives back the asset that was made by it, which would stay otherwise.
+const replays = 3
+
 // tryCreate creates an asset that is deleted in the end.
 func (s *scratch) tryCreate(in *remote.CreateAssetInput) (*remote.Asset, error) {
 	in.AgentSpaceId = &s.Space
 	out, err := s.client.CreateAsset(s.ctx, in)
+	for i := 0; i < replays && errors.Is(err, remote.ErrAmbiguous) && s.ctx.Err() == nil; i++ {
+		s.must("wait", s.Wait(s.ctx))
+		out, err = s.client.CreateAsset(s.ctx, in)
+	}
 	if err != nil {
 		return nil, err
 	}
 	s.made = append(s.made, *out.Asset.AssetId)
+	if s.Made != nil {
+		s.Made(*out.Asset.AssetId)
+	}
 	return out.Asset, nil
 }
 
 // create makes the scratch skill from a zip.
 func (s *scratch) create() *remote.Asset {
 	a, err := s.tryCreate(&remote.CreateAssetInput{
-		AssetType: new("skill"), Metadata: s.document(generic()), Content: s.zip(s.skill()), ClientToken: s.token(),
+		AssetType: new("skill"), Metadata: s.document(inactive()), Content: s.zip(s.skill()), ClientToken: s.token(),
 	})
 	s.must("create a skill from a zip", err)
 	return a

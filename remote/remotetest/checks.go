@@ -122,11 +122,11 @@ func oldVersions(s *scratch) {
 	files := s.skill()
 	files["references/limits.md"] = []byte("# Limits\n- 600 messages\n")
 	second := s.update(first, &remote.UpdateAssetInput{
-		Content: s.zip(files), Metadata: s.document(map[string]any{"status": "INACTIVE"}),
+		Content: s.zip(files), Metadata: s.document(map[string]any{"agent_types": []any{"CHAT"}}),
 	})
 	s.holds("version 1", first.AssetId, first.Version, s.skill())
 	s.holds("version 2", first.AssetId, second.Version, files)
-	equal(s, "status of version 1", s.metadata(s.get(first.AssetId, first.Version))["status"], any("ACTIVE"))
+	equal(s, "agent_types of version 1", fmt.Sprint(s.metadata(s.get(first.AssetId, first.Version))["agent_types"]), "[GENERIC]")
 	_, err := s.client.GetAsset(s.ctx, &remote.GetAssetInput{AgentSpaceId: &s.Space, AssetId: first.AssetId, AssetVersion: new(int32(1000))})
 	s.refused("get a version that does not exist", err, remote.KindNotFound, remote.KindValidation, remote.KindInvalidParameter)
 }
@@ -217,7 +217,7 @@ func deleteTwice(s *scratch) {
 func tokenCreate(s *scratch) {
 	create := func(token *string) *remote.Asset {
 		a, err := s.tryCreate(&remote.CreateAssetInput{
-			AssetType: new("skill"), Metadata: s.document(generic()), Content: s.zip(s.skill()), ClientToken: token,
+			AssetType: new("skill"), Metadata: s.document(inactive()), Content: s.zip(s.skill()), ClientToken: token,
 		})
 		s.must("create a skill", err)
 		return a

@@ -20,7 +20,7 @@ func refuseMetadata(s *scratch) {
 		"an object as a value":    func(m map[string]any) { m["owner"] = map[string]any{"team": "x"} },
 		"agent_types as a string": func(m map[string]any) { m["agent_types"] = "GENERIC" },
 	} {
-		m := generic()
+		m := inactive()
 		change(m)
 		_, err := s.tryCreate(&remote.CreateAssetInput{
 			AssetType: new("skill"), Metadata: s.document(m), Content: s.zip(s.skill()), ClientToken: s.token(),
@@ -32,7 +32,7 @@ func refuseMetadata(s *scratch) {
 func refuseType(s *scratch) {
 	for _, name := range []string{"SKILL", "no_such_type"} {
 		_, err := s.tryCreate(&remote.CreateAssetInput{
-			AssetType: &name, Metadata: s.document(generic()), Content: s.zip(s.skill()), ClientToken: s.token(),
+			AssetType: &name, Metadata: s.document(inactive()), Content: s.zip(s.skill()), ClientToken: s.token(),
 		})
 		s.refused("asset type "+name, err, remote.KindValidation, remote.KindInvalidParameter)
 	}
@@ -41,7 +41,7 @@ func refuseType(s *scratch) {
 func refuseZip(s *scratch) {
 	try := func(files map[manifest.Path][]byte) error {
 		_, err := s.tryCreate(&remote.CreateAssetInput{
-			AssetType: new("skill"), Metadata: s.document(generic()), Content: s.zip(files), ClientToken: s.token(),
+			AssetType: new("skill"), Metadata: s.document(inactive()), Content: s.zip(files), ClientToken: s.token(),
 		})
 		return err
 	}
