@@ -29,6 +29,7 @@ type deed struct {
 	silent   int                                 // writes whose version no answer named: deletions and doubtful ones
 	bytes    func(manifest.Entry) ([]byte, bool) // what was sent, where it is still at hand
 	past     bool                                // of an earlier run
+	created  []manifest.Path                     // made by CreateAssetFile
 	derived  map[string]any                      // metadata that the service makes of a zip's frontmatter
 }
 
@@ -152,22 +153,6 @@ func (d deed) expected() manifest.Tree {
 		return d.observed.side.Tree // no deed makes such a tree, so nothing equals it
 	}
 	return tree
-}
-
-// learnDeletes remembers whether DeleteAssetFile raises the version, once
-// deletions were seen without anybody else's writes.
-func (r *run) learnDeletes(d deed, after observation) {
-	if d.deletes == 0 || d.silent != d.deletes || len(d.answered) > 0 {
-		return // another write may have made a version more than it answered
-	}
-	was := r.endpoint
-	switch int(after.version - d.observed.version) {
-	case 0:
-		r.endpoint.DeleteRaisesVersion = state.No
-	case d.deletes:
-		r.endpoint.DeleteRaisesVersion = state.Yes
-	}
-	r.learned = r.learned || r.endpoint != was
 }
 
 // walk reads the versions since start one by one and tells ours from theirs.

@@ -110,7 +110,8 @@ type run struct {
 	made        []int32               // versions of this run that are not on record yet
 	adopted     bool                  // knownAsset is the record of the result's asset
 	pastRead    map[int32]observation // versions that are not the newest, as read in this run
-	learned     bool                  // endpoint is new knowledge of this run
+	lessons     lessons               // what this run has learned of the endpoint
+	noCreate    bool                  // CreateAssetFile was not allowed in this run
 	reader      *gitrepo.Past         // of commits, once it is needed
 	ended       *observation          // the newest version, once a push came to its end
 

@@ -9,9 +9,10 @@ func Reads() []string {
 }
 
 // Writes returns those that a push may call beside [Reads]. An engine makes
-// files by UpdateAsset.
+// files by CreateAssetFile only where a probe has shown that
+// this is safe, and by UpdateAsset where it is not allowed.
 func Writes() []string {
-	return []string{"CreateAsset", "DeleteAssetFile", "UpdateAsset", "UpdateAssetFile"}
+	return []string{"CreateAsset", "CreateAssetFile", "DeleteAssetFile", "UpdateAsset", "UpdateAssetFile"}
 }
 
 // Deletes returns what [Engine.Drop] calls beside [Reads]: no other verb does.

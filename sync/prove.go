@@ -98,6 +98,7 @@ func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
 	if err != nil {
 		return proof{}, err
 	}
+	r.learnRefusals(d, a)
 	if len(a.foreign) > 0 {
 		r.note("made by somebody else meanwhile: %s", versionList(a.foreign))
 	}

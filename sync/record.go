@@ -264,15 +264,15 @@ func (r *run) commit() error {
 	if err != nil {
 		return err
 	}
-	if reflect.DeepEqual(asset, r.knownAsset) && reflect.DeepEqual(target, r.knownTarget) && !r.learned {
+	if reflect.DeepEqual(asset, r.knownAsset) && reflect.DeepEqual(target, r.knownTarget) && len(r.lessons) == 0 {
 		return nil
 	}
 	return r.State.Update(func(tx state.Tx) error {
 		if err := tx.PutAsset(r.Space, r.res.AssetID, r.knownAsset); err != nil {
 			return err
 		}
-		if r.learned { // else another target of this run may know more
-			if err := tx.PutEndpoint(r.Space, r.endpoint); err != nil {
+		if len(r.lessons) > 0 {
+			if err := tx.ChangeEndpoint(r.Space, r.lessons.apply); err != nil {
 				return err
 			}
 		}

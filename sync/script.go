@@ -17,7 +17,7 @@ import (
 
 // write is one call that changes the remote.
 type write struct {
-	operation string // "UpdateAsset", "UpdateAssetFile" or "DeleteAssetFile"
+	operation string // "UpdateAsset", "UpdateAssetFile", "CreateAssetFile" or "DeleteAssetFile"
 	changes   []diff.Change
 	files     map[manifest.Path][]byte // content of each changed file
 	content   []byte                   // what is sent: of the file, or the zip; nil for metadata alone and for a deletion
@@ -324,6 +324,8 @@ func (r *run) fileScript(changes []diff.Change, meta map[string]any, files map[m
 		switch {
 		case c.New == nil:
 			w.operation = "DeleteAssetFile"
+		case c.Old == nil && !r.kind.SingleFile && c.Path != r.source.mainFile() && r.createsFiles():
+			w.operation = "CreateAssetFile"
 		case c.Old == nil, r.kind.SingleFile:
 			// UpdateAsset is documented to add the file and to raise the
 			// version; CreateAssetFile says neither.

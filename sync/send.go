@@ -48,11 +48,7 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 		d.changes[c.Path] = c.New
 	}
 	for i, w := range s.writes {
-		token, err := w.token(id, obs.version, nonce)
-		if err != nil {
-			return d, err
-		}
-		version, err := r.send(ctx, id, w, token)
+		version, err := r.sendOne(ctx, id, obs.version, nonce, &w)
 		switch {
 		case errors.Is(err, remote.ErrAmbiguous):
 			if err := r.awaitEffect(ctx, id, nonce, s.writes[:i+1], err); err != nil {
@@ -64,7 +60,12 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 		case w.operation == "DeleteAssetFile":
 			d.deletes++
 			d.silent++
+		case w.operation == "CreateAssetFile" && !d.raises(version):
+			r.forgetCreate(w.path()) // in place: there is no version to account for
 		default:
+			if w.operation == "CreateAssetFile" {
+				d.created = append(d.created, w.path())
+			}
 			d.answered = append(d.answered, version)
 			r.res.Versions = append(r.res.Versions, version)
 		}
@@ -73,6 +74,27 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 		}
 	}
 	return d, nil
+}
+
+// sendOne sends a write. Where CreateAssetFile may not be used any more, or is
+// not allowed, UpdateAsset takes its place, and w says so.
+func (r *run) sendOne(ctx context.Context, id string, observed int32, nonce string, w *write) (int32, error) {
+	for {
+		if w.operation == "CreateAssetFile" && !r.createsFiles() {
+			w.operation = "UpdateAsset"
+		}
+		token, err := w.token(id, observed, nonce)
+		if err != nil {
+			return 0, err
+		}
+		version, err := r.send(ctx, id, *w, token)
+		if w.operation != "CreateAssetFile" || !remote.IsKind(err, remote.KindAccessDenied) {
+			return version, err
+		}
+		// It had no effect; a policy that was made before the probe lacks it.
+		r.noCreate = true
+		r.note("aidevops:CreateAssetFile is not allowed, so new files go by UpdateAsset, which replaces what somebody else makes at the same moment; assetsync asset policy --for push prints what is needed")
+	}
 }
 
 // token is the idempotency token of a write.
@@ -85,12 +107,18 @@ func (w write) token(asset string, observed int32, nonce string) (string, error)
 }
 
 // refused decides about a write that had no effect. The intent keeps only
-// what was sent before it. A file that is gone meanwhile asks for a new plan.
+// what was sent before it. A file that is gone meanwhile, or made by somebody
+// else, asks for a new plan.
 func (r *run) refused(ctx context.Context, id, nonce string, before []write, w write, cause error) error {
 	if err := r.narrow(nonce, before, false); err != nil {
 		return errors.Join(cause, err)
 	}
-	if w.operation == "UpdateAsset" || !remote.IsKind(cause, remote.KindNotFound, remote.KindValidation) {
+	create := w.operation == "CreateAssetFile"
+	kinds := []remote.Kind{remote.KindNotFound, remote.KindValidation}
+	if create {
+		kinds = []remote.Kind{remote.KindConflict, remote.KindValidation, remote.KindInvalidParameter}
+	}
+	if w.operation == "UpdateAsset" || !remote.IsKind(cause, kinds...) {
 		return cause
 	}
 	asset, err := r.getAsset(ctx, id, nil)
@@ -101,7 +129,7 @@ func (r *run) refused(ctx context.Context, id, nonce string, before []write, w w
 	if err != nil {
 		return cause
 	}
-	if _, there := listing[string(w.path())]; there {
+	if _, there := listing[string(w.path())]; there != create {
 		return cause
 	}
 	return errReplan
@@ -151,6 +179,15 @@ func (r *run) send(ctx context.Context, id string, w write, token string) (int32
 			err = fmt.Errorf("delete %s of asset %s: %w", path, id, err)
 		}
 		return 0, err
+	case "CreateAssetFile":
+		out, err := r.Client.CreateAssetFile(ctx, &remote.CreateAssetFileInput{
+			AgentSpaceId: &r.Space.AgentSpace, AssetId: &id, Path: &path, ClientToken: &token,
+			Content: remote.BodyOf(w.content, r.limits),
+		})
+		if err != nil {
+			return 0, fmt.Errorf("create %s of asset %s: %w", path, id, err)
+		}
+		return *out.File.Version, nil
 	case "UpdateAssetFile":
 		out, err := r.Client.UpdateAssetFile(ctx, &remote.UpdateAssetFileInput{
 			AgentSpaceId: &r.Space.AgentSpace, AssetId: &id, Path: &path, ClientToken: &token,

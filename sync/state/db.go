@@ -235,6 +235,20 @@ func (t Tx) PutEndpoint(space Space, v Endpoint) error {
 	return t.put(endpointsBucket, key(space.Endpoint, space.Region), v)
 }
 
+// ChangeEndpoint changes what is on record of an endpoint now, which another
+// target or a probe may have learned meanwhile.
+func (t Tx) ChangeEndpoint(space Space, change func(*Endpoint)) error {
+	var e Endpoint
+	k := key(space.Endpoint, space.Region)
+	if data := t.tx.Bucket(endpointsBucket).Get(k); data != nil {
+		if err := json.Unmarshal(data, &e); err != nil {
+			return fmt.Errorf("read state of %q: %w", k, err)
+		}
+	}
+	change(&e)
+	return t.put(endpointsBucket, k, e)
+}
+
 func (t Tx) put(bucket, k []byte, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {

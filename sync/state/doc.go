@@ -10,6 +10,7 @@
 //	endpoints  endpoint NUL region   -> Endpoint as JSON
 //
 // where space is endpoint NUL region NUL agent space id. A file of another
-// format is refused. Everything that one run learns is written in one
+// format is refused, and so are the answers of a probe, in Endpoint, of another
+// format of their own. Everything that one run learns is written in one
 // transaction, which bbolt makes durable before [DB.Update] returns.
 package state

@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"assetsync/manifest"
@@ -141,8 +142,13 @@ const (
 	No      Tri = "no"
 )
 
-// Endpoint is what was learned of how a service behaves where its
-// documentation says nothing.
-type Endpoint struct {
-	DeleteRaisesVersion Tri `json:"delete_raises_version,omitempty"`
+// UnmarshalText implements [encoding.TextUnmarshaler]. An answer of another
+// kind is refused.
+func (t *Tri) UnmarshalText(text []byte) error {
+	switch v := Tri(text); v {
+	case Unknown, Yes, No:
+		*t = v
+		return nil
+	}
+	return fmt.Errorf("%q is no answer that this version of assetsync knows: use the newer assetsync", text)
 }
