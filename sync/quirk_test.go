@@ -39,13 +39,20 @@ func TestQuirks(t *testing.T) {
 	}
 }
 
-func story(t *testing.T, quirks []string) {
+func story(t *testing.T, quirks []string) { storyWith(t, quirks, nil) }
+
+// storyWith is story with answers of a probe on both machines.
+func storyWith(t *testing.T, quirks, answers []string) {
 	w := newWorld(t, quirks...)
 	one := w.machine(skill(map[string]string{"a.md": "a", "b.md": "b", "dir/c.md": "c", "d.md": "d", "e.md": "e", "f.md": "f", "g.md": "g"}))
 	id := one.mustPush(assetsync.Created).AssetID
 	one.wantQuiet()
 	two := w.machine(nil)
 	two.target.AssetID = id
+	if answers != nil {
+		one.tell(answers...)
+		two.tell(answers...)
+	}
 	two.mustPull(assetsync.CheckedOut)
 	two.wantQuiet()
 
