@@ -44,12 +44,13 @@ var policyActions = map[string]func() []string{
 	"push":  assetsync.Operations, // and push
 	"watch": assetsync.Operations, // the engine's, and ListAssets to look for remote changes
 	"prune": func() []string { return append(assetsync.Operations(), assetsync.Deletes()...) },
+	"probe": probeOperations, // and ListAssetTypes, of no agent space
 }
 
 func (a *app) assetPolicyCommand() *cobra.Command {
 	var use, account string
 	cmd := &cobra.Command{
-		Use:   "policy --for plan|push|watch|prune",
+		Use:   "policy --for plan|push|watch|prune|probe",
 		Short: "Print the least IAM policy that a use needs",
 		Long: `Print the least IAM policy that a use of assetsync needs in the environment, as
 JSON. No call is made.
@@ -58,6 +59,7 @@ JSON. No call is made.
   push   these, push, restore, undo and prune --assets
   watch  these, and the daemon
   prune  these, prune --assets --delete and asset delete
+  probe  these, DeleteAsset for scratch assets, and ListAssetTypes
 
 The account is that of the config, or of --account. The check of account: before
 a write needs no permission. What "asset types" calls is not in it:
@@ -68,7 +70,7 @@ aidevops:ListAssetTypes on "*".`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			actions, ok := policyActions[use]
 			if !ok {
-				return usageError(nil, "say --for plan, push, watch or prune", "--for %s is not known", quoted(use))
+				return usageError(nil, "say --for plan, push, watch, prune or probe", "--for %s is not known", quoted(use))
 			}
 			env, err := a.policyEnvironment(cmd.Context(), account)
 			if err != nil {
@@ -87,7 +89,7 @@ aidevops:ListAssetTypes on "*".`,
 			return p.print(a)
 		},
 	}
-	cmd.Flags().StringVar(&use, "for", "", "what the policy is for: `USE` is plan, push, watch or prune")
+	cmd.Flags().StringVar(&use, "for", "", "what the policy is for: `USE` is plan, push, watch, prune or probe")
 	cmd.Flags().StringVar(&account, "account", "", "the AWS account, 12 `DIGITS` (default: the config's)")
 	return cmd
 }
@@ -138,10 +140,15 @@ func (e Environment) policy(use string, operations []string) policy {
 	for i, op := range slices.Sorted(slices.Values(operations)) {
 		actions[i] = iamPrefix + op
 	}
-	return policy{policyLanguage, []policyStatement{{
-		Sid: "Assetsync" + strings.ToUpper(use[:1]) + use[1:], Effect: "Allow", Action: actions,
+	sid := "Assetsync" + strings.ToUpper(use[:1]) + use[1:]
+	p := policy{policyLanguage, []policyStatement{{
+		Sid: sid, Effect: "Allow", Action: actions,
 		Resource: fmt.Sprintf("arn:%s:aidevops:%s:%s:agentspace/%s", partition(e.Region), e.Region, e.Account, e.AgentSpace),
 	}}}
+	if use == "probe" {
+		p.Statement = append(p.Statement, policyStatement{Sid: sid + "Types", Effect: "Allow", Action: []string{iamPrefix + "ListAssetTypes"}, Resource: "*"})
+	}
+	return p
 }
 
 // partitions are those with regions of their own, by how these begin. All

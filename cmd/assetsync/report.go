@@ -26,6 +26,7 @@ type envelope struct {
 	Build      *build           `json:"build,omitempty"`       // of version
 	Policy     *policy          `json:"policy,omitempty"`      // of asset policy
 	URL        string           `json:"url,omitempty"`         // of emulator
+	Probe      *probeReport     `json:"probe,omitempty"`       // of probe
 	Daemon     any              `json:"daemon,omitempty"`      // of watch with a flag
 	Hooks      any              `json:"hooks,omitempty"`       // of hook install, uninstall and status
 	LastRun    *hookRecord      `json:"last_run,omitempty"`    // of hook status

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"assetsync/remote"
 	"assetsync/remote/remotetest"
@@ -15,6 +16,9 @@ import (
 // told apart from a behaviour.
 const attempts = 3
 
+// NamePrefix begins the names of the scratch assets of all runs.
+const NamePrefix = "assetsync-probe-"
+
 // Target is where the questions are asked. All but Wire, Checks and Progress
 // are required.
 type Target struct {
@@ -22,8 +26,9 @@ type Target struct {
 	// NewClient makes a client that holds requests to these limits and tells
 	// onCall of each call.
 	NewClient func(limits remote.Limits, onCall func(operation string, err error)) (*remote.Client, error)
-	// Unique begins the names of all scratch assets: lower-case letters, digits
-	// and hyphens, at most 32, different for every run.
+	// Unique begins the names of all scratch assets of this run: NamePrefix, then
+	// lower-case letters, digits and hyphens, at most 28 characters in all,
+	// different for every run.
 	Unique string
 	// Wait pauses between two looks at what may lag, for more than a second
 	// where the clock of the service is the real one.
@@ -53,17 +58,26 @@ type Differs struct {
 
 // Report is the outcome of a run.
 type Report struct {
-	Answers []Answer  // in order of the items
-	Checked int       // checks that were run
-	Differs []Differs // of these
-	Left    []string  // ids of scratch assets that could not be deleted
+	Answers  []Answer  // in order of the items
+	Complete bool      // all questions were asked
+	Checked  int       // checks that were run
+	Differs  []Differs // of these
+	Left     []string  // ids of scratch assets that could not be deleted
+	Earlier  []string  // ids of scratch assets of other runs, at work or killed
+	Unclear  []string  // what else is not known of what was made
 }
+
+// ErrLeft means that scratch assets could not be deleted, or may be there.
+var ErrLeft = errors.New("not everything that was made could be deleted")
 
 // Run asks all questions. It ends early, with an error, when ctx ends, when a
 // call is not allowed, and when the remote fails [attempts] times in a row;
-// even then it deletes what it made, for a minute at most. Report.Left is
-// complete in either case, unless the error says otherwise.
+// even then it deletes what it made, for a minute at most. What could not be
+// deleted is in the report in either case, and an error if nothing else is.
 func Run(ctx context.Context, target Target) (report Report, err error) {
+	if !strings.HasPrefix(target.Unique, NamePrefix) {
+		return report, fmt.Errorf("probe: name %q does not begin with %s", target.Unique, NamePrefix)
+	}
 	r := &run{Target: target}
 	if r.Progress == nil {
 		r.Progress = func(int, int, string) {}
@@ -71,15 +85,15 @@ func Run(ctx context.Context, target Target) (report Report, err error) {
 	if r.client, err = r.NewClient(remote.Edition20260608(), nil); err != nil {
 		return report, err
 	}
-	defer func() {
-		var cleanErr error
-		report.Left, cleanErr = r.cleanUp(ctx)
-		err = errors.Join(err, cleanErr)
-	}()
-	if err := r.askAll(ctx, &report); err != nil {
-		return report, err
+	if err = r.askAll(ctx, &report); err == nil {
+		report.Complete = true
+		err = r.checkAll(ctx, &report)
 	}
-	return report, r.checkAll(ctx, &report)
+	cleanErr := r.cleanUp(ctx, &report)
+	if err == nil {
+		err = cleanErr
+	}
+	return report, err
 }
 
 func (r *run) askAll(ctx context.Context, report *Report) error {

@@ -4,141 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"assetsync/manifest"
 	"assetsync/remote"
 )
 
-const (
-	// cleanTime bounds the deletion of what is left at the end.
-	cleanTime = time.Minute
-
-	// agentType is the kind of agent that scratch skills are for: the one that
-	// works on no incident, and answers nobody. They are inactive besides.
-	agentType = "PREVENTION"
-)
+// agentType is the kind of agent that scratch skills are for: the one that
+// works on no incident, and answers nobody. They are inactive besides.
+const agentType = "PREVENTION"
 
 // errActive means that the service makes no inactive skills.
 var errActive = errors.New("the service refuses to make a skill with status INACTIVE, and an active one would speak to your agents")
-
-// run is what all questions of a run share.
-type run struct {
-	Target
-	client *remote.Client // of the cleaning
-
-	mu     sync.Mutex
-	left   []string                   // ids that were made and not deleted
-	doubts []*remote.CreateAssetInput // sent, and never answered
-}
-
-func (r *run) made(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !slices.Contains(r.left, id) {
-		r.left = append(r.left, id)
-	}
-}
-
-func (r *run) gone(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.left = slices.DeleteFunc(r.left, func(other string) bool { return other == id })
-}
-
-// remove deletes a scratch asset, again where the remote fails.
-func (r *run) remove(ctx context.Context, id string) (err error) {
-	for range attempts {
-		_, err = r.client.DeleteAsset(ctx, &remote.DeleteAssetInput{AgentSpaceId: &r.Space, AssetId: &id})
-		if err == nil || remote.IsKind(err, remote.KindNotFound) {
-			r.gone(id)
-			return nil
-		}
-		if !isTrouble(err) {
-			return err
-		}
-		if err := r.Wait(ctx); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
-// cleanUp deletes what is left, also when ctx has ended, and returns what
-// cannot be deleted. What has no known id is looked for by its name.
-func (r *run) cleanUp(ctx context.Context) (left []string, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
-	defer cancel()
-	var errs []error
-	for _, in := range r.doubts {
-		// A token that is known gives back the asset that was made by it.
-		if _, err := r.replay(ctx, in); err != nil && isTrouble(err) {
-			errs = append(errs, fmt.Errorf("a scratch asset may have been made without an answer; its name begins with %s: %w", r.Unique, err))
-		}
-	}
-	found, err := r.sweep(ctx)
-	if err != nil {
-		errs = append(errs, fmt.Errorf("look for scratch assets: %w", err))
-	}
-	for _, id := range found {
-		r.made(id)
-	}
-	for _, id := range slices.Clone(r.left) {
-		if err := r.remove(ctx, id); err != nil {
-			errs = append(errs, fmt.Errorf("delete scratch asset %s: %w", id, err))
-		}
-	}
-	return r.left, errors.Join(errs...)
-}
-
-// sweep lists the assets of the space that have a name of this run.
-func (r *run) sweep(ctx context.Context) (ids []string, err error) {
-	for range attempts {
-		ids = nil
-		pages := remote.NewListAssetsPaginator(r.client, &remote.ListAssetsInput{AgentSpaceId: &r.Space, AssetType: new("skill")})
-		for err = nil; pages.HasMorePages() && err == nil; {
-			var page *remote.ListAssetsOutput
-			if page, err = pages.NextPage(ctx); err != nil {
-				break
-			}
-			for _, a := range page.Items {
-				metadata, mapErr := a.Metadata.Map()
-				if name, ok := metadata["name"].(string); mapErr == nil && ok && strings.HasPrefix(name, r.Unique) {
-					ids = append(ids, *a.AssetId)
-				}
-			}
-		}
-		if err == nil || !isTrouble(err) {
-			return ids, err
-		}
-		if err := r.Wait(ctx); err != nil {
-			return ids, err
-		}
-	}
-	return ids, err
-}
-
-// replay sends a creation until it is answered: its token makes that one.
-func (r *run) replay(ctx context.Context, in *remote.CreateAssetInput) (asset *remote.Asset, err error) {
-	for range attempts {
-		var out *remote.CreateAssetOutput
-		if out, err = r.client.CreateAsset(ctx, in); err == nil {
-			r.made(*out.Asset.AssetId)
-			return out.Asset, nil
-		}
-		if !isTrouble(err) {
-			return nil, err
-		}
-		if err := r.Wait(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return nil, err
-}
 
 // failure ends a question from any depth.
 type failure struct{ err error }
@@ -445,11 +323,4 @@ func (s *scratch) versions(id *string) (list []remote.AssetVersionMetadata) {
 		list = append(list, page.Items...)
 	}
 	return list
-}
-
-// with returns the metadata of a scratch skill and one more key.
-func (s *scratch) with(key string, value any) map[string]any {
-	m := maps.Clone(s.metadata())
-	m[key] = value
-	return m
 }
