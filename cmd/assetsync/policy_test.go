@@ -106,6 +106,12 @@ func TestPolicyPush(t *testing.T) {
 	h.run(0, "push")
 	h.expect("UpdateAsset")
 
+	h.probe()
+	h.save("skills/one/newer.md", "new\n")
+	h.commit()
+	h.run(0, "push")
+	h.expect("CreateAssetFile")
+
 	h.remove("skills/one/new.md")
 	h.commit()
 	h.run(0, "push")
@@ -178,6 +184,7 @@ func TestPolicyWatch(t *testing.T) {
 	h := newPolicyHome(t)
 	h.skill("one", "SKILL.md", "a.md", "b.md", "c.md", "d.md", "e.md")
 	h.save("ops/AGENTS.md", "# Rules\n")
+	h.probe()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int)
 	go func() { ended <- h.start(ctx, "watch") }()
@@ -187,7 +194,7 @@ func TestPolicyWatch(t *testing.T) {
 	h.remove("skills/one/b.md")
 	h.await("DeleteAssetFile")
 	h.save("skills/one/new.md", "new\n")
-	h.await("UpdateAsset")
+	h.await("CreateAssetFile")
 	for _, name := range []string{"a", "c", "d", "e"} {
 		h.save("skills/one/"+name+".md", "all\n")
 	}
@@ -206,6 +213,16 @@ func TestPolicyWatch(t *testing.T) {
 		if !slices.Contains(h.calls.list(), op) {
 			t.Errorf("the daemon has not called %s, which the policy allows", op)
 		}
+	}
+}
+
+// TestPolicyProbe probes: what is called is what the policy for it allows.
+func TestPolicyProbe(t *testing.T) {
+	h := newPolicyHome(t)
+	h.run(0, "probe", "--yes")
+	want := slices.Sorted(slices.Values(append(policyActions["probe"](), "ListAssetTypes")))
+	if d := cmp.Diff(want, h.calls.list()); d != "" {
+		t.Errorf("operations that a probe calls (-policy +called):\n%s", d)
 	}
 }
 
@@ -254,6 +271,17 @@ targets:
     type: attachment
 `, h.url))
 	return h
+}
+
+// probe probes the remote. Its calls are not noted.
+func (h *policyHome) probe() {
+	h.Helper()
+	before := h.calls.list()
+	h.run(0, "probe", "--yes")
+	h.calls.reset()
+	for _, op := range before {
+		h.calls.add(op)
+	}
 }
 
 // run runs a command line to its end; a code below zero is any.
