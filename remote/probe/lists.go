@@ -220,7 +220,7 @@ func retryAfter(s *scratch) finding {
 	if throttled == 0 {
 		return finding{text: "no call was throttled"}
 	}
-	return finding{text: fmt.Sprintf("%d answers of 429, %d with Retry-After", throttled, asked)}
+	return finding{text: fmt.Sprintf("%d of the answers were 429, %d of them with Retry-After", throttled, asked)}
 }
 
 // errorName is item 23.
