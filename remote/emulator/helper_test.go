@@ -99,6 +99,12 @@ func (u user) get(id *string) *remote.Asset {
 	return out.Asset
 }
 
+// getVersion reads one version.
+func (u user) getVersion(id *string, version int32) error {
+	_, err := u.GetAsset(u.t.Context(), &remote.GetAssetInput{AgentSpaceId: new(space), AssetId: id, AssetVersion: &version})
+	return err
+}
+
 func (u user) version(id *string) int32 { u.t.Helper(); return *u.get(id).Version }
 
 func (u user) createFile(id *string, path, content string) error {

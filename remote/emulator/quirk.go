@@ -18,6 +18,7 @@ type Quirks struct {
 	CreateExisting    string // "create-existing"
 	UpdateMissing     string // "update-missing"
 	DeleteMissing     string // "delete-missing"
+	MissingVersion    string // "missing-version"
 	TextReadback      string // "text-readback"
 	Rewrite           string // "rewrite"
 	ListOrder         string // "list-order"
@@ -93,6 +94,8 @@ func AllQuirks() []Quirk {
 			func(q *Quirks) *int { return &q.ListLag }),
 		text("list-order", "order of assets by id and of files by path",
 			func(q *Quirks) *string { return &q.ListOrder }, "path", OrderReverse, OrderRandom),
+		text("missing-version", "a version that does not exist, or is pruned: NotFound or Validation",
+			func(q *Quirks) *string { return &q.MissingVersion }, "not-found", MissingValidation),
 		text("null-metadata", "null as a metadata value is refused, removes the key, or is stored",
 			func(q *Quirks) *string { return &q.NullMetadata }, "error", NullRemove, NullStore),
 		number("page-size", "lists give at most this many items a page, whatever was asked for; 0: as asked",

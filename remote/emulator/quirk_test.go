@@ -40,6 +40,10 @@ var quirkCases = map[string]func(t *testing.T, u user){
 		u.check(u.deleteFile(id, "references/b.md"))
 		want(t, "version", u.version(id), 1)
 	},
+	"missing-version=not-found": func(t *testing.T, u user) { wantKind(t, u.getVersion(u.create(skillFiles()), 2), remote.KindNotFound) },
+	"missing-version=validation": func(t *testing.T, u user) {
+		wantKind(t, u.getVersion(u.create(skillFiles()), 2), remote.KindValidation)
+	},
 	"update-missing=not-found": func(t *testing.T, u user) {
 		wantKind(t, u.updateFile(u.create(skillFiles()), "references/b.md", "b\n"), remote.KindNotFound)
 	},

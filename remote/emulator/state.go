@@ -62,6 +62,8 @@ func (st *state) version(a assetRecord, number int32) (versionRecord, error) {
 	switch {
 	case err != nil:
 		return v, err
+	case (!ok || st.pruned(a, number)) && st.quirks.MissingVersion == MissingValidation:
+		return v, invalid("/assetVersion", "asset %s has no version %d", a.ID, number)
 	case !ok || st.pruned(a, number):
 		return v, refuse(remote.KindNotFound, "asset %s has no version %d", a.ID, number)
 	}

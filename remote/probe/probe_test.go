@@ -165,7 +165,7 @@ func worlds() (list [][]string) {
 	return append(list,
 		[]string{"file-version=asset", "timestamps=seconds", "text-readback=bytes", "list-order=random", "page-size=3"},
 		[]string{"file-delete-version=keep", "file-create-version=keep", "timestamps=seconds", "create-existing=overwrite", "update-missing=create", "delete-missing=ok"},
-		[]string{"version-step=5", "rewrite=extra-version", "list-lag=9", "version-order=oldest", "prune-versions=3"},
+		[]string{"version-step=5", "rewrite=extra-version", "list-lag=9", "version-order=oldest", "prune-versions=3", "missing-version=validation"},
 		[]string{"file-delete-version=keep", "rewrite=frontmatter", "timestamps=frozen", "null-metadata=store"},
 		[]string{"read-zip=uploaded", "page-size=2", "version-step=2", "empty-pages=on", "zip-file-metadata=keep"},
 	)

@@ -38,7 +38,7 @@ func Questions() []Question {
 		ask(8, "text-readback", "text comes back as text or as bytes", textReadback),
 		ask(8, "", "byte order marks, CRLF, NUL, Unicode forms", oddText),
 		ask(9, "read-zip", "GetAssetContent gives the zip that was uploaded", readZip),
-		ask(10, "", "a version above the newest", missingVersion),
+		ask(10, "missing-version", "a version above the newest", missingVersion),
 		ask(10, "prune-versions", "how many versions can be read", pruneVersions),
 		ask(11, "", "UpdateAsset of nothing", emptyUpdate),
 		ask(12, "null-metadata", "null as a metadata value", nullMetadata),

@@ -26,7 +26,14 @@ func deletedVersions(s *scratch) finding {
 
 // missingVersion is item 10 too.
 func missingVersion(s *scratch) finding {
-	return finding{text: words(s.answer(s.getAt(s.create().AssetId, 1_000_000)))}
+	kind := s.answer(s.getAt(s.create().AssetId, 1_000_000))
+	switch {
+	case kind == remote.KindNotFound:
+		return finding{readNotFound, words(kind)}
+	case isInvalid(kind):
+		return finding{readValidation, words(kind)}
+	}
+	return finding{text: words(kind)}
 }
 
 // versionsMade is how many versions are made to see whether old ones go.
