@@ -64,6 +64,7 @@ func wantNote(t *testing.T, res assetsync.Result, part string) {
 	}
 }
 
+// safeCreates are the answers with which new files go by CreateAssetFile.
 var safeCreates = []string{"file-create-version=bump", "create-existing=conflict"}
 
 // TestCallsByAnswers looks at which calls publish a new and a deleted file,

@@ -30,6 +30,7 @@ func TestQuirks(t *testing.T) {
 		[]string{"version-step=5", "rewrite=extra-version", "list-lag=9", "version-order=oldest"},
 		[]string{"file-delete-version=keep", "rewrite=frontmatter", "timestamps=frozen"},
 		[]string{"read-zip=uploaded", "page-size=2", "version-step=2"},
+		[]string{"missing-version=validation", "prune-versions=2", "file-create-version=keep"},
 	)
 	for _, quirks := range worlds {
 		t.Run(fmt.Sprint(quirks), func(t *testing.T) {

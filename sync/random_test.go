@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +29,7 @@ func TestRandomStories(t *testing.T) {
 		first, last = *seed, *seed
 	}
 	for n := first; n <= last; n++ {
-		for _, mode := range []string{"plain", "faults", "kills", "text", "undo"} {
+		for _, mode := range []string{"plain", "faults", "kills", "text", "undo", "answers"} {
 			t.Run(fmt.Sprint(mode, " seed ", n), func(t *testing.T) {
 				t.Parallel()
 				newRandomStory(t, mode, rand.New(rand.NewPCG(n, 7))).tell()
@@ -47,7 +48,7 @@ const (
 // randomStory is one random sequence of events.
 type randomStory struct {
 	t        *testing.T
-	mode     string // "plain", "faults", "kills", "text": with any line ends, published with LF, or "undo": going back
+	mode     string // "plain", "faults", "kills", "text": with any line ends, published with LF, "undo": going back, or "answers": those of a probe are known
 	rnd      *rand.Rand
 	world    *world
 	machines [2]*machine
@@ -80,6 +81,9 @@ func newRandomStory(t *testing.T, mode string, rnd *rand.Rand) *randomStory {
 		m.target.MaxDeletePercent, m.target.MaxDeletes = 100, 100
 		if mode == "text" {
 			m.target.Text = manifest.TextLF
+		}
+		if mode == "answers" { // the last may not be true
+			m.tell(slices.Concat(safeCreates, []string{s.pick("file-delete-version=bump", "file-delete-version=keep")})...)
 		}
 	}
 	return s
