@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -382,10 +383,11 @@ func TestInterrupted(t *testing.T) {
 			target := s.target()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			below, calls := s.wire, 0
+			below := s.wire
+			var calls atomic.Int64
 			target.NewClient = func(limits remote.Limits, onCall func(string, error)) (*remote.Client, error) {
 				cut := doer(func(r *http.Request) (*http.Response, error) {
-					if calls++; calls == at {
+					if calls.Add(1) == int64(at) {
 						resp, err := below.Do(r)
 						cancel() // after its effect
 						if err == nil {
