@@ -125,6 +125,23 @@ func NewIgnore(target []string) (*Ignore, error) {
 	}, nil
 }
 
+// Patterns are gitignore patterns of their own: no ignore file and no built-in
+// list has a say. It is a value, safe for concurrent use; the zero value
+// matches nothing.
+type Patterns struct{ rules *Ignore }
+
+// NewPatterns fails as [NewIgnore] does.
+func NewPatterns(list []string) (Patterns, error) {
+	patterns, err := parseTarget(list)
+	if err != nil {
+		return Patterns{}, err
+	}
+	return Patterns{&Ignore{target: ruleList{patterns: patterns}}}, nil
+}
+
+// Match reports whether the patterns match p, or a directory that holds it.
+func (ps Patterns) Match(p Path) bool { return ps.rules != nil && ps.rules.Ignored(p) }
+
 // With returns the rules together with those of files. A file replaces an
 // earlier one of the same layer and place. The bytes are not kept.
 func (ig *Ignore) With(files ...IgnoreFile) *Ignore {

@@ -31,7 +31,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	if err := r.blockOnProblems(); err != nil {
 		return "", err
 	}
-	if err := r.mayCreate(snap, o.guardsSpeak()); err != nil {
+	if err := r.mayCreate(ctx, snap, o.guardsSpeak()); err != nil {
 		return "", err
 	}
 	bundle, err := readAll(ctx, r.source, snap.Tree)
@@ -71,7 +71,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 }
 
 // mayCreate applies the guards to the making of an asset.
-func (r *run) mayCreate(snap manifest.Snapshot, speak bool) error {
+func (r *run) mayCreate(ctx context.Context, snap manifest.Snapshot, speak bool) error {
 	var stops []guardStop
 	if snap.Tree.Len() == 0 {
 		return usage("add files to it, or take the target out of assetsync.yaml", "target %s: %s holds nothing to publish", r.Target.Name, r.Target.Path)
@@ -82,8 +82,15 @@ func (r *run) mayCreate(snap manifest.Snapshot, speak bool) error {
 	if r.Target.Protected && r.Target.Create != CreateAlways && !r.consent.Create {
 		stops = append(stops, guardStop{"protected", "the target is protected and has no asset yet", "if it is to be made, allow it with --create"})
 	}
-	if s := guardProtected(guardInput{target: r.Target, consent: r.consent, writes: true, side: "remote"}); s != nil {
-		stops = append(stops, *s)
+	secrets, err := r.secretsOf(ctx, diff.Two(manifest.Tree{}, snap.Tree))
+	if err != nil {
+		return err
+	}
+	in := guardInput{target: r.Target, consent: r.consent, writes: true, side: "remote", secrets: secrets}
+	for _, check := range []func(guardInput) *guardStop{guardSecrets, guardProtected} {
+		if s := check(in); s != nil {
+			stops = append(stops, *s)
+		}
 	}
 	return r.stop(stops, speak)
 }

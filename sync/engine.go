@@ -13,6 +13,7 @@ import (
 
 	"assetsync/manifest"
 	"assetsync/manifest/gitrepo"
+	"assetsync/manifest/secrets"
 	"assetsync/remote"
 	"assetsync/remote/assettype"
 	"assetsync/sync/state"
@@ -70,6 +71,9 @@ type Engine struct {
 	source source
 	dir    directory // of the worktree, where files are checked out
 	log    *zap.Logger
+
+	scanner     *secrets.Scanner
+	mayBeSecret manifest.Patterns // files that the target allows to look like credentials
 }
 
 // New checks the options.
@@ -81,12 +85,15 @@ func New(o Options) (*Engine, error) {
 	if o.Client == nil || o.Assets == nil || o.State == nil || o.History == nil || o.Calls == nil || o.Now == nil || o.Sleep == nil || o.Rand == nil {
 		return nil, fmt.Errorf("make engine of %s: an option is missing", o.Target.Name)
 	}
-	e := &Engine{Options: o, kind: kind, limits: remote.Edition20260608(), log: o.Logger}
+	e := &Engine{Options: o, kind: kind, limits: remote.Edition20260608(), log: o.Logger, scanner: secrets.New()}
 	if e.log == nil {
 		e.log = zap.NewNop()
 	}
 	e.log = e.log.With(zap.String("target", o.Target.Name))
 	var err error
+	if e.mayBeSecret, err = manifest.NewPatterns(o.Target.AllowSecrets); err != nil {
+		return nil, usage("correct allow_secrets: in assetsync.yaml", "target %s: %v", o.Target.Name, err)
+	}
 	if e.source, e.dir, err = newSource(o.Target, kind, e.limits, o.Repo); err != nil {
 		return nil, err
 	}

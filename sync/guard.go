@@ -22,6 +22,7 @@ type Consent struct {
 	Create      bool     // --create
 	Now         bool     // --now
 	Rollback    bool     // --rollback
+	SecretPaths []string // --allow-secret PATH: in the target, or with its name before
 }
 
 // guardStop is one refusal.
@@ -59,12 +60,13 @@ type guardInput struct {
 	changes  []diff.Change // to publish, or to check out
 	writes   bool          // something is published, metadata included
 	side     string        // where the changes land: "remote" or "local"
+	secrets  []secretFile  // what the changes would publish of credentials
 }
 
 // guards returns every refusal, the gravest first.
 func guards(in guardInput) []guardStop {
 	var stops []guardStop
-	for _, check := range []func(guardInput) *guardStop{guardRoot, guardOlder, guardMainFile, guardDeletes, guardProtected, guardOwnership} {
+	for _, check := range []func(guardInput) *guardStop{guardRoot, guardOlder, guardMainFile, guardDeletes, guardSecrets, guardProtected, guardOwnership} {
 		if s := check(in); s != nil {
 			stops = append(stops, *s)
 		}

@@ -41,7 +41,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 			if err := r.blockOnProblems(); err != nil {
 				return err
 			}
-			if err := r.mayCreate(snap, true); err != nil {
+			if err := r.mayCreate(ctx, snap, true); err != nil {
 				r.note("a push would fail: %v", err)
 			}
 			return nil
@@ -104,7 +104,12 @@ func (r *run) noteGuards(ctx context.Context, snap manifest.Snapshot, obs observ
 	if _, err := r.gitQuiet(ctx, speak); err != nil {
 		r.note("whether git is in the way cannot be told: %v", err)
 	}
-	return r.guard(ctx, snap, obs, p, speak)
+	err := r.guard(ctx, snap, obs, p, speak)
+	if errors.Is(err, manifest.ErrChanged) {
+		r.note("whether a push would stop for credentials cannot be told: %v", err)
+		return nil
+	}
+	return err
 }
 
 // noteIntents tells of publishings that are not over.

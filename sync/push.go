@@ -177,8 +177,13 @@ func (r *run) guard(ctx context.Context, snap manifest.Snapshot, obs observation
 	if s, ok := r.source.(*promoted); ok {
 		target.Path = s.from.String()
 	}
+	secrets, err := r.secretsOf(ctx, p.changes)
+	if err != nil {
+		return err
+	}
 	stops := guards(guardInput{
-		target: target, consent: r.consent, main: r.source.mainFile(), now: r.Now(), record: r.knownAsset,
+		secrets: secrets,
+		target:  target, consent: r.consent, main: r.source.mainFile(), now: r.Now(), record: r.knownAsset,
 		local: diff.Side{Tree: snap.Tree, Unknown: snap.Unknown}, remote: obs.side,
 		version: obs.version, metadata: obs.metadata, changes: p.changes, writes: p.writes(), side: "remote",
 	})

@@ -18,9 +18,9 @@ import (
 // checkout where there is one.
 const realSkills = "../../shared/realdata/aws-sample-skills.bundle"
 
-// TestRealSkills pushes each real skill, pushes again, deletes one reference,
-// and brings each version back.
-func TestRealSkills(t *testing.T) {
+// realSkillsClone clones the real skills, or skips the test.
+func realSkillsClone(t *testing.T) string {
+	t.Helper()
 	bundle, err := filepath.Abs(realSkills)
 	if err != nil {
 		t.Fatal(err)
@@ -32,6 +32,13 @@ func TestRealSkills(t *testing.T) {
 	if out, err := exec.Command("git", "clone", "-q", bundle, clone).CombinedOutput(); err != nil {
 		t.Fatalf("clone: %v\n%s", err, out)
 	}
+	return clone
+}
+
+// TestRealSkills pushes each real skill, pushes again, deletes one reference,
+// and brings each version back.
+func TestRealSkills(t *testing.T) {
+	clone := realSkillsClone(t)
 	mains, err := fs.Glob(os.DirFS(clone), "*/SKILL.md")
 	if err != nil {
 		t.Fatal(err)

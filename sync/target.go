@@ -12,6 +12,7 @@ type Target struct {
 	AssetID          string         // the asset; "" finds it by its identity
 	Metadata         map[string]any // the owned keys: strings, numbers, booleans, or lists of those
 	Ignore           []string       // gitignore patterns, stronger than the ignore files'
+	AllowSecrets     []string       // gitignore patterns of files that may look like credentials
 	Text             manifest.Text  // the line ends with which text is published; zero: as it is
 	Atomic           bool           // publish in one write or not at all
 	MaxFileCalls     int            // up to so many changes go by file calls

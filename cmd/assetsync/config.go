@@ -90,6 +90,7 @@ type TargetConfig struct {
 	Metadata    value[metadata]   `yaml:"metadata" doc:"Metadata to keep on the asset: texts, numbers, true or false, lists of those. Other keys are left alone." default:"agent_types: [GENERIC] for a skill" example:"{agent_types: [INCIDENT_TRIAGE]}"`
 	AgentType   value[oneOrMore]  `yaml:"agent_type" doc:"For agents_md: the agent type, or a list of them. Each makes an asset of its own." example:"CHAT"`
 	Ignore      value[stringList] `yaml:"ignore" doc:"Files to leave out, as in .gitignore. Stronger than the ignore files." example:"[README.md, evals/]"`
+	AllowSecret value[stringList] `yaml:"allow_secrets" doc:"Files that may look like credentials, as in ignore. See docs/secrets.md." example:"[references/fixtures/]"`
 	Text        value[string]     `yaml:"text" doc:"Line ends of text files: exact: published as the bytes are; lf: CRLF is published as LF, and no difference." default:"exact" example:"lf"`
 	Publish     PublishConfig     `yaml:"publish" doc:"How changes are published."`
 	Deletes     DeletesConfig     `yaml:"deletes" doc:"How many files may go without --allow-deletes."`
@@ -124,6 +125,7 @@ func (t TargetConfig) over(later TargetConfig) TargetConfig {
 	t.Metadata = value[metadata]{t.Metadata.V.over(later.Metadata.V), t.Metadata.over(later.Metadata).At}
 	t.AgentType = t.AgentType.over(later.AgentType)
 	t.Ignore = t.Ignore.over(later.Ignore)
+	t.AllowSecret = t.AllowSecret.over(later.AllowSecret)
 	t.Text = t.Text.over(later.Text)
 	t.Publish.When = t.Publish.When.over(later.Publish.When)
 	t.Publish.Atomic = t.Publish.Atomic.over(later.Publish.Atomic)

@@ -107,6 +107,7 @@ func (x *expander) target(s *source, t TargetConfig, name string, meta metadata)
 		AssetID:          t.Asset.V.In(x.env.Name),
 		Metadata:         meta,
 		Ignore:           x.ignoreList(s, t),
+		AllowSecrets:     t.AllowSecret.V,
 		Text:             manifest.Text(t.Text.V),
 		Rev:              x.revOf(t),
 		When:             t.whenOf(),

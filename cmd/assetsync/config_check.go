@@ -105,6 +105,11 @@ func (t TargetConfig) checkValues(p *problems, key string, envs map[string]Envir
 			p.add(t.Ignore.At, fmt.Sprintf("%s.ignore[%d]", key, i), "%s", shortened(err.Error()))
 		}
 	}
+	for i, pattern := range t.AllowSecret.V {
+		if _, err := manifest.NewPatterns([]string{pattern}); err != nil {
+			p.add(t.AllowSecret.At, fmt.Sprintf("%s.allow_secrets[%d]", key, i), "%s", shortened(strings.TrimPrefix(err.Error(), "ignore ")))
+		}
+	}
 	atLeast(p, key+".publish.max_file_calls", t.Publish.MaxFileCalls, 0)
 	atLeast(p, key+".deletes.max_files", t.Deletes.MaxFiles, 0)
 	atLeast(p, key+".deletes.max_percent", t.Deletes.MaxPercent, 0)

@@ -165,6 +165,7 @@ func TestExpandTarget(t *testing.T) {
     asset: ki-1
     metadata: {agent_types: [GENERIC], status: ACTIVE}
     ignore: [evals/]
+    allow_secrets: [fixtures/]
     text: lf
     publish: {when: commit, atomic: true, max_file_calls: 7}
     deletes: {max_files: 1, max_percent: 2}
@@ -194,13 +195,13 @@ func TestExpandTarget(t *testing.T) {
 		},
 		{
 			Name: "skills/eks", Path: filepath.FromSlash("/repo/skills/eks"), Type: "skill", AssetID: "ki-1",
-			Metadata: map[string]any{"agent_types": []any{"GENERIC"}, "status": "ACTIVE"}, Ignore: []string{"evals/"},
+			Metadata: map[string]any{"agent_types": []any{"GENERIC"}, "status": "ACTIVE"}, Ignore: []string{"evals/"}, AllowSecrets: []string{"fixtures/"},
 			Atomic: true, MaxFileCalls: 7, MaxDeletes: 1, MaxDeletePercent: 2, Protected: true, Create: CreateNever, RenamedFrom: "old",
 			Text: manifest.TextLF, Rev: "HEAD", When: assetsync.OnCommit, Direction: assetsync.PushOnly, Branch: "main", Line: 3,
 		},
 		{
 			Name: "skills/rds", Path: filepath.FromSlash("/repo/skills/rds"), Type: "skill", AssetID: "ki-2",
-			Metadata: map[string]any{"agent_types": []any{"CHAT"}, "status": "ACTIVE"}, Ignore: []string{"evals/"},
+			Metadata: map[string]any{"agent_types": []any{"CHAT"}, "status": "ACTIVE"}, Ignore: []string{"evals/"}, AllowSecrets: []string{"fixtures/"},
 			MaxFileCalls: 7, MaxDeletes: 1, MaxDeletePercent: 2, Protected: true, Create: CreateAlways, RenamedFrom: "older",
 			Text: manifest.TextExact, When: assetsync.Manually, Direction: assetsync.PullOnly, Branch: "release", Line: 3,
 		},

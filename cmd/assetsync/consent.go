@@ -38,6 +38,7 @@ func (c *consentFlags) register(f flagSet, writes bool) {
 		f.BoolVar(&c.Adopt, "adopt", false, "write to an asset that was imported or learned")
 		f.BoolVar(&c.Create, "create", false, "make the asset of a protected target")
 		f.BoolVar(&c.Rollback, "rollback", false, "publish an older commit although a newer one is live")
+		f.StringArrayVar(&c.SecretPaths, "allow-secret", nil, "publish the file `PATH` although it looks like a credential; repeatable")
 		f.BoolVar(&c.Now, "now", false, "publish although git is at work, or another branch than branch: is checked out")
 	}
 }

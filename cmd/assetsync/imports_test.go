@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"manifest":                 nil,
 	"manifest/durable":         {"manifest"},
 	"manifest/gitrepo":         {"manifest", "manifest/durable"},
+	"manifest/secrets":         nil,
 	"diff":                     {"manifest"},
 	"watcher":                  {"manifest"},
 	"remote":                   {"manifest"},
