@@ -141,6 +141,9 @@ func (r *request) exchange(encoded *http.Request, read func(body []byte) error) 
 	case int64(len(body)) > r.client.maxBody:
 		err = fmt.Errorf("read answer: more than %d bytes", r.client.maxBody)
 	default:
+		if n, ok := encoded.Context().Value(bodyBytes{}).(*int64); ok {
+			*n += int64(len(body))
+		}
 		if err = read(body); err != nil {
 			err = fmt.Errorf("understand answer: %w", err)
 		}

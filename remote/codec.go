@@ -70,10 +70,49 @@ func decode(data []byte, fields []field) error {
 	return nil
 }
 
+const (
+	// maxElements bounds the members of an object and the items of a list: a
+	// page has 100 items, and an answer of three bytes an item would take
+	// forty times its size in memory.
+	maxElements = 50_000
+
+	// maxDocument bounds a metadata document in bytes, for the same reason: it
+	// is a form that people fill in.
+	maxDocument = 16 << 20
+)
+
+// elements returns how many members or items a JSON object or list has, at
+// least: as many as there are commas in it, and one. It allocates nothing.
+func elements(data []byte) int {
+	n, depth := 1, 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			for i++; i < len(data) && data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case ',':
+			if depth == 1 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // decodeObject splits a JSON object into its members that are not null.
 func decodeObject(data []byte) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(data) {
 		return nil, badShape("not valid UTF-8")
+	}
+	if n := elements(data); n > maxElements {
+		return nil, badShape("an object of %d members, want at most %d", n, maxElements)
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil {
@@ -169,8 +208,13 @@ func blobField(name string, p *[]byte) field {
 
 func documentField(name string, p *Document) field {
 	return field{
-		name:   name,
-		decode: func(raw json.RawMessage) error { return p.UnmarshalJSON(raw) },
+		name: name,
+		decode: func(raw json.RawMessage) error {
+			if len(raw) > maxDocument {
+				return badShape("a document of %d bytes, want at most %d", len(raw), maxDocument)
+			}
+			return p.UnmarshalJSON(raw)
+		},
 		encode: func() (json.RawMessage, error) {
 			if *p == nil {
 				return nil, nil
@@ -236,6 +280,9 @@ func decodeList[T any, P interface {
 	*T
 	shape
 }](raw []byte) ([]T, error) {
+	if n := elements(raw); n > maxElements {
+		return nil, badShape("a list of %d items, want at most %d", n, maxElements)
+	}
 	var items []json.RawMessage
 	if err := json.Unmarshal(raw, &items); err != nil {
 		return nil, badShape("want a list")

@@ -10,7 +10,11 @@ import (
 const (
 	MaxPages = 10_000
 	MaxItems = 1_000_000
+	MaxBytes = 256 << 20 // of the answers: what a caller may come to hold
 )
+
+// bodyBytes is the key of a counter, an *int64, of what a call reads.
+type bodyBytes struct{}
 
 // Paginator walks the pages of a list until no token is left; pages may be
 // empty. It is not safe for concurrent use.
@@ -24,6 +28,8 @@ type Paginator[In, Out any] struct {
 	seen  map[string]struct{}
 	items int
 	pages int
+	bytes int64
+	most  int64 // of bytes: MaxBytes, but for tests
 	done  bool
 }
 
@@ -32,12 +38,13 @@ func (p *Paginator[In, Out]) HasMorePages() bool { return !p.done }
 
 // NextPage reads the next page. After an error the same page can be asked
 // for again, except where the error says that the listing does not end: its
-// tokens repeat, or it has more than MaxPages pages or MaxItems items.
+// tokens repeat, or it has more than MaxPages pages, MaxItems
+// items or MaxBytes bytes.
 func (p *Paginator[In, Out]) NextPage(ctx context.Context) (*Out, error) {
 	if p.done {
 		return nil, &Error{Kind: KindInvalidRequest, Operation: p.operation, Message: "no more pages", Err: ErrNotSent}
 	}
-	out, err := p.call(ctx, &p.in)
+	out, err := p.call(context.WithValue(ctx, bodyBytes{}, &p.bytes), &p.in)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +62,8 @@ func (p *Paginator[In, Out]) NextPage(ctx context.Context) (*Out, error) {
 func (p *Paginator[In, Out]) advance(next *string) error {
 	current := p.token(&p.in)
 	switch {
+	case p.bytes > p.most:
+		return fmt.Errorf("listing has more than %d bytes", p.most)
 	case p.items > MaxItems:
 		return fmt.Errorf("listing has more than %d items", MaxItems)
 	case next == nil || *next == "":
@@ -87,7 +96,7 @@ func newPaginator[In, Out any](
 	token func(*In) **string,
 	page func(*Out) (*string, int),
 ) *Paginator[In, Out] {
-	p := &Paginator[In, Out]{operation: operation, call: call, token: token, page: page, seen: map[string]struct{}{}}
+	p := &Paginator[In, Out]{operation: operation, call: call, token: token, page: page, most: MaxBytes, seen: map[string]struct{}{}}
 	if in != nil {
 		p.in = *in
 	}

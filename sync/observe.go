@@ -29,6 +29,11 @@ const (
 	observeTries = 3
 )
 
+// mostNames bounds the names of the files of one version together, in bytes. A
+// skill has 100 files with at most 512 bytes each; what is told apart of names
+// takes some fifty times their size.
+const mostNames = 4 << 20
+
 // observation is one look at the remote, pinned to a version.
 type observation struct {
 	version   int32
@@ -137,7 +142,7 @@ func (r *run) look(ctx context.Context, id string, asset *remote.Asset, seen map
 
 // list reads the listing of one version, all pages.
 func (r *run) list(ctx context.Context, id string, version int32) (map[string]stamp, error) {
-	files := map[string]stamp{}
+	files, names := map[string]stamp{}, 0
 	pages := remote.NewListAssetFilesPaginator(r.Client, &remote.ListAssetFilesInput{
 		AgentSpaceId: &r.Space.AgentSpace, AssetId: &id, AssetVersion: &version,
 	})
@@ -147,6 +152,13 @@ func (r *run) list(ctx context.Context, id string, version int32) (map[string]st
 			return nil, fmt.Errorf("list files of asset %s version %d: %w", id, version, err)
 		}
 		for _, f := range page.Items {
+			if names += len(*f.Path); names > mostNames {
+				return nil, &Error{
+					Kind:    KindFailed,
+					Message: fmt.Sprintf("list files of asset %s version %d: the names of its files are larger than %d bytes", id, version, mostNames),
+					Hint:    "no asset of ours is like that: check endpoint and proxies, and look at the asset in the web app",
+				}
+			}
 			s := stamp{metadata: hasMembers(f.Metadata)}
 			if f.Version != nil {
 				s.version = *f.Version
@@ -194,12 +206,9 @@ func (o *observation) sort(limits remote.Limits, base map[manifest.Path]state.Pa
 		}
 		held = append(held, p)
 	}
-	for _, group := range manifest.Twins(slices.Values(held)) {
-		for _, p := range held {
-			_, here := base[p]
-			if !here && slices.ContainsFunc(group, func(twin manifest.Path) bool { return p.Under(twin) }) {
-				bad[p] = fmt.Sprintf("differs from another name only by case: %s", some(group))
-			}
+	for p, group := range belowTwins(held) {
+		if _, here := base[p]; !here {
+			bad[p] = fmt.Sprintf("differs from another name only by case: %s", some(group))
 		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(bad)) {
@@ -207,6 +216,33 @@ func (o *observation) sort(limits remote.Limits, base map[manifest.Path]state.Pa
 		o.forbidZip(fmt.Sprintf("%s %s", p, bad[p]))
 	}
 	return slices.DeleteFunc(held, func(p manifest.Path) bool { return bad[p] != "" })
+}
+
+// belowTwins returns, of paths, those that are twins or lie below one, with the
+// group of the innermost. A hostile listing has as many groups as paths.
+func belowTwins(paths []manifest.Path) map[manifest.Path][]manifest.Path {
+	twins := map[manifest.Path][]manifest.Path{}
+	for _, group := range manifest.Twins(slices.Values(paths)) {
+		for _, p := range group {
+			twins[p] = group
+		}
+	}
+	below := map[manifest.Path][]manifest.Path{}
+	if len(twins) == 0 {
+		return below
+	}
+	for _, p := range paths {
+		if group, ok := twins[p]; ok {
+			below[p] = group
+			continue
+		}
+		for dir := range p.Dirs {
+			if group, ok := twins[dir]; ok {
+				below[p] = group
+			}
+		}
+	}
+	return below
 }
 
 // forbidZip keeps the first reason why a zip cannot stand for the version.
