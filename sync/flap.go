@@ -100,7 +100,7 @@ func (r *run) stopFlaps(ctx context.Context, plan *diff.Plan, obs observation, p
 			return false
 		case policy.Prefer == diff.Neither:
 			plan.Conflicts = append(plan.Conflicts, diff.Conflict{Path: c.Path, Base: r.base()[c.Path], Local: c.New, Remote: c.Old, Why: diff.WhyFlap})
-			f.stopped[c.Path] = r.flapReport(ctx, c, obs)
+			f.stopped[c.Path] = r.flapReport(ctx, c, obs, now)
 		}
 		return true
 	})
@@ -129,12 +129,26 @@ func (r *run) isOverwritten(c diff.Change) bool {
 	})
 }
 
-// flapReport names both writers and shows what they undo of each other. What
-// cannot be read is left out: it is a report.
-func (r *run) flapReport(ctx context.Context, c diff.Change, obs observation) ConflictReport {
+// holdOverwritten makes a conflict with what is about to be put back a pending
+// change: our next write comes after that.
+func (r *run) holdOverwritten(plan *diff.Plan) {
+	plan.Conflicts = slices.DeleteFunc(plan.Conflicts, func(c diff.Conflict) bool {
+		there := diff.Change{Path: c.Path, Old: c.Base.Remote, New: c.Remote, Why: diff.WhyChangedThere}
+		held := c.Why == diff.WhyBothChanged && r.Target.Direction == BothWays && r.isOverwritten(there)
+		if held {
+			plan.Pending = append(plan.Pending, there)
+		}
+		return held
+	})
+}
+
+// flapReport names both writers of a path that goes back and forth now, and
+// shows what they undo of each other. What cannot be read is left out: it is a
+// report.
+func (r *run) flapReport(ctx context.Context, c diff.Change, obs observation, now time.Time) ConflictReport {
 	var ours, theirs []int32
-	turns := recentTurns(r.knownAsset.Turns[c.Path], r.Now())
-	for _, t := range turns[len(turns)-flapTurns:] { // isFlap found so many
+	turns := recentTurns(r.knownAsset.Turns[c.Path], now)
+	for _, t := range turns[len(turns)-flapTurns:] { // isFlap found so many at this time
 		if t.Own {
 			ours = append(ours, t.Version)
 		} else {

@@ -73,8 +73,8 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if r.Target.Direction.Publishes() {
 			r.checkNames(snap.Tree, obs.side)
 		}
-		r.res.Pending = reportChanges(p.files.Checkout)
-		if p.writes() || len(p.files.Checkout) > 0 || len(p.meta.changes) > 0 {
+		r.res.Pending = reportChanges(slices.Concat(p.files.Checkout, p.files.Pending))
+		if p.writes() || len(r.res.Pending) > 0 || len(p.meta.changes) > 0 {
 			r.res.Outcome = Planned
 		}
 		r.noteIntents()
@@ -165,7 +165,7 @@ func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun 
 	switch {
 	case n > 0 && n == r.flapping():
 		e.Message = fmt.Sprintf("%s went back and forth: this machine and somebody else undo each other; yours is not published again", countFiles(n))
-		e.Hint = "end one of the two writers, then push with --prefer local, or drop yours with pull --prefer remote; it also goes on an hour after the last turn"
+		e.Hint = "end one of the two writers, then push with --prefer local, or drop yours with pull --prefer remote; after an hour it is published again"
 	case n == 0:
 		e.Message = "metadata changed on both sides; nothing of it was published"
 		e.Hint = "push with --prefer local to publish the config's, or take theirs over into assetsync.yaml"

@@ -201,7 +201,7 @@ func (m *machine) wantQuietWith(consent assetsync.Consent) {
 	}
 }
 
-// mortalPush pushes with a process that do may kill by runtime.Goexit: the
+// mortalPush pushes, or goes both ways as the target does, with a process that do may kill by runtime.Goexit: the
 // goroutine ends inside the transport, so that neither a call nor a write of
 // the state comes after it. It reports whether the process lived on.
 func (m *machine) mortalPush(do doer) (res assetsync.Result, alive bool) {
@@ -210,7 +210,11 @@ func (m *machine) mortalPush(do doer) (res assetsync.Result, alive bool) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			res = e.Push(m.t.Context(), assetsync.PushOptions{})
+			if m.target.Direction == assetsync.BothWays {
+				res = e.Sync(m.t.Context(), assetsync.SyncOptions{})
+			} else {
+				res = e.Push(m.t.Context(), assetsync.PushOptions{})
+			}
 			alive = true
 		}()
 		<-ended

@@ -86,6 +86,7 @@ func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observati
 		plan = diff.Three(in)
 	}
 	flaps := r.stopFlaps(ctx, &plan, obs, policy)
+	r.holdOverwritten(&plan)
 	var derived map[string]any
 	if !r.livesInOtherForm(snap, obs, plan) && len(plan.Pending)+len(plan.Conflicts)+len(plan.Frozen) == 0 { // else what is live is not our file
 		if derived, err = r.derived(ctx, snap); err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"assetsync/manifest"
 	assetsync "assetsync/sync"
@@ -29,7 +30,7 @@ func TestRandomStories(t *testing.T) {
 		first, last = *seed, *seed
 	}
 	for n := first; n <= last; n++ {
-		for _, mode := range []string{"plain", "faults", "kills", "text", "undo", "answers"} {
+		for _, mode := range []string{"plain", "faults", "kills", "text", "undo", "answers", "both"} {
 			t.Run(fmt.Sprint(mode, " seed ", n), func(t *testing.T) {
 				t.Parallel()
 				newRandomStory(t, mode, rand.New(rand.NewPCG(n, 7))).tell()
@@ -48,7 +49,7 @@ const (
 // randomStory is one random sequence of events.
 type randomStory struct {
 	t        *testing.T
-	mode     string // "plain", "faults", "kills", "text": with any line ends, published with LF, "undo": going back, or "answers": those of a probe are known
+	mode     string // "plain", "faults", "kills", "text": with any line ends, published with LF, "undo": going back, "answers": those of a probe are known, or "both": ways, with kills
 	rnd      *rand.Rand
 	world    *world
 	machines [2]*machine
@@ -79,8 +80,13 @@ func newRandomStory(t *testing.T, mode string, rnd *rand.Rand) *randomStory {
 	s.machines[1].mustPull(assetsync.CheckedOut)
 	for _, m := range s.machines {
 		m.target.MaxDeletePercent, m.target.MaxDeletes = 100, 100
-		if mode == "text" {
+		switch mode {
+		case "text":
 			m.target.Text = manifest.TextLF
+		case "both":
+			// What is overwritten is put back at once, or after the next push of who
+			// died: in less time than it is waited for.
+			m.target.Direction, s.world.step = assetsync.BothWays, 10*time.Millisecond
 		}
 		if mode == "answers" { // the last may not be true
 			m.tell(slices.Concat(safeCreates, []string{s.pick("file-delete-version=bump", "file-delete-version=keep")})...)
@@ -248,7 +254,7 @@ func (s *randomStory) chooseMishaps() mishaps {
 	for range s.rnd.IntN(3) {
 		h.meets[1+s.rnd.IntN(10)] = true
 	}
-	if s.mode == "kills" && s.rnd.IntN(4) == 0 {
+	if (s.mode == "kills" || s.mode == "both") && s.rnd.IntN(4) == 0 {
 		h.dies = 1 + s.rnd.IntN(14)
 	}
 	if s.mode == "faults" && s.rnd.IntN(4) == 0 && s.depth == 1 {

@@ -98,7 +98,7 @@ func (r *run) follow(ctx context.Context) error {
 }
 
 func (r *run) noteNoAsset() {
-	r.note("there is no asset yet, so there is nothing to check out; once somebody publishes it, it is")
+	r.note("there is no asset yet; it is checked out once somebody has published it")
 }
 
 // hasNews reports whether the remote holds anything else than what this side
@@ -126,13 +126,14 @@ func (r *run) takePending(ctx context.Context, snap manifest.Snapshot, obs obser
 		return err
 	}
 	p.meta = metadataPlan{} // metadata has no place in a directory
-	r.res.Pending = reportChanges(p.files.Checkout)
-	p.changes = slices.DeleteFunc(p.files.Checkout, r.isOverwritten)
+	r.res.Pending = reportChanges(slices.Concat(p.files.Checkout, p.files.Pending))
+	p.changes = slices.DeleteFunc(slices.Clone(p.files.Checkout), r.isOverwritten)
 	r.noteAhead(p)
 	r.addConflicts(p)
 	if err := r.guardCheckout(ctx, id, snap, obs, obs, p, PullOptions{}); err != nil {
 		return err
 	}
+	problems := len(r.res.Problems)
 	made, failed := r.checkOut(ctx, id, obs, p.changes)
 	r.res.CheckedOut = reportChanges(made)
 	r.res.Pending = slices.DeleteFunc(r.res.Pending, func(c ChangeReport) bool {
@@ -141,7 +142,13 @@ func (r *run) takePending(ctx context.Context, snap manifest.Snapshot, obs obser
 	if err := errors.Join(failed, r.recordCheckout(ctx, id, obs, p, made)); err != nil {
 		return err
 	}
-	return r.conflicts(ctx, id, obs, false)
+	if err := r.conflicts(ctx, id, obs, false); err != nil {
+		return err
+	}
+	if len(r.res.Problems) > problems { // a name that cannot be held here is for people
+		r.res.Outcome = Blocked
+	}
+	return nil
 }
 
 // noteAhead says what is changed here of a target that publishes nothing.

@@ -199,6 +199,34 @@ func (r *rig) writing(name string, settles bool) {
 	locked(&w.mu, func() { w.settles = settles })
 }
 
+// TestPendingIsLookedAtAgain lets a sync leave something for a while, as it does
+// with what is about to be put back.
+func TestPendingIsLookedAtAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		e := r.going("a", assetsync.BothWays)
+		r.start()
+		left := []assetsync.ChangeReport{{Path: "SKILL.md", Action: "update", Why: "changed there"}}
+		e.edit(func(e *fakeEngine) {
+			e.replace = func(_ string, res assetsync.Result) assetsync.Result {
+				res.Pending = left
+				return res
+			}
+		})
+		r.save("a")
+		r.wantDid("a", "sync")
+		r.sleep(2*pendingPause + pendingPause/2)
+		r.wantDid("a", "sync", "sync")
+		if lines := r.lines(zapcore.InfoLevel); slices.Contains(lines, "changed on the remote") {
+			t.Errorf("logged %q", lines)
+		}
+		e.edit(func(e *fakeEngine) { e.replace = nil })
+		r.sleep(pendingPause)
+		r.wantDid("a", "sync")
+		r.sleep(10 * testPoll)
+		r.wantDid("a")
+	})
+}
+
 func TestManualChecksOutNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.going("a", assetsync.BothWays, func(t *Target) { t.When = assetsync.Manually })

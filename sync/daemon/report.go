@@ -61,9 +61,9 @@ func (l *loop) reportWatch() {
 }
 
 // reportPending logs that others changed the asset, once for each change of
-// what is pending. l.mu is held.
+// what is pending; what the daemon checks out is told when it has. l.mu is held.
 func (l *loop) reportPending(now assetsync.Result) {
-	if len(now.Pending) == 0 || slices.Equal(now.Pending, l.view.Result.Pending) {
+	if len(now.Pending) == 0 || l.takes() || slices.Equal(now.Pending, l.view.Result.Pending) {
 		return
 	}
 	l.d.log.Info("changed on the remote", zap.String("target", l.t.Name), zap.Int32("version", now.Version),
