@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"assetsync/manifest"
+	"assetsync/manifest/durable"
 	"assetsync/manifest/gitrepo"
 	"assetsync/manifest/secrets"
 	"assetsync/remote"
@@ -20,7 +21,7 @@ import (
 )
 
 // Options is what an [Engine] is made of. All but Repo, From, ConfigFile,
-// MetadataAt, Logger and DoubtWait are required.
+// MetadataAt, Disk, Logger and DoubtWait are required.
 type Options struct {
 	Target  Target
 	Space   state.Space
@@ -50,6 +51,10 @@ type Options struct {
 	MetadataAt func(ctx context.Context, config gitrepo.Point, paths []string) (map[string]any, bool, error)
 
 	Conflicts string // directory for the other side's bytes of a conflict
+
+	// Disk returns the hook for what is changed below a directory: the source's
+	// when files are checked out, or Conflicts. Nil: there is none.
+	Disk func(dir string) durable.Hook
 
 	Now   func() time.Time
 	Sleep func(context.Context, time.Duration) error
@@ -166,6 +171,14 @@ func (r *run) load() (err error) {
 	}
 	r.endpoint, err = r.State.Endpoint(r.Space)
 	return err
+}
+
+// hook is that of a directory.
+func (e *Engine) hook(dir string) durable.Hook {
+	if e.Disk == nil {
+		return nil
+	}
+	return e.Disk(dir)
 }
 
 func (r *run) note(format string, args ...any) {

@@ -204,7 +204,7 @@ func (r *run) conflictFile(name string, data []byte) (string, error) {
 	if old, err := root.ReadFile(name); err == nil && bytes.Equal(old, data) {
 		return full, nil
 	}
-	dir := durable.New(root, nil)
+	dir := durable.New(root, r.hook(r.Conflicts))
 	if err := dir.MkdirAll(path.Dir(name), 0o700); err != nil {
 		return "", fmt.Errorf("write conflict copy: %w", err)
 	}

@@ -190,7 +190,7 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 	if err := os.MkdirAll(r.dir.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("check out: %w", err)
 	}
-	wt, err := worktree.Open(r.dir.dir)
+	wt, err := worktree.OpenHooked(r.dir.dir, r.hook(r.dir.dir))
 	if err != nil {
 		return nil, err
 	}

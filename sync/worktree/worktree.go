@@ -57,9 +57,11 @@ type Result struct {
 }
 
 // Open opens the directory dir for writing.
-func Open(dir string) (*Worktree, error) { return open(dir, nil) }
+func Open(dir string) (*Worktree, error) { return OpenHooked(dir, nil) }
 
-func open(dir string, hook durable.Hook) (*Worktree, error) {
+// OpenHooked is Open with a hook at every step that changes the directory; nil
+// is none.
+func OpenHooked(dir string, hook durable.Hook) (*Worktree, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open worktree: %w", err)

@@ -111,7 +111,7 @@ func (w *world) keep(p manifest.Path, data []byte) error {
 
 func (w *world) open() *Worktree {
 	w.t.Helper()
-	tree, err := open(w.dir, w.hook)
+	tree, err := OpenHooked(w.dir, w.hook)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,0 +1,399 @@
+package sync_test
+
+import (
+	"context"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/remote"
+	assetsync "assetsync/sync"
+)
+
+// simAction is something that somebody may do in a simulation. A new verb is
+// one more row of [simActions].
+type simAction struct {
+	name     string
+	who      []string
+	weight   int  // how often it is chosen, against the others
+	together bool // it touches the files of others
+	do       func(s *sim, who string, step simStep, rnd *rand.Rand)
+}
+
+func (a simAction) can(s simStory, who string) bool {
+	return slices.Contains(a.who, who) && !(a.together && s.apart)
+}
+
+func simActions() []simAction {
+	machines, people := []string{"one", "two"}, []string{"one", "two", "web"}
+	web, dev, ci := []string{"web"}, []string{"dev"}, []string{"ci"}
+	return []simAction{
+		{"edit", people, 8, false, edit},
+		{"edit", dev, 5, false, edit},
+		{"edit-many", machines, 3, false, editMany},
+		{"delete", people, 3, false, remove},
+		{"delete", dev, 2, false, remove},
+		{"rename", people, 2, false, rename},
+		{"rename", dev, 1, false, rename},
+		{"undo", people, 1, false, undo},
+		{"revert", dev, 2, false, undo},
+		{"save-slowly", machines, 2, false, saveSlowly},
+		{"break", machines, 2, false, breakFile},
+		{"mend", machines, 2, false, mendAll},
+		{"power-cut", machines, 2, false, powerCut},
+		{"create-in-place", web, 4, false, createInPlace},
+		{"restore", web, 2, true, restore},
+		{"take-over", dev, 2, true, takeOver},
+		{"push", machines, 10, false, verb("push", false, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			return e.Push(context.Background(), r.options(assetsync.PushOptions{}))
+		})},
+		{"push-atomic", machines, 1, false, verb("push", false, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			return e.Push(context.Background(), r.options(assetsync.PushOptions{OneVersion: true}))
+		})},
+		{"push-prefer-local", machines, 1, true, verb("push", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			return e.Push(context.Background(), r.options(assetsync.PushOptions{Prefer: diff.Local}))
+		})},
+		{"pull", machines, 6, false, verb("pull", false, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			return e.Pull(context.Background(), assetsync.PullOptions{Consent: assetsync.Consent{Deletes: 100}})
+		})},
+		{"pull-prefer-remote", machines, 1, true, verb("pull", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			return e.Pull(context.Background(), assetsync.PullOptions{Prefer: diff.Remote, Consent: assetsync.Consent{Deletes: 100}})
+		})},
+		{"pull-version", machines, 1, true, verb("pull", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			version := r.sim.line[r.rnd.IntN(len(r.sim.line))].version
+			return e.Pull(context.Background(), assetsync.PullOptions{Version: version, Consent: assetsync.Consent{Deletes: 100}})
+		})},
+		{"status", machines, 2, false, verb("status", false, func(_ *simRun, e *assetsync.Engine) assetsync.Result {
+			return e.Status(context.Background())
+		})},
+		{"fetch", machines, 1, false, verb("fetch", false, func(_ *simRun, e *assetsync.Engine) assetsync.Result {
+			_, res := e.Fetch(context.Background(), 3)
+			return res
+		})},
+		{"job", ci, 4, false, func(s *sim, _ string, step simStep, rnd *rand.Rand) { s.job(0, drawHarm(rnd), step.seed) }},
+		{"late-job", ci, 1, false, func(s *sim, _ string, step simStep, rnd *rand.Rand) { s.job(1, drawHarm(rnd), step.seed) }},
+	}
+}
+
+// verb is an action of a machine. With consent it may overwrite the changes of
+// others.
+func verb(name string, consent bool, body func(*simRun, *assetsync.Engine) assetsync.Result) func(*sim, string, simStep, *rand.Rand) {
+	return func(s *sim, who string, step simStep, rnd *rand.Rand) {
+		s.workers[who].run(name, drawHarm(rnd), step.seed, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			r.consent, r.remoteOnly = consent, name != "push"
+			return body(r, e)
+		})
+	}
+}
+
+// options are those of a push, in which deletions are meant.
+func (r *simRun) options(o assetsync.PushOptions) assetsync.PushOptions {
+	o.Consent.Deletes = 100
+	o.Consent.Empty = r.sim.settled
+	return o
+}
+
+// held is what somebody's files hold: of the web app, what is live.
+func (s *sim) held(who string) map[string]string {
+	switch who {
+	case "web":
+		return s.line[len(s.line)-1].files
+	case "dev":
+		return s.origin.tree
+	}
+	return s.workers[who].files()
+}
+
+// own are the paths of who that there are, or that there are not.
+func (s *sim) own(who string, there bool) (paths []string) {
+	files := s.held(who)
+	for _, p := range s.paths(who) {
+		if _, ok := files[p]; ok == there {
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
+// set gives a path of somebody's a content; nil removes it.
+func (s *sim) set(who, path string, content *string) {
+	s.totals.edits++
+	if content == nil {
+		s.note("%s deletes %s", who, path)
+	} else {
+		s.note("%s writes %s: %s", who, path, marks(path, *content))
+	}
+	if s.story.apart {
+		s.ledger.last[path] = simMark{path, ""}
+		if content != nil {
+			s.ledger.last[path] = marksIn(path, *content)[0]
+		}
+	}
+	switch who {
+	case "web":
+		s.webSet(path, content)
+	case "dev":
+		s.origin.set(path, content)
+	default:
+		w := s.workers[who]
+		delete(w.broken, path)
+		w.put(path, content)
+		w.changed[path] = true
+		if content == nil {
+			w.deleted[path] = true
+		}
+	}
+}
+
+func marks(path, content string) (out []string) {
+	for _, m := range marksIn(path, content) {
+		out = append(out, m.mark)
+	}
+	return out
+}
+
+// webSet makes a change in the web app, which shows what is live.
+func (s *sim) webSet(path string, content *string) {
+	ctx := context.Background()
+	var err error
+	if content == nil {
+		_, err = s.webClient("web").DeleteAssetFile(ctx, &remote.DeleteAssetFileInput{AgentSpaceId: &s.space.AgentSpace, AssetId: &s.asset, Path: &path})
+	} else {
+		_, err = s.webClient("web").UpdateAsset(ctx, &remote.UpdateAssetInput{
+			AgentSpaceId: &s.space.AgentSpace, AssetId: &s.asset,
+			Content: &remote.AssetContentMemberFile{Value: remote.AssetFileContent{Path: &path, Body: &remote.AssetFileBodyMemberText{Value: *content}}},
+		})
+	}
+	s.observe()
+	s.webSaved(path, content, err)
+}
+
+// webSaved takes note of what the web app said.
+func (s *sim) webSaved(path string, content *string, err error) {
+	if err != nil {
+		s.note("  the web app says %v", err)
+		return
+	}
+	if content == nil {
+		return
+	}
+	for _, m := range marksIn(path, *content) {
+		s.ledger.saved = append(s.ledger.saved, simSaved{m, "web", len(s.line)})
+	}
+}
+
+// ends gives a text any line ends, where line ends do not count.
+func (s *sim) ends(who, content string, rnd *rand.Rand) string {
+	if !s.story.text || who == "web" || who == "dev" {
+		return content
+	}
+	for i := len(content) - 1; i >= 0; i-- {
+		if content[i] == '\n' && rnd.IntN(2) == 0 {
+			content = content[:i] + "\r" + content[i:]
+		}
+	}
+	return content
+}
+
+// write lets somebody write something new at a path.
+func (s *sim) write(who, path string, rnd *rand.Rand) {
+	m := s.ledger.newMark(who, path, s.held(who)[path], false)
+	content := s.ends(who, s.content(path, m), rnd)
+	s.set(who, path, &content)
+}
+
+func edit(s *sim, who string, _ simStep, rnd *rand.Rand) {
+	s.write(who, pick(rnd, s.paths(who)...), rnd)
+	s.commit(who)
+}
+
+// editMany changes more files than file calls are for.
+func editMany(s *sim, who string, _ simStep, rnd *rand.Rand) {
+	paths := s.paths(who)
+	rnd.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
+	for _, p := range paths[:4] {
+		s.write(who, p, rnd)
+	}
+}
+
+// deletable are the files of somebody that he may delete: never the main file,
+// nor so many that it looks like an accident.
+func (s *sim) deletable(who string) []string {
+	there := slices.DeleteFunc(s.own(who, true), func(p string) bool { return p == "SKILL.md" })
+	if len(there) < 2 {
+		return nil
+	}
+	return there
+}
+
+func remove(s *sim, who string, _ simStep, rnd *rand.Rand) {
+	if there := s.deletable(who); len(there) > 0 {
+		s.drop(who, pick(rnd, there...))
+		s.commit(who)
+	}
+}
+
+// drop deletes a file.
+func (s *sim) drop(who, path string) {
+	s.ledger.newMark(who, path, s.held(who)[path], true)
+	s.set(who, path, nil)
+}
+
+// rename gives a file another name that is free.
+func rename(s *sim, who string, _ simStep, rnd *rand.Rand) {
+	there, free := s.deletable(who), s.own(who, false)
+	if len(there) == 0 || len(free) == 0 {
+		return
+	}
+	s.write(who, pick(rnd, free...), rnd)
+	s.drop(who, pick(rnd, there...))
+	s.commit(who)
+}
+
+// undo sets a file back to a content that somebody once gave it.
+func undo(s *sim, who string, _ simStep, rnd *rand.Rand) {
+	path := pick(rnd, s.paths(who)...)
+	var earlier []simMark
+	for m := range s.ledger.by {
+		if m.path == path && !s.ledger.dead[m] {
+			earlier = append(earlier, m)
+		}
+	}
+	slices.SortFunc(earlier, func(a, b simMark) int { return compareMarks(a, b) })
+	if len(earlier) == 0 {
+		return
+	}
+	m := pick(rnd, earlier...)
+	had := s.held(who)[path]
+	content := s.ends(who, s.content(path, m), rnd)
+	s.ledger.setBack(path, content, had)
+	s.set(who, path, &content)
+	s.commit(who)
+}
+
+// saveSlowly saves as some editors do: for a moment the file is not there.
+func saveSlowly(s *sim, who string, _ simStep, rnd *rand.Rand) {
+	there := s.own(who, true)
+	if len(there) == 0 {
+		return
+	}
+	path, w := pick(rnd, there...), s.workers[who]
+	m := s.ledger.newMark(who, path, w.file(path), false)
+	content := s.ends(who, s.content(path, m), rnd)
+	w.put(path, nil)
+	s.note("%s is saving %s", who, path)
+	s.nap(0, time20(rnd))
+	s.set(who, path, &content)
+}
+
+// breakFile makes a file unreadable: in its place is a link that leads nowhere.
+func breakFile(s *sim, who string, _ simStep, rnd *rand.Rand) {
+	w := s.workers[who]
+	there := slices.DeleteFunc(s.own(who, true), func(p string) bool { return p == "SKILL.md" || w.broken[p] != "" })
+	if len(there) == 0 {
+		return
+	}
+	path := pick(rnd, there...)
+	w.broken[path] = w.file(path)
+	name := filepath.Join(w.dir, filepath.FromSlash(path))
+	must(os.Remove(name))
+	must(os.Symlink("nowhere", name))
+	w.disk.saved(filepath.FromSlash(path), nil)
+	s.note("%s cannot read %s any more", who, path)
+}
+
+func mendAll(s *sim, who string, _ simStep, _ *rand.Rand) { s.workers[who].mend() }
+
+// mend makes what is broken readable.
+func (w *simWorker) mend() {
+	for _, path := range slices.Sorted(maps.Keys(w.broken)) {
+		content := w.broken[path]
+		delete(w.broken, path)
+		w.put(path, &content)
+		w.note("%s can read %s again", w.name, path)
+	}
+}
+
+// powerCut takes the power from a machine that is not at work.
+func powerCut(s *sim, who string, _ simStep, rnd *rand.Rand) {
+	w := s.workers[who]
+	w.wait()
+	s.note("the power of %s goes", who)
+	w.powerFails(rnd)
+}
+
+// createInPlace makes or replaces a file in the web app by the call of which
+// nobody knows whether it makes a version.
+func createInPlace(s *sim, who string, _ simStep, rnd *rand.Rand) {
+	path := pick(rnd, s.paths(who)...)
+	had, there := s.held(who)[path]
+	if there && !slices.Contains(s.story.quirks, "create-existing=overwrite") {
+		edit(s, who, simStep{}, rnd)
+		return
+	}
+	m := s.ledger.newMark(who, path, had, false)
+	content := s.content(path, m)
+	s.totals.edits++
+	s.note("web creates %s: %s", path, m.mark)
+	_, err := s.webClient("web").CreateAssetFile(context.Background(), &remote.CreateAssetFileInput{
+		AgentSpaceId: &s.space.AgentSpace, AssetId: &s.asset, Path: &path, Content: &remote.AssetFileBodyMemberText{Value: content},
+	})
+	s.observe()
+	s.webSaved(path, &content, err)
+	if s.story.apart && err == nil {
+		s.ledger.last[path] = m
+	}
+}
+
+// restore goes back to an earlier version in the web app, as a whole.
+func restore(s *sim, _ string, _ simStep, rnd *rand.Rand) {
+	old, now := s.line[rnd.IntN(len(s.line))], s.line[len(s.line)-1]
+	files := map[manifest.Path][]byte{}
+	for p, content := range old.files {
+		files[manifest.Path(p)] = []byte(content)
+	}
+	bundle, err := manifest.NewBundle(files)
+	must(err)
+	zipped, err := manifest.ZipBytes(bundle)
+	must(err)
+	s.totals.edits++
+	s.note("web goes back to version %d", old.version)
+	for p, content := range old.files {
+		if now.files[p] != content {
+			s.ledger.setBack(p, content, now.files[p])
+		}
+	}
+	for p, content := range now.files {
+		if _, ok := old.files[p]; !ok {
+			s.ledger.newMark("web", p, content, true)
+			s.ledger.blurred[p] = true
+		}
+	}
+	_, err = s.webClient("web").UpdateAsset(context.Background(), &remote.UpdateAssetInput{
+		AgentSpaceId: &s.space.AgentSpace, AssetId: &s.asset,
+		Content: &remote.AssetContentMemberZip{Value: remote.AssetZipContent{ZipFile: zipped}},
+	})
+	s.observe()
+	for p, content := range old.files {
+		if now.files[p] != content {
+			s.webSaved(p, &content, err)
+		}
+	}
+}
+
+// takeOver brings what is live into the developer's files.
+func takeOver(s *sim, who string, _ simStep, _ *rand.Rand) {
+	live := s.line[len(s.line)-1].files
+	tree := maps.Clone(s.origin.tree)
+	for _, p := range slices.Sorted(maps.Keys(live)) {
+		if content := live[p]; tree[p] != content {
+			s.ledger.setBack(p, content, tree[p])
+			s.origin.set(p, &content)
+		}
+	}
+	s.commit(who)
+}

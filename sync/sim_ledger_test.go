@@ -1,0 +1,167 @@
+package sync_test
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// simLedger is what the writers themselves know: who wrote what, having what
+// before him, and what he was told of it. Each content that is written holds a
+// mark that no other has, so that it is known wherever it turns up.
+type simLedger struct {
+	marks   int
+	before  map[simMark]map[simMark]bool // marks that the writer of one had before him
+	by      map[simMark]string           // who wrote it
+	dead    map[simMark]bool             // it marks a deletion
+	blurred map[string]bool              // paths that somebody set back to an earlier content
+	saved   []simSaved
+	last    map[string]simMark // apart: what each path holds in the end, by its owner
+}
+
+// simMark names a content of a path, or a deletion of it.
+type simMark struct{ path, mark string }
+
+// simSaved is a content that its writer was told is saved.
+type simSaved struct {
+	simMark
+	who string
+	at  int // length of the timeline then
+}
+
+func newSimLedger() *simLedger {
+	return &simLedger{
+		before: map[simMark]map[simMark]bool{}, by: map[simMark]string{}, dead: map[simMark]bool{},
+		blurred: map[string]bool{}, last: map[string]simMark{},
+	}
+}
+
+var markPattern = regexp.MustCompile(`\[[a-z]+-[0-9]+\]`)
+
+// marksIn returns the marks that a content holds.
+func marksIn(path, content string) (marks []simMark) {
+	for _, m := range markPattern.FindAllString(content, -1) {
+		marks = append(marks, simMark{path, m})
+	}
+	return marks
+}
+
+// newMark makes a mark for what who writes at a path where had was.
+func (l *simLedger) newMark(who, path, had string, deletion bool) simMark {
+	l.marks++
+	m := simMark{path, "[" + who + "-" + itoa(l.marks) + "]"}
+	l.by[m], l.dead[m] = who, deletion
+	l.link(m, path, had)
+	if had == "" {
+		// Who makes a file anew knows that it was deleted.
+		for d := range l.dead {
+			if l.dead[d] && d.path == path && d != m {
+				l.add(m, d)
+			}
+		}
+	}
+	return m
+}
+
+// link says that the writer of m had a content before him.
+func (l *simLedger) link(m simMark, path, had string) {
+	for _, b := range marksIn(path, had) {
+		l.add(m, b)
+	}
+}
+
+func (l *simLedger) add(m, before simMark) {
+	if l.before[m] == nil {
+		l.before[m] = map[simMark]bool{}
+	}
+	if m != before {
+		l.before[m][before] = true
+	}
+}
+
+// setBack says that who gave a path a content that it had before.
+func (l *simLedger) setBack(path, content, had string) {
+	l.blurred[path] = true
+	for _, m := range marksIn(path, content) {
+		l.link(m, path, had)
+	}
+}
+
+// knew reports whether the writer of m knew old, by himself or by what he had
+// before him.
+func (l *simLedger) knew(m, old simMark) bool {
+	seen := map[simMark]bool{}
+	var walk func(simMark) bool
+	walk = func(at simMark) bool {
+		if at == old {
+			return true
+		}
+		if seen[at] {
+			return false
+		}
+		seen[at] = true
+		for b := range l.before[at] {
+			if walk(b) {
+				return true
+			}
+		}
+		return false
+	}
+	return walk(m)
+}
+
+// contested reports whether two writers changed a path without knowing of each
+// other, so that it may be a conflict.
+func (l *simLedger) contested(path string) bool {
+	var marks []simMark
+	writers := map[string]bool{}
+	for m, who := range l.by {
+		if m.path == path {
+			marks = append(marks, m)
+			writers[who] = true
+		}
+	}
+	if l.blurred[path] {
+		return len(writers) > 1 || writers["web"] || writers["dev"] || len(marks) > 1
+	}
+	for i, a := range marks {
+		for _, b := range marks[i+1:] {
+			if l.by[a] != l.by[b] && !l.knew(a, b) && !l.knew(b, a) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// simVersion is the remote after one write.
+type simVersion struct {
+	sequence uint64
+	version  int32
+	inPlace  bool   // it changed the version that was there
+	who      string // "one", "web" … or "service"
+	run      *simRun
+	op       string
+	files    map[string]string
+	metadata string
+}
+
+// holds reports whether a version has a mark at its path.
+func (v simVersion) holds(m simMark) bool { return strings.Contains(v.files[m.path], m.mark) }
+
+// sameFiles reports whether two versions are of one content.
+func (v simVersion) same(w simVersion) bool {
+	return maps.Equal(v.files, w.files) && v.metadata == w.metadata
+}
+
+// lastHolding returns the index of the last point of a timeline at which a
+// mark was there, -1 when it never was.
+func lastHolding(line []simVersion, m simMark) int {
+	for i, v := range slices.Backward(line) {
+		if v.holds(m) {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,397 @@
+package sync_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	assetsync "assetsync/sync"
+	"assetsync/sync/state"
+)
+
+// What the oracle judges from is the remote's own log, what the writers did,
+// and what they were told: never how the engine explains it.
+
+// heard takes note of what a run told its worker.
+func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]string, changed map[string]bool) {
+	after := w.files()
+	w.conflict, w.outcome = nil, string(res.Outcome)
+	for _, c := range res.Conflicts {
+		w.conflict = append(w.conflict, string(c.Path))
+	}
+	if r.verb == "push" || r.verb == "pull" || r.verb == "job" {
+		w.totals.conflicts += len(w.conflict)
+	}
+	if r.foreign {
+		w.totals.merges++
+	}
+	w.note("%s: %s v%d->%d by %s | %s", r, res.Outcome, res.ObservedVersion, res.Version, res.Published, strings.ReplaceAll(strings.TrimSpace(describe(res)), "\n", " / "))
+	w.judgeConflicts(r, res)
+	w.judgeCount(r, res)
+	if r.verb == "pull" {
+		w.judgeCheckout(r, before, after)
+	}
+	if r.verb != "push" && r.verb != "job" || res.Error != nil {
+		return
+	}
+	switch res.Outcome {
+	case assetsync.Unchanged, assetsync.Published, assetsync.Created:
+	default:
+		return
+	}
+	for _, p := range slices.Sorted(maps.Keys(changed)) {
+		content, same := before[p], before[p] == after[p]
+		if !same || slices.Contains(w.conflict, p) || slices.ContainsFunc(res.Pending, func(c assetsync.ChangeReport) bool { return string(c.Path) == p }) {
+			continue
+		}
+		delete(w.changed, p)
+		for _, m := range marksIn(p, content) {
+			w.ledger.saved = append(w.ledger.saved, simSaved{m, w.name, len(w.line)})
+		}
+	}
+}
+
+// judgeConflicts wants conflicts only where two writers meant one path.
+func (w *simWorker) judgeConflicts(r *simRun, res assetsync.Result) {
+	for _, p := range w.conflict {
+		if !w.ledger.contested(p) {
+			w.violate("conflict", "%s calls %s a conflict, which no two have changed", r, p)
+		}
+	}
+}
+
+// judgeCount wants no more writes than the plan named, and one for each that
+// was in doubt.
+func (w *simWorker) judgeCount(r *simRun, res assetsync.Result) {
+	made := 0
+	for _, v := range w.line {
+		if v.run == r && v.who != "service" {
+			made++
+		}
+	}
+	named := max(1, len(res.Changes)+len(res.MetadataChanges))
+	if made > named+r.doubts && res.Error == nil {
+		w.violate("count", "%s made %d writes; its plan named %d, and %d were in doubt", r, made, named, r.doubts)
+	}
+}
+
+// judgeCheckout wants a pull to take nothing from the directory but what the
+// remote has had.
+func (w *simWorker) judgeCheckout(r *simRun, before, after map[string]string) {
+	for _, p := range slices.Sorted(maps.Keys(before)) {
+		is, there := after[p]
+		switch {
+		case is == before[p] && there, w.deleted[p] && !there, r.consent:
+			continue
+		case !there && !slices.ContainsFunc(w.line, func(v simVersion) bool { _, held := v.files[p]; return !held }):
+			w.violate("pull", "%s deleted %s, which the remote has always had", r, p)
+		case w.changed[p] && !w.isEdited(p, is) && !w.known(p, before[p], is):
+			w.violate("pull", "%s replaced %s, which was not saved: %v by %v", r, p, marks(p, before[p]), marks(p, is))
+		}
+	}
+}
+
+// isEdited reports whether a content is what the worker has put there himself.
+func (w *simWorker) isEdited(path, content string) bool {
+	return slices.ContainsFunc(marksIn(path, content), func(m simMark) bool { return w.ledger.by[m] == w.name })
+}
+
+// known reports whether who wrote content knew old, or old was published.
+func (s *sim) known(path, old, content string) bool {
+	for _, o := range marksIn(path, old) {
+		if lastHolding(s.line, o) >= 0 {
+			return true
+		}
+		for _, m := range marksIn(path, content) {
+			if s.ledger.knew(m, o) {
+				return true
+			}
+		}
+	}
+	return len(marksIn(path, old)) == 0
+}
+
+// judgeWrite judges a write when it has its effect.
+func (s *sim) judgeWrite(i int) {
+	v := s.line[i]
+	s.totals.versions++
+	if v.run == nil || i == 0 {
+		return
+	}
+	was := s.line[i-1]
+	if v.same(was) && v.run.looked == i && !v.run.died {
+		s.violate("no-op", "%s writes what it has just seen there: %s", v.run, v.op)
+	}
+	if was.run != v.run && i > v.run.began {
+		v.run.foreign = true
+	}
+	w := s.workers[v.run.worker.name]
+	if w == nil || v.run.verb == "job" || v.run.consent {
+		return
+	}
+	for p := range was.files {
+		_, there := v.files[p]
+		if !there && !w.deleted[p] && !s.youngerThan(p, i-1, v.run.began) && !s.isRepair(p, v.run.began) {
+			s.violate("deletion", "%s deletes %s, which nobody deleted on %s", v.run, p, w.name)
+		}
+	}
+}
+
+// youngerThan reports whether what is at a path at a point of the timeline came
+// there after another point.
+func (s *sim) youngerThan(path string, at, than int) bool {
+	i := at
+	for i > 0 && s.line[i-1].files[path] == s.line[at].files[path] {
+		i--
+	}
+	return i >= than
+}
+
+// isRepair reports whether a path was absent at some point that a run has to
+// account for, so that it may put that back.
+func (s *sim) isRepair(path string, began int) bool {
+	return slices.ContainsFunc(s.line, func(v simVersion) bool { _, there := v.files[path]; return !there })
+}
+
+// finish stops all faults, lets everybody get in step, and judges the end.
+func (s *sim) finish() {
+	for _, name := range slices.Sorted(maps.Keys(s.workers)) {
+		s.workers[name].wait()
+	}
+	for _, w := range s.machines() {
+		w.mend()
+	}
+	s.settled = true
+	s.note("the faults stop")
+	s.nap(0, 30*time.Minute) // every write in doubt is over, and had its effect
+	for range 60 {           // those that wait for requests
+		if _, err := s.reader.GetAsset(context.Background(), getAsset(s)); err != nil {
+			panic(err)
+		}
+	}
+	s.observe()
+	const rounds = 8
+	last := ""
+	for round := 0; ; round++ {
+		for _, w := range s.machines() {
+			s.calm(w, "push")
+			s.calm(w, "pull")
+		}
+		if s.story.git {
+			s.job(0, simHarm{}, uint64(round))
+			s.workers["ci"].wait()
+		}
+		now := s.fingerprint()
+		if now == last {
+			break
+		}
+		if last = now; round == rounds {
+			s.violate("rest", "after %d rounds without faults something still changes", rounds)
+			break
+		}
+	}
+	s.judgeState()
+	s.judgeStep()
+	s.judgeSaved()
+}
+
+// calm runs a verb to which nothing happens.
+func (s *sim) calm(w *simWorker, name string) {
+	for _, a := range simActions() {
+		if a.name == name {
+			seed := uint64(len(s.runs))
+			w.run(name, simHarm{}, seed, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+				if name == "push" {
+					return e.Push(context.Background(), r.options(assetsync.PushOptions{}))
+				}
+				r.remoteOnly = true
+				return e.Pull(context.Background(), assetsync.PullOptions{Consent: assetsync.Consent{Deletes: 100, Empty: true}})
+			})
+			w.wait()
+			return
+		}
+	}
+}
+
+// fingerprint is all that may still change.
+func (s *sim) fingerprint() string {
+	var parts []string
+	parts = append(parts, itoa(len(s.line)))
+	for _, w := range s.machines() {
+		files := w.files()
+		for _, p := range slices.Sorted(maps.Keys(files)) {
+			parts = append(parts, w.name, p, files[p])
+		}
+		parts = append(parts, w.dump())
+	}
+	return strings.Join(parts, "\x00")
+}
+
+// dump is the state of a machine, without what tells of the time.
+func (w *simWorker) dump() string {
+	db, err := state.Open(filepath.Join(w.state, "state.db"), state.Owner{})
+	must(err)
+	defer func() { must(db.Close()) }()
+	target, err := db.Target(w.space, "demo")
+	must(err)
+	asset, err := db.Asset(w.space, w.asset)
+	must(err)
+	return fmt.Sprintf("%+v", struct {
+		Base   string
+		Target state.Target
+		Own    []int32
+		Ver    int32
+	}{pairs(asset.Base), target, asset.Own, asset.Version})
+}
+
+func pairs[K ~string](base map[K]state.Pair) string {
+	var out []string
+	for p, pair := range base {
+		one := string(p)
+		if pair.Local != nil {
+			one += " here " + pair.Local.ID.String()
+		}
+		if pair.Remote != nil {
+			one += " there " + pair.Remote.ID.String()
+		}
+		out = append(out, one)
+	}
+	slices.Sort(out)
+	return strings.Join(out, "\n")
+}
+
+// judgeState wants the state of each machine to pass its own check.
+func (s *sim) judgeState() {
+	for _, w := range s.machines() {
+		db, err := state.Open(filepath.Join(w.state, "state.db"), state.Owner{})
+		must(err)
+		faults, err := db.Check()
+		must(err)
+		for _, f := range faults {
+			s.violate("state", "%s: %s", w.name, f)
+		}
+		must(db.Close())
+	}
+}
+
+// judgeStep wants every directory to be what is live, but for conflicts.
+func (s *sim) judgeStep() {
+	live := s.line[len(s.line)-1].files
+	for _, w := range s.machines() {
+		here := w.files()
+		for p := range here {
+			s.judgePath(w, p, here[p], live[p])
+		}
+		for p := range live {
+			if _, ok := here[p]; !ok {
+				s.judgePath(w, p, "", live[p])
+			}
+		}
+		if len(w.conflict) == 0 && w.outcome != "unchanged" {
+			s.violate("step", "%s ends with %s", w.name, w.outcome)
+		}
+	}
+	if !s.story.apart {
+		return
+	}
+	for p, m := range s.ledger.last {
+		switch content, there := live[p]; {
+		case m.mark == "" && there:
+			s.violate("step", "%s was deleted by its only writer and is live", p)
+		case m.mark != "" && !strings.Contains(content, m.mark):
+			s.violate("step", "%s holds %v, and its only writer wrote %s", p, marks(p, content), m.mark)
+		}
+	}
+}
+
+func (s *sim) judgePath(w *simWorker, path, here, live string) {
+	if s.alike(path, here, live) || slices.Contains(w.conflict, path) {
+		return
+	}
+	s.violate("step", "%s is %v at %s and %v live, and nobody calls it a conflict", path, marks(path, here), w.name, marks(path, live))
+}
+
+// alike compares contents apart from what the service rewrites and line ends
+// that do not count.
+func (s *sim) alike(path, a, b string) bool {
+	if path == "SKILL.md" {
+		return slices.Equal(marks(path, a), marks(path, b))
+	}
+	if s.story.text {
+		a, b = strings.ReplaceAll(a, "\r\n", "\n"), strings.ReplaceAll(b, "\r\n", "\n")
+	}
+	return a == b
+}
+
+// judgeSaved wants what a writer was told is saved to be live, or replaced by
+// somebody who knew it, or in a conflict copy.
+func (s *sim) judgeSaved() {
+	copies := s.copies()
+	told := map[simMark]bool{}
+	for _, saved := range s.ledger.saved {
+		if told[saved.simMark] {
+			continue
+		}
+		told[saved.simMark] = true
+		i := lastHolding(s.line, saved.simMark)
+		switch {
+		case i == len(s.line)-1:
+		case i < 0:
+			s.violate("saved", "%s was told that %s of %s is saved, and no version ever held it", saved.who, saved.mark, saved.path)
+		case !s.replacedKnowing(saved.simMark, s.line[i+1]) && !copies[saved.simMark]:
+			s.violate("saved", "%s was told that %s of %s is saved; version %d by %s replaced it by %v, and there is no copy",
+				saved.who, saved.mark, saved.path, s.line[i+1].version, s.line[i+1].who, marks(saved.path, s.line[i+1].files[saved.path]))
+		}
+	}
+}
+
+// replacedKnowing reports whether a version that replaced a content was made by
+// somebody who knew it.
+func (s *sim) replacedKnowing(m simMark, by simVersion) bool {
+	if by.who == "web" || by.run != nil && by.run.consent {
+		return true
+	}
+	content, there := by.files[m.path]
+	if !there {
+		for d, dead := range s.ledger.dead {
+			if dead && d.path == m.path && s.ledger.knew(d, m) {
+				return true
+			}
+		}
+		return false
+	}
+	return slices.ContainsFunc(marksIn(m.path, content), func(n simMark) bool { return s.ledger.knew(n, m) })
+}
+
+// copies are the contents that lie in conflict copies.
+func (s *sim) copies() map[simMark]bool {
+	found := map[simMark]bool{}
+	for _, w := range s.workers {
+		must(filepath.WalkDir(w.copies.dir, func(name string, e fs.DirEntry, err error) error {
+			if err != nil || !e.Type().IsRegular() {
+				return err
+			}
+			data, err := os.ReadFile(name)
+			// demo, the id of the content, and the path
+			rel, relErr := filepath.Rel(w.copies.dir, name)
+			must(relErr)
+			if parts := strings.SplitN(filepath.ToSlash(rel), "/", 3); len(parts) == 3 {
+				for _, m := range marksIn(parts[2], string(data)) {
+					found[m] = true
+				}
+			}
+			return err
+		}))
+	}
+	return found
+}
+
+func diffLogs(a, b []string) string { return cmp.Diff(a, b) }
