@@ -66,10 +66,16 @@ func (r *run) noteDownIntent(ctx context.Context, in state.Intent, obs observati
 	if in.Noted || in.Observed == 0 || in.AssetID != r.res.AssetID || in.Repair && in.Verb == "" {
 		return nil
 	}
-	if in.Verb == verbRetire && hasLanded(in, obs) {
-		r.knownAsset.Retired = obs.version
-		if err := r.setMetadata(statusKey, inactive); err != nil {
+	if in.Verb == verbRetire {
+		landed, err := r.hasLanded(ctx, in, obs)
+		if err != nil {
 			return err
+		}
+		if landed {
+			r.knownAsset.Retired = obs.version
+			if err := r.setMetadata(statusKey, inactive); err != nil {
+				return err
+			}
 		}
 	}
 	p := state.Publishing{At: in.Started, Observed: in.Observed, Version: obs.version, Verb: in.Verb}

@@ -191,14 +191,17 @@ func (r *run) audit(ctx context.Context, id string, obs observation) (bool, erro
 			_, err := r.repair(ctx, id, obs, lost)
 			return true, err
 		}
-		if err := r.settleIntent(in, obs); err != nil {
+		if err := r.settleIntent(ctx, in, obs); err != nil {
 			return false, err
 		}
 		if err := r.noteDownIntent(ctx, in, obs); err != nil {
 			return false, err
 		}
-		landed, over := hasLanded(in, obs), !r.Now().Before(in.Until)
-		if over || landed && !in.Doubt {
+		landed, err := r.hasLanded(ctx, in, obs)
+		if err != nil {
+			return false, err
+		}
+		if over := !r.Now().Before(in.Until); over || landed && !in.Doubt {
 			r.end(in.Nonce)
 		} else {
 			r.markDoubt(in.Nonce)

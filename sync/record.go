@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"assetsync/manifest"
+	"assetsync/remote/assettype"
 	"assetsync/sync/state"
 )
 
@@ -40,25 +41,28 @@ func (r *run) setPair(p manifest.Path, pair state.Pair) {
 // settle advances the base by what earlier runs sent and the remote is seen
 // to hold. It changes the record in memory; the next record makes it durable.
 // Intents stay: only [run.audit] ends one.
-func (r *run) settle(obs observation) error {
+func (r *run) settle(ctx context.Context, obs observation) error {
 	for _, in := range r.knownTarget.Intents {
-		if err := r.settleIntent(in, obs); err != nil {
+		if err := r.settleIntent(ctx, in, obs); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) settleIntent(in state.Intent, obs observation) error {
+func (r *run) settleIntent(ctx context.Context, in state.Intent, obs observation) error {
 	if in.Repair || in.AssetID != "" && in.AssetID != r.res.AssetID {
 		return nil // not of the local side, or not of this asset
 	}
 	for _, c := range in.Changes {
-		got := obs.side.Tree.Get(c.Path)
-		if !sameEntry(got, c.New) || obs.side.Unknown.Has(c.Path) {
+		holds, err := r.holds(ctx, c, obs)
+		if err != nil {
+			return err
+		}
+		if !holds {
 			continue
 		}
-		pair := state.Pair{Local: c.New, Remote: got}
+		pair := state.Pair{Local: c.New, Remote: obs.side.Tree.Get(c.Path)}
 		if c.Local != nil {
 			pair = state.Pair{Local: c.Local, Remote: c.Local} // see [run.bases]
 		}
@@ -79,23 +83,44 @@ func (r *run) settleIntent(in state.Intent, obs observation) error {
 	return nil
 }
 
+// holds reports whether the remote holds what a change sent, or what the
+// service made of it. The latter is proven only while the bytes that were sent
+// are at hand: the file is as it was.
+func (r *run) holds(ctx context.Context, c state.PlannedChange, obs observation) (bool, error) {
+	got := obs.side.Tree.Get(c.Path)
+	switch {
+	case obs.side.Unknown.Has(c.Path):
+		return false, nil
+	case sameEntry(got, c.New):
+		return true, nil
+	case got == nil || c.New == nil:
+		return false, nil
+	}
+	sent, err := r.source.read(ctx, *c.New)
+	if err != nil {
+		return false, ctx.Err() // it is another file by now
+	}
+	read, ok, err := r.blob(obs, got.ID)
+	return ok && assettype.Same(r.kind, c.Path, sent, read), err
+}
+
 // hasLanded reports whether all of an intent is seen on the remote.
-func hasLanded(in state.Intent, obs observation) bool {
+func (r *run) hasLanded(ctx context.Context, in state.Intent, obs observation) (bool, error) {
 	for _, c := range in.Changes {
-		if !sameEntry(obs.side.Tree.Get(c.Path), c.New) || obs.side.Unknown.Has(c.Path) {
-			return false
+		if ok, err := r.holds(ctx, c, obs); err != nil || !ok {
+			return false, err
 		}
 	}
 	sent, err := decodeObject(in.Metadata)
 	if err != nil {
-		return false
+		return false, fmt.Errorf("read intent: %w", err)
 	}
 	for key, value := range sent {
 		if got, ok := obs.metadata[key]; !ok || !sameValue(value, got) {
-			return false
+			return false, nil
 		}
 	}
-	return true
+	return true, nil
 }
 
 func (r *run) setMetadata(key string, value any) error {
