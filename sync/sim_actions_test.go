@@ -65,6 +65,9 @@ func simActions() []simAction {
 		})},
 		{"pull-version", machines, 1, true, verb("pull", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
 			version := r.sim.line[r.rnd.IntN(len(r.sim.line))].version
+			for _, p := range r.sim.paths(r.worker.name) {
+				r.sim.ledger.blurred[p] = true
+			}
 			return e.Pull(context.Background(), assetsync.PullOptions{Version: version, Consent: assetsync.Consent{Deletes: 100}})
 		})},
 		{"status", machines, 2, false, verb("status", false, func(_ *simRun, e *assetsync.Engine) assetsync.Result {

@@ -113,7 +113,7 @@ func (o *simOrigin) clone(dir string, c simCommit) {
 	must(os.MkdirAll(filepath.Join(git, "refs", "heads"), 0o755))
 	must(os.CopyFS(filepath.Join(git, "objects"), os.DirFS(o.dir)))
 	for name, text := range map[string]string{
-		"HEAD": "ref: refs/heads/main\n", "refs/heads/main": c.id + "\n",
+		"HEAD": c.id + "\n", "refs/heads/main": o.commits[len(o.commits)-1].id + "\n",
 		"config": "[core]\n\trepositoryformatversion = 0\n\tbare = false\n",
 	} {
 		must(os.WriteFile(filepath.Join(git, filepath.FromSlash(name)), []byte(text), 0o644))

@@ -16,6 +16,7 @@ type simLedger struct {
 	by      map[simMark]string           // who wrote it
 	dead    map[simMark]bool             // it marks a deletion
 	blurred map[string]bool              // paths that somebody set back to an earlier content
+	cut     map[string]bool              // paths that a pull was at when it was cut short
 	saved   []simSaved
 	last    map[string]simMark // apart: what each path holds in the end, by its owner
 }
@@ -33,7 +34,7 @@ type simSaved struct {
 func newSimLedger() *simLedger {
 	return &simLedger{
 		before: map[simMark]map[simMark]bool{}, by: map[simMark]string{}, dead: map[simMark]bool{},
-		blurred: map[string]bool{}, last: map[string]simMark{},
+		blurred: map[string]bool{}, cut: map[string]bool{}, last: map[string]simMark{},
 	}
 }
 
@@ -54,9 +55,9 @@ func (l *simLedger) newMark(who, path, had string, deletion bool) simMark {
 	l.by[m], l.dead[m] = who, deletion
 	l.link(m, path, had)
 	if had == "" {
-		// Who makes a file anew knows that it was deleted.
+		// Who makes a file anew knows that he has deleted it.
 		for d := range l.dead {
-			if l.dead[d] && d.path == path && d != m {
+			if l.dead[d] && l.by[d] == who && d.path == path && d != m {
 				l.add(m, d)
 			}
 		}

@@ -34,6 +34,7 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 		w.totals.merges++
 	}
 	w.note("%s: %s v%d->%d by %s | %s", r, res.Outcome, res.ObservedVersion, res.Version, res.Published, strings.ReplaceAll(strings.TrimSpace(describe(res)), "\n", " / "))
+	w.warned = w.warned || res.Error != nil && res.Error.Kind == assetsync.KindConflict && len(res.Conflicts) == 0
 	w.judgeConflicts(r, res)
 	w.judgeCount(r, res)
 	if r.verb == "pull" {
@@ -63,7 +64,7 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 func (w *simWorker) judgeConflicts(r *simRun, res assetsync.Result) {
 	for _, p := range w.conflict {
 		if !w.ledger.contested(p) {
-			w.violate("conflict", "%s calls %s a conflict, which no two have changed", r, p)
+			w.violate("conflict", r, p, "%s calls %s a conflict, which no two have changed", r, p)
 		}
 	}
 }
@@ -79,7 +80,7 @@ func (w *simWorker) judgeCount(r *simRun, res assetsync.Result) {
 	}
 	named := max(1, len(res.Changes)+len(res.MetadataChanges))
 	if made > named+r.doubts && res.Error == nil {
-		w.violate("count", "%s made %d writes; its plan named %d, and %d were in doubt", r, made, named, r.doubts)
+		w.violate("count", r, "", "%s made %d writes; its plan named %d, and %d were in doubt", r, made, named, r.doubts)
 	}
 }
 
@@ -92,9 +93,9 @@ func (w *simWorker) judgeCheckout(r *simRun, before, after map[string]string) {
 		case is == before[p] && there, w.deleted[p] && !there, r.consent:
 			continue
 		case !there && !slices.ContainsFunc(w.line, func(v simVersion) bool { _, held := v.files[p]; return !held }):
-			w.violate("pull", "%s deleted %s, which the remote has always had", r, p)
+			w.violate("pull", r, p, "%s deleted %s, which the remote has always had", r, p)
 		case w.changed[p] && !w.isEdited(p, is) && !w.known(p, before[p], is):
-			w.violate("pull", "%s replaced %s, which was not saved: %v by %v", r, p, marks(p, before[p]), marks(p, is))
+			w.violate("pull", r, p, "%s replaced %s, which was not saved: %v by %v", r, p, marks(p, before[p]), marks(p, is))
 		}
 	}
 }
@@ -128,7 +129,7 @@ func (s *sim) judgeWrite(i int) {
 	}
 	was := s.line[i-1]
 	if v.same(was) && v.run.looked == i && !v.run.died {
-		s.violate("no-op", "%s writes what it has just seen there: %s", v.run, v.op)
+		s.violate("no-op", v.run, "", "%s writes what it has just seen there: %s", v.run, v.op)
 	}
 	if was.run != v.run && i > v.run.began {
 		v.run.foreign = true
@@ -140,7 +141,7 @@ func (s *sim) judgeWrite(i int) {
 	for p := range was.files {
 		_, there := v.files[p]
 		if !there && !w.deleted[p] && !s.youngerThan(p, i-1, v.run.began) && !s.isRepair(p, v.run.began) {
-			s.violate("deletion", "%s deletes %s, which nobody deleted on %s", v.run, p, w.name)
+			s.violate("deletion", v.run, p, "%s deletes %s, which nobody deleted on %s", v.run, p, w.name)
 		}
 	}
 }
@@ -194,7 +195,7 @@ func (s *sim) finish() {
 			break
 		}
 		if last = now; round == rounds {
-			s.violate("rest", "after %d rounds without faults something still changes", rounds)
+			s.violate("rest", nil, "", "after %d rounds without faults something still changes", rounds)
 			break
 		}
 	}
@@ -276,7 +277,7 @@ func (s *sim) judgeState() {
 		faults, err := db.Check()
 		must(err)
 		for _, f := range faults {
-			s.violate("state", "%s: %s", w.name, f)
+			s.violate("state", nil, "", "%s: %s", w.name, f)
 		}
 		must(db.Close())
 	}
@@ -296,7 +297,7 @@ func (s *sim) judgeStep() {
 			}
 		}
 		if len(w.conflict) == 0 && w.outcome != "unchanged" {
-			s.violate("step", "%s ends with %s", w.name, w.outcome)
+			s.violate("step", nil, "", "%s ends with %s", w.name, w.outcome)
 		}
 	}
 	if !s.story.apart {
@@ -305,9 +306,9 @@ func (s *sim) judgeStep() {
 	for p, m := range s.ledger.last {
 		switch content, there := live[p]; {
 		case m.mark == "" && there:
-			s.violate("step", "%s was deleted by its only writer and is live", p)
+			s.violate("step", nil, p, "%s was deleted by its only writer and is live", p)
 		case m.mark != "" && !strings.Contains(content, m.mark):
-			s.violate("step", "%s holds %v, and its only writer wrote %s", p, marks(p, content), m.mark)
+			s.violate("step", nil, p, "%s holds %v, and its only writer wrote %s", p, marks(p, content), m.mark)
 		}
 	}
 }
@@ -316,7 +317,7 @@ func (s *sim) judgePath(w *simWorker, path, here, live string) {
 	if s.alike(path, here, live) || slices.Contains(w.conflict, path) {
 		return
 	}
-	s.violate("step", "%s is %v at %s and %v live, and nobody calls it a conflict", path, marks(path, here), w.name, marks(path, live))
+	s.violate("step", nil, path, "%s is %v at %s and %v live, and nobody calls it a conflict", path, marks(path, here), w.name, marks(path, live))
 }
 
 // alike compares contents apart from what the service rewrites and line ends
@@ -345,9 +346,9 @@ func (s *sim) judgeSaved() {
 		switch {
 		case i == len(s.line)-1:
 		case i < 0:
-			s.violate("saved", "%s was told that %s of %s is saved, and no version ever held it", saved.who, saved.mark, saved.path)
+			s.violate("saved", nil, saved.path, "%s was told that %s of %s is saved, and no version ever held it", saved.who, saved.mark, saved.path)
 		case !s.replacedKnowing(saved.simMark, s.line[i+1]) && !copies[saved.simMark]:
-			s.violate("saved", "%s was told that %s of %s is saved; version %d by %s replaced it by %v, and there is no copy",
+			s.violate("saved", nil, saved.path, "%s was told that %s of %s is saved; version %d by %s replaced it by %v, and there is no copy",
 				saved.who, saved.mark, saved.path, s.line[i+1].version, s.line[i+1].who, marks(saved.path, s.line[i+1].files[saved.path]))
 		}
 	}

@@ -140,7 +140,7 @@ func (r *simRun) die() {
 func (r *simRun) sending(req *http.Request) string {
 	s := r.sim
 	if r.remoteOnly {
-		s.violate("settling", "%s writes to the remote: %s %s", r, req.Method, req.URL.Path)
+		s.violate("settling", r, "", "%s writes to the remote: %s %s", r, req.Method, req.URL.Path)
 	}
 	var body []byte
 	if req.Body != nil {
@@ -169,10 +169,10 @@ func (r *simRun) sending(req *http.Request) string {
 	key := fmt.Sprintf("%s %s %s", req.Method, req.URL.Path, manifest.BlobID(rest).Short())
 	if !creates {
 		if s.burned[token] {
-			s.violate("token", "%s sends a token again that was refused: %s", r, key)
+			s.violate("token", r, "", "%s sends a token again that was refused: %s", r, key)
 		}
 		if r.doubtful[key] {
-			s.violate("replay", "%s repeats a write that was not answered without a look: %s", r, key)
+			s.violate("replay", r, "", "%s repeats a write that was not answered without a look: %s", r, key)
 		}
 	}
 	s.tokens[r] = token
