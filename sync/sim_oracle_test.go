@@ -62,6 +62,9 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 
 // judgeConflicts wants conflicts only where two writers meant one path.
 func (w *simWorker) judgeConflicts(r *simRun, res assetsync.Result) {
+	if r.late {
+		return // what is live is newer
+	}
 	for _, p := range w.conflict {
 		if !w.ledger.contested(p) {
 			w.violate("conflict", r, p, "%s calls %s a conflict, which no two have changed", r, p)
@@ -182,13 +185,14 @@ func (s *sim) finish() {
 	const rounds = 8
 	last := ""
 	for round := 0; ; round++ {
-		for _, w := range s.machines() {
-			s.calm(w, "push")
-			s.calm(w, "pull")
-		}
 		if s.story.git {
 			s.job(0, simHarm{}, uint64(round))
 			s.workers["ci"].wait()
+		}
+		for _, name := range []string{"push", "pull"} {
+			for _, w := range s.machines() {
+				s.calm(w, name)
+			}
 		}
 		now := s.fingerprint()
 		if now == last {

@@ -39,6 +39,7 @@ type simRun struct {
 	foreign    bool
 	consent    bool // it may overwrite what others wrote
 	remoteOnly bool // it has to leave the remote alone
+	late       bool // it publishes a commit that is not the newest
 }
 
 func (r *simRun) String() string { return fmt.Sprintf("%s#%d %s", r.worker.name, r.number, r.verb) }

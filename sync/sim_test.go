@@ -22,6 +22,7 @@ var (
 	simSeed  = flag.Uint64("seed", 0, "simulate only the story of this `SEED`, and print what happens")
 	simSeeds = flag.Int("seeds", 100, "how many stories to simulate")
 	simFrom  = flag.Uint64("from", 1, "the first seed")
+	simOnce  = flag.Bool("once", false, "end at the first violation")
 	simShort = flag.Bool("shrink", true, "look for the shortest story of the first violation")
 )
 
@@ -65,6 +66,9 @@ func TestSim(t *testing.T) {
 					if len(out.violations) > 0 {
 						failed = append(failed, seed)
 						fmt.Printf("seed %d: %s\n", seed, strings.Join(out.violations, "\n\t"))
+						if *simOnce {
+							next.Store(last)
+						}
 					}
 					mu.Unlock()
 				}

@@ -1,0 +1,39 @@
+package sync_test
+
+import (
+	"testing"
+
+	assetsync "assetsync/sync"
+)
+
+// What simulations have found, each as the shortest story of it.
+
+// TestRewrittenIsSettled lets a push end between its write and its proof on a
+// service that rewrites the main file: nobody else changed it, so it is no
+// conflict, neither at once nor after the next edit.
+func TestRewrittenIsSettled(t *testing.T) {
+	for _, q := range []string{"rewrite=frontmatter", "rewrite=extra-version"} {
+		for _, how := range []string{"refused", "killed"} {
+			t.Run(q+", "+how, func(t *testing.T) {
+				w := newWorld(t, q)
+				m := w.machine(skill(fiveFiles))
+				id := m.mustPush(assetsync.Created).AssetID
+				m.write("SKILL.md", skillMain+"one\n")
+				if how == "killed" {
+					m.dieAfterWrite(1, func() { w.save(id, "a.md", "theirs") })
+				} else {
+					w.beforeWrite(func() {
+						w.save(id, "a.md", "theirs")
+						w.fault("op=GetAsset,kind=expired-token")
+					})
+					m.push(assetsync.PushOptions{})
+				}
+				if res := m.push(assetsync.PushOptions{}); res.Outcome == assetsync.Conflict {
+					t.Errorf("the next push: %s\n%s", res.Outcome, describe(res))
+				}
+				m.write("SKILL.md", skillMain+"two\n")
+				m.mustPush(assetsync.Published)
+			})
+		}
+	}
+}
