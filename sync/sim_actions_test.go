@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"assetsync/diff"
 	"assetsync/manifest"
@@ -42,6 +43,7 @@ func simActions() []simAction {
 		{"undo", people, 1, false, undo},
 		{"revert", dev, 2, false, undo},
 		{"save-slowly", machines, 2, false, saveSlowly},
+		{"save-in-push", machines, 2, false, saveInPush},
 		{"break", machines, 2, false, breakFile},
 		{"mend", machines, 2, false, mendAll},
 		{"power-cut", machines, 2, false, powerCut},
@@ -65,9 +67,6 @@ func simActions() []simAction {
 		})},
 		{"pull-version", machines, 1, true, verb("pull", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
 			version := r.sim.line[r.rnd.IntN(len(r.sim.line))].version
-			for _, p := range r.sim.paths(r.worker.name) {
-				r.sim.ledger.blurred[p] = true
-			}
 			return e.Pull(context.Background(), assetsync.PullOptions{Version: version, Consent: assetsync.Consent{Deletes: 100}})
 		})},
 		{"status", machines, 2, false, verb("status", false, func(_ *simRun, e *assetsync.Engine) assetsync.Result {
@@ -280,6 +279,20 @@ func undo(s *sim, who string, _ simStep, rnd *rand.Rand) {
 
 // saveSlowly saves as some editors do: for a moment the file is not there.
 func saveSlowly(s *sim, who string, _ simStep, rnd *rand.Rand) {
+	s.saveSlowly(who, rnd, func() {})
+}
+
+// saveInPush lets a push begin meanwhile.
+func saveInPush(s *sim, who string, step simStep, rnd *rand.Rand) {
+	s.workers[who].wait()
+	s.saveSlowly(who, rnd, func() {
+		s.workers[who].run("push", simHarm{}, step.seed, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			return e.Push(context.Background(), r.options(assetsync.PushOptions{}))
+		})
+	})
+}
+
+func (s *sim) saveSlowly(who string, rnd *rand.Rand, meanwhile func()) {
 	there := s.own(who, true)
 	if len(there) == 0 {
 		return
@@ -289,7 +302,8 @@ func saveSlowly(s *sim, who string, _ simStep, rnd *rand.Rand) {
 	content := s.ends(who, s.content(path, m), rnd)
 	w.put(path, nil)
 	s.note("%s is saving %s", who, path)
-	s.nap(0, time20(rnd))
+	meanwhile()
+	s.nap(0, 2*time.Millisecond+time.Duration(rnd.Int64N(int64(slowSave))))
 	s.set(who, path, &content)
 }
 

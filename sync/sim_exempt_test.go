@@ -55,7 +55,15 @@ func simExemptions() []simExemption {
 			func(s *sim, v violation) bool { return s.story.has("prune-versions") && s.warned },
 		},
 		{
+			"pruned versions, without state", "prune-versions", "step", "detected",
+			func(s *sim, v violation) bool { return s.story.has("prune-versions") && s.story.git && s.warned },
+		},
+		{
 			"a pull that was cut short", "any", "conflict", "detected",
+			func(s *sim, v violation) bool { return s.ledger.cut[v.path] },
+		},
+		{
+			"a pull that was cut short", "any", "step", "not detectable",
 			func(s *sim, v violation) bool { return s.ledger.cut[v.path] },
 		},
 		{

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -156,8 +155,6 @@ func (s *sim) job(back int, harm simHarm, seed uint64) {
 		return e.Push(context.Background(), r.options(assetsync.PushOptions{}))
 	})
 }
-
-func time20(rnd *rand.Rand) time.Duration { return time.Duration(rnd.Int64N(int64(slowSave))) }
 
 func compareMarks(a, b simMark) int {
 	if n := len(a.mark) - len(b.mark); n != 0 {

@@ -187,11 +187,13 @@ func (r *simRun) answered(req *http.Request, key, kind string, resp *http.Respon
 	if err == nil {
 		status = resp.StatusCode
 	}
-	clear := err == nil && status < 500 && kind != "truncate" && kind != "not-json"
+	plain := err == nil && status < 500 && kind != "truncate" && kind != "not-json"
 	if req.Method == http.MethodGet {
-		if clear && status == http.StatusOK {
-			clearMap(r.doubtful)
-			r.looked = len(s.line)
+		if plain && status == http.StatusOK {
+			clear(r.doubtful)
+			if req.URL.RawQuery == "" && strings.HasPrefix(path.Base(req.URL.Path), "ki-") {
+				r.looked = len(s.line)
+			}
 		}
 		if kind != "" {
 			s.note("  %s meets %s at call %d, %s %s", r, kind, r.calls, req.Method, shortURL(req))
@@ -201,17 +203,11 @@ func (r *simRun) answered(req *http.Request, key, kind string, resp *http.Respon
 	s.note("  %s call %d: %s %s: %s %d", r, r.calls, req.Method, shortURL(req), kind, status)
 	token := s.tokens[r]
 	switch {
-	case !clear:
+	case !plain:
 		r.doubts++
 		r.doubtful[key] = true
 	case status >= 400 && status != http.StatusTooManyRequests && token != "":
 		s.burned[token] = true
-	}
-}
-
-func clearMap[K comparable, V any](m map[K]V) {
-	for k := range m {
-		delete(m, k)
 	}
 }
 

@@ -282,6 +282,9 @@ func (w *simWorker) process(r *simRun, body func(*simRun, *assetsync.Engine) ass
 	}()
 	<-ended
 	cleanup()
+	if r.verb == "pull" && r.consent {
+		w.chosen(before)
+	}
 	if r.verb == "pull" && (r.died || res.Error != nil) {
 		w.cutShort(before)
 	}
@@ -290,6 +293,25 @@ func (w *simWorker) process(r *simRun, body func(*simRun, *assetsync.Engine) ass
 		return
 	}
 	w.heard(r, res, before, changed)
+}
+
+// chosen takes what a pull brought as the worker's own choice: he gave up what
+// he had for it.
+func (w *simWorker) chosen(before map[string]string) {
+	after := w.files()
+	for p, content := range after {
+		if content != before[p] {
+			w.ledger.setBack(p, content, before[p])
+			w.changed[p] = true
+		}
+	}
+	for p, content := range before {
+		if _, there := after[p]; !there {
+			w.ledger.newMark(w.name, p, content, true)
+			w.ledger.blurred[p] = true
+			w.deleted[p], w.changed[p] = true, true
+		}
+	}
 }
 
 // cutShort remembers what a pull was at that did not come to its end.
