@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,8 +114,10 @@ func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
 		read := after.side.Tree.Get(path)
 		_, theirs := a.theirs[path]
 		switch {
-		case sameEntry(read, sent), theirs:
+		case sameEntry(read, sent):
 			p.read[path] = sent
+		case theirs:
+			p.read[path] = cmp.Or(a.ours[path], sent) // they may put that back
 		case r.isRewritten(d, path, sent, read, after):
 			p.read[path] = read
 		default:
