@@ -37,3 +37,26 @@ func TestRewrittenIsSettled(t *testing.T) {
 		}
 	}
 }
+
+// TestPutBackIsOurs lets somebody overwrite what a push has just published, and
+// put it back as the service had made it: it is still what was published, and
+// no change of theirs.
+func TestPutBackIsOurs(t *testing.T) {
+	for _, q := range []string{"rewrite=off", "rewrite=frontmatter", "rewrite=extra-version"} {
+		t.Run(q, func(t *testing.T) {
+			w := newWorld(t, q)
+			m := w.machine(skill(fiveFiles))
+			id := m.mustPush(assetsync.Created).AssetID
+			old, made := w.live(id, 0)["SKILL.md"], ""
+			m.write("SKILL.md", skillMain+"one\n")
+			w.afterWrite(1, func() {
+				made = w.live(id, 0)["SKILL.md"]
+				w.save(id, "SKILL.md", old)
+			})
+			m.mustPush(assetsync.Published)
+			w.save(id, "SKILL.md", made)
+			m.write("SKILL.md", skillMain+"two\n")
+			m.mustPush(assetsync.Published)
+		})
+	}
+}

@@ -66,7 +66,7 @@ func (w *simWorker) judgeConflicts(r *simRun, res assetsync.Result) {
 		return // what is live is newer
 	}
 	for _, p := range w.conflict {
-		if !w.ledger.contested(p) {
+		if _, broken := w.broken[p]; !broken && !w.ledger.contested(p) {
 			w.violate("conflict", r, p, "%s calls %s a conflict, which no two have changed", r, p)
 		}
 	}
