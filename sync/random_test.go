@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	seed    = flag.Uint64("seed", 0, "tell only the random story of this `SEED`")
-	stories = flag.Int("stories", 16, "how many random stories to tell")
+	storySeed = flag.Uint64("story-seed", 0, "tell only the random story of this `SEED`")
+	stories   = flag.Int("stories", 16, "how many random stories to tell")
 )
 
 // TestRandomStories tells stories of two machines and the web, each with files
@@ -26,8 +26,8 @@ var (
 // both machines.
 func TestRandomStories(t *testing.T) {
 	first, last := uint64(1), uint64(*stories)
-	if *seed > 0 {
-		first, last = *seed, *seed
+	if *storySeed > 0 {
+		first, last = *storySeed, *storySeed
 	}
 	for n := first; n <= last; n++ {
 		for _, mode := range []string{"plain", "faults", "kills", "text", "undo", "answers", "both"} {

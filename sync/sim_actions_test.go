@@ -40,8 +40,8 @@ func simActions() []simAction {
 		{"delete", dev, 2, false, remove},
 		{"rename", people, 2, false, rename},
 		{"rename", dev, 1, false, rename},
-		{"undo", people, 1, false, undo},
-		{"revert", dev, 2, false, undo},
+		{"undo", people, 1, false, undoEdit},
+		{"revert", dev, 2, false, undoEdit},
 		{"save-slowly", machines, 2, false, saveSlowly},
 		{"save-in-push", machines, 2, false, saveInPush},
 		{"break", machines, 2, false, breakFile},
@@ -256,8 +256,8 @@ func rename(s *sim, who string, _ simStep, rnd *rand.Rand) {
 	s.commit(who)
 }
 
-// undo sets a file back to a content that somebody once gave it.
-func undo(s *sim, who string, _ simStep, rnd *rand.Rand) {
+// undoEdit sets a file back to a content that somebody once gave it.
+func undoEdit(s *sim, who string, _ simStep, rnd *rand.Rand) {
 	path := pick(rnd, s.paths(who)...)
 	var earlier []simMark
 	for m := range s.ledger.by {
