@@ -38,7 +38,7 @@ type deed struct {
 type account struct {
 	own, foreign []int32
 
-	ours        map[manifest.Path]*manifest.Entry // as the last version of ours held what was sent; nil: deleted
+	ours        map[manifest.Path]*manifest.Entry // as a version of ours held what was sent, before others changed it; nil: deleted
 	theirs      map[manifest.Path]*manifest.Entry // as others left it last; nil: deleted
 	overwritten map[manifest.Path]*manifest.Entry // of theirs, replaced by us and not back since
 	content     map[manifest.ID][]byte            // of theirs
@@ -304,10 +304,11 @@ func (r *run) wrote(d deed, c diff.Change, now observation) bool {
 // step takes the change from one version to the next into the account.
 func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 	for _, c := range diff.Two(then.side.Tree, now.side.Tree) {
-		if mine && r.isOurs(d, c, now) {
+		theirs, touched := a.theirs[c.Path]
+		if mine && !touched && r.isOurs(d, c, now) {
 			a.ours[c.Path] = c.New
 		}
-		switch theirs, touched := a.theirs[c.Path]; {
+		switch {
 		case mine && r.wrote(d, c, now) && touched && !sameEntry(theirs, c.New):
 			a.overwritten[c.Path] = theirs
 		case mine && r.wrote(d, c, now), then.version == now.version && r.isOurs(d, c, now):

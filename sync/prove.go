@@ -253,6 +253,14 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 		d.bytes = r.sentBytes(ctx, in)
 		a, err = r.account(ctx, id, d, obs)
 	}
+	if err == nil && !in.Repair {
+		for _, c := range in.Changes {
+			// It was live as it was sent; what came later is a change of others.
+			if held, ok := a.ours[c.Path]; ok && sameEntry(held, c.New) {
+				r.setPair(c.Path, state.Pair{Local: c.New, Remote: held})
+			}
+		}
+	}
 	var track *Error
 	if errors.As(err, &track) && track.Kind == KindConflict {
 		// It is told once; there is nothing more to find out.

@@ -60,3 +60,32 @@ func TestPutBackIsOurs(t *testing.T) {
 		})
 	}
 }
+
+// TestReplacedAfterDeath lets a push die after its write, and somebody go on
+// from there: the machine has changed nothing since, so it is no conflict.
+func TestReplacedAfterDeath(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "ours")
+	m.dieAfterWrite(1, func() {})
+	w.save(id, "a.md", "ours, and theirs")
+	if res := m.push(assetsync.PushOptions{}); res.Outcome != assetsync.Unchanged || len(res.Pending) != 1 {
+		t.Errorf("the next push: %s\n%s", res.Outcome, describe(res))
+	}
+	m.mustPull(assetsync.CheckedOut)
+	w.wantLive(id, m.files())
+}
+
+// TestBothChangedWhileDead is the other order: somebody has changed the file
+// before the write of the push that died. It stays a conflict.
+func TestBothChangedWhileDead(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "ours")
+	m.dieAfterWrite(1, func() { w.save(id, "a.md", "theirs") })
+	if res := m.push(assetsync.PushOptions{}); res.Outcome != assetsync.Conflict || w.live(id, 0)["a.md"] != "theirs" {
+		t.Errorf("the next push: %s, a.md=%q\n%s", res.Outcome, w.live(id, 0)["a.md"], describe(res))
+	}
+}
