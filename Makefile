@@ -71,6 +71,18 @@ check: ## gofmt, vet for three systems, staticcheck, go mod tidy, imports
 	$(GO) mod tidy -diff
 	$(GO) test -run '^TestImports$$' ./cmd/assetsync
 
+# The stories run in memory, two at a time on two cores; docs/guarantees.md says
+# what they are held against.
+SEEDS ?= 20000
+
+.PHONY: sim
+sim: ## simulate machines, pipelines and the web app with faults: SEEDS (20000)
+	@cd sync && GOGC=400 $(GO) test -count=1 -timeout 120m -run '^TestSim$$' . -args -seeds $(SEEDS)
+
+.PHONY: sim-mutants
+sim-mutants: ## break the engine in each known way, and want the simulation to find it
+	@cd sync && GOGC=400 $(GO) test -count=1 -timeout 60m -v -run '^TestSimMutants$$' . -args -mutants
+
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	@set -e; for pkg in $$($(GO) list ./...); do \

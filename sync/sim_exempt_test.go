@@ -56,7 +56,7 @@ func simExemptions() []simExemption {
 		},
 		{
 			"pruned versions, without state", "prune-versions", "step", "detected",
-			func(s *sim, v violation) bool { return s.story.has("prune-versions") && s.story.git && s.warned },
+			func(s *sim, v violation) bool { return s.story.has("prune-versions") && s.story.git },
 		},
 		{
 			"a pull that was cut short", "any", "conflict", "detected",
@@ -65,6 +65,18 @@ func simExemptions() []simExemption {
 		{
 			"a pull that was cut short", "any", "step", "not detectable",
 			func(s *sim, v violation) bool { return s.ledger.cut[v.path] },
+		},
+		{
+			"a change in place that leaves no trace", "timestamps=frozen+file-create-version=keep+create-existing=overwrite", "step", "not detectable",
+			func(s *sim, v violation) bool {
+				return s.story.has("timestamps=frozen") && s.story.has("file-create-version=keep") && s.story.has("create-existing=overwrite")
+			},
+		},
+		{
+			"a change in place that leaves no trace", "timestamps=frozen+file-create-version=keep+create-existing=overwrite", "conflict", "detected",
+			func(s *sim, v violation) bool {
+				return s.story.has("timestamps=frozen") && s.story.has("file-create-version=keep") && s.story.has("create-existing=overwrite")
+			},
 		},
 		{
 			"a zip that is read as it was sent", "read-zip=uploaded+rewrite", "conflict", "detected",

@@ -151,7 +151,7 @@ func (s *sim) job(back int, harm simHarm, seed uint64) {
 		w.changed[p] = true
 	}
 	w.run("job", harm, seed, func(r *simRun, e *assetsync.Engine) assetsync.Result {
-		r.late = back > 0
+		r.older = back > 0
 		return e.Push(context.Background(), r.options(assetsync.PushOptions{}))
 	})
 }

@@ -62,7 +62,7 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 
 // judgeConflicts wants conflicts only where two writers meant one path.
 func (w *simWorker) judgeConflicts(r *simRun, res assetsync.Result) {
-	if r.late {
+	if r.older {
 		return // what is live is newer
 	}
 	for _, p := range w.conflict {
@@ -131,7 +131,7 @@ func (s *sim) judgeWrite(i int) {
 		return
 	}
 	was := s.line[i-1]
-	if v.same(was) && v.run.looked == i && !v.run.died {
+	if v.same(was) && v.run.looked == i && !v.run.late {
 		s.violate("no-op", v.run, "", "%s writes what it has just seen there: %s", v.run, v.op)
 	}
 	if was.run != v.run && i > v.run.began {

@@ -39,7 +39,8 @@ type simRun struct {
 	foreign    bool
 	consent    bool // it may overwrite what others wrote
 	remoteOnly bool // it has to leave the remote alone
-	late       bool // it publishes a commit that is not the newest
+	older      bool // it publishes a commit that is not the newest
+	late       bool // a write of it has its effect late
 }
 
 func (r *simRun) String() string { return fmt.Sprintf("%s#%d %s", r.worker.name, r.number, r.verb) }
@@ -112,6 +113,7 @@ func (r *simRun) Do(req *http.Request) (*http.Response, error) {
 	}
 	if strings.HasPrefix(kind, "late") && write {
 		r.sim.late++
+		r.late = true
 	}
 	r.answered(req, key, kind, resp, err)
 	if err == nil && req.Method == http.MethodGet && path.Base(req.URL.Path) == "files" {
