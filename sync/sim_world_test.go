@@ -116,7 +116,8 @@ func (s *sim) newID() string {
 }
 
 func (s *sim) note(format string, args ...any) {
-	s.log = append(s.log, time.Now().Format("04:05.000 ")+fmt.Sprintf(format, args...))
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), s.dir+string(filepath.Separator), "")
+	s.log = append(s.log, time.Now().Format("04:05.000 ")+text)
 }
 
 // violate notes that a promise was broken, by a run or nil, at a path or "".
@@ -125,7 +126,7 @@ func (s *sim) violate(promise string, run *simRun, path, format string, args ...
 	for _, e := range simExemptions() {
 		if e.promise == promise && e.applies(s, v) {
 			s.totals.exempted++
-			s.note("exempted, for %s: %s", e.name, v.text)
+			s.note("exempted, for %s: %s", e.reading, v.text)
 			return
 		}
 	}
