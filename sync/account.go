@@ -311,6 +311,7 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 		switch {
 		case mine && r.wrote(d, c, now) && touched && !sameEntry(theirs, c.New):
 			a.overwritten[c.Path] = theirs
+			delete(a.ours, c.Path) // what came first cannot be told
 		case mine && r.wrote(d, c, now), then.version == now.version && r.isOurs(d, c, now):
 			delete(a.overwritten, c.Path) // what was theirs is back, or never was
 		default:

@@ -255,8 +255,11 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 	}
 	if err == nil && !in.Repair {
 		for _, c := range in.Changes {
-			// It was live as it was sent; what came later is a change of others.
-			if held, ok := a.ours[c.Path]; ok && sameEntry(held, c.New) {
+			// It was live as it was sent; what came later is a change of others,
+			// unless it is what was there before: whose zip carried that had
+			// not seen ours.
+			held, ok := a.ours[c.Path]
+			if ok && sameEntry(held, c.New) && !sameEntry(obs.side.Tree.Get(c.Path), c.Old) {
 				r.setPair(c.Path, state.Pair{Local: c.New, Remote: held})
 			}
 		}
