@@ -89,3 +89,22 @@ func TestBothChangedWhileDead(t *testing.T) {
 		t.Errorf("the next push: %s, a.md=%q\n%s", res.Outcome, w.live(id, 0)["a.md"], describe(res))
 	}
 }
+
+// TestPutBackForDead lets a push end before its proof, and another machine
+// overwrite the file by a zip and put it back: it stays.
+func TestPutBackForDead(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "ours")
+	m.dieAfterWrite(1, func() {})
+	w.save(id, "a.md", fiveFiles["a.md"])
+	w.save(id, "a.md", "ours")
+	for range 2 {
+		m.push(assetsync.PushOptions{})
+		m.pull(assetsync.PullOptions{})
+	}
+	if live, here := w.live(id, 0)["a.md"], m.files()["a.md"]; live != "ours" || here != "ours" {
+		t.Errorf("a.md is %q live and %q here, want ours", live, here)
+	}
+}

@@ -28,12 +28,11 @@ type simRun struct {
 	harm   simHarm
 
 	calls      int
-	looked     int               // length of the timeline at its last look, -1 before
-	began      int               // length of the timeline at its begin
-	doubts     int               // writes that were not answered
-	doubtful   map[string]bool   // such, until a look is answered
-	writes     int               // that had an effect
-	wrote      map[string]string // paths that it published, for the count
+	looked     int             // length of the timeline at its last look, -1 before
+	began      int             // length of the timeline at its begin
+	doubts     int             // writes that were not answered
+	doubtful   map[string]bool // such, until a look is answered
+	writes     int             // that had an effect
 	died       bool
 	short      int // listings that it was given short
 	foreign    bool

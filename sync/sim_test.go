@@ -9,7 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	stdsync "sync"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -44,7 +44,7 @@ func TestSim(t *testing.T) {
 	var next atomic.Uint64
 	next.Store(*simFrom - 1)
 	last := *simFrom - 1 + uint64(*simSeeds)
-	var mu stdsync.Mutex
+	var mu sync.Mutex
 	var failed []uint64
 	var totals simTotals
 	coverage := map[string]int{}
