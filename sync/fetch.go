@@ -116,7 +116,7 @@ func (r *run) fetchOne(ctx context.Context, id string, number int32) error {
 		return unreadVersion{err}
 	}
 	if n := len(obs.side.Unknown); n > 0 {
-		r.note("version %d is kept without %s: %s %s", number, countFiles(n), obs.side.Unknown[0].Path, obs.side.Unknown[0].Reason)
+		r.note("version %d is kept without %s: %s %s", number, countFiles(n), shownName(obs.side.Unknown[0].Path), obs.side.Unknown[0].Reason)
 	}
 	version := r.asVersion(number, obs.updatedAt, bundle, !slices.Contains(r.knownAsset.Own, number))
 	version.Last = true

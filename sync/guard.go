@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -209,6 +210,25 @@ func countFiles(n int) string {
 		return "1 file"
 	}
 	return fmt.Sprintf("%d files", n)
+}
+
+// mostShown is how many characters of a text of the remote people are shown.
+const mostShown = 300
+
+func shortened(s string) string {
+	if r := []rune(s); len(r) > mostShown {
+		return string(r[:mostShown]) + "…"
+	}
+	return s
+}
+
+// shownName is a name of the remote as people can be shown it: one that would
+// move the cursor or turn the text around is quoted.
+func shownName(p manifest.Path) string {
+	if strings.ContainsFunc(string(p), func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(shortened(string(p)))
+	}
+	return shortened(string(p))
 }
 
 // some joins the first few names.

@@ -190,7 +190,7 @@ func (o *observation) sort(limits remote.Limits, base map[manifest.Path]state.Pa
 			err = limits.CheckPath(name)
 		}
 		if err != nil {
-			bad[manifest.Path(name)] = fmt.Sprintf("has a name that cannot be handled: %v", err)
+			bad[manifest.Path(name)] = "has a name that cannot be handled: " + shortened(err.Error())
 			continue
 		}
 		for dir := range p.Dirs {
@@ -213,7 +213,7 @@ func (o *observation) sort(limits remote.Limits, base map[manifest.Path]state.Pa
 	}
 	for _, p := range slices.Sorted(maps.Keys(bad)) {
 		o.side.Unknown = append(o.side.Unknown, manifest.Unknown{Path: p, Reason: bad[p]})
-		o.forbidZip(fmt.Sprintf("%s %s", p, bad[p]))
+		o.forbidZip(shownName(p) + " " + bad[p])
 	}
 	return slices.DeleteFunc(held, func(p manifest.Path) bool { return bad[p] != "" })
 }

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,14 +39,22 @@ func listMore(body []byte, names ...string) []byte {
 	var items strings.Builder
 	items.WriteString(`{"items":[`)
 	for _, name := range names {
-		fmt.Fprintf(&items, `{"path":%q,"version":1,"createdAt":1780920000,"updatedAt":1780920000},`, name)
+		fmt.Fprintf(&items, `{"path":%s,"version":1,"createdAt":1780920000,"updatedAt":1780920000},`, jsonText(name))
 	}
 	return bytes.Replace(body, []byte(`{"items":[`), []byte(items.String()), 1)
 }
 
+func jsonText(s string) []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
 // oddFile is the answer that holds such a file.
 func oddFile(name, text string) []byte {
-	return fmt.Appendf(nil, `{"file":{"path":%q,"content":{"text":%q},"version":1,"createdAt":1780920000,"updatedAt":1780920000}}`, name, text)
+	return fmt.Appendf(nil, `{"file":{"path":%s,"content":{"text":%s},"version":1,"createdAt":1780920000,"updatedAt":1780920000}}`, jsonText(name), jsonText(text))
 }
 
 // TestOddNamesStopNothing lists names that cannot be handled here:

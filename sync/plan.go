@@ -147,7 +147,7 @@ func (r *run) report(p proposal, obs observation) {
 			r.note("%d more files of the remote are left alone", len(obs.side.Unknown)-mostNotes)
 			break
 		}
-		r.note("%s is left alone: it %s", u.Path, u.Reason)
+		r.note("%s is left alone: it %s", shownName(u.Path), u.Reason)
 	}
 	r.res.MetadataChanges = p.meta.changes
 	r.res.Conflicts = nil

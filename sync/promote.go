@@ -135,7 +135,7 @@ func (r *run) trace(ctx context.Context, p *promoted, snap manifest.Snapshot) er
 	}
 	var lacks []string
 	for _, u := range p.from.Lacks {
-		lacks = append(lacks, fmt.Sprintf("%s is left out: it %s", u.Path, u.Reason))
+		lacks = append(lacks, fmt.Sprintf("%s is left out: it %s", shownName(u.Path), u.Reason))
 	}
 	r.noteSome(lacks, "files are left out")
 	return nil

@@ -309,7 +309,7 @@ func (e *Engine) Export(ctx context.Context, version int32, dir string) Result {
 			failed = append(failed, res.Err)
 		}
 		for _, u := range obs.side.Unknown {
-			failed = append(failed, fmt.Errorf("%s cannot be written: %s", u.Path, u.Reason))
+			failed = append(failed, fmt.Errorf("%s cannot be written: %s", shownName(u.Path), u.Reason))
 		}
 		r.res.Outcome = CheckedOut
 		return errors.Join(failed...)

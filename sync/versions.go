@@ -62,9 +62,12 @@ func (e *Engine) Log(ctx context.Context, limit int) (log []VersionReport, res R
 }
 
 // treesOf returns the trees of versions, and keeps those in history that it
-// had to read. One that cannot be read has none.
+// had to read. One that cannot be read has none, and unless it is gone a note
+// says so.
 func (r *run) treesOf(ctx context.Context, id string, list []remote.AssetVersionMetadata) (map[int32]manifest.Tree, error) {
 	trees := map[int32]manifest.Tree{}
+	var unread []string
+	defer func() { r.noteSome(unread, "versions cannot be read") }()
 	for _, v := range list {
 		number := *v.Version
 		bundle, ok, err := r.History.Get(ctx, r.historyKey(), id, int(number))
@@ -77,6 +80,10 @@ func (r *run) treesOf(ctx context.Context, id string, list []remote.AssetVersion
 		}
 		obs, err := r.version(ctx, id, number)
 		if remote.IsKind(err, remote.KindNotFound) {
+			continue
+		}
+		if err != nil && ctx.Err() == nil && isOfOneVersion(unreadVersion{err}) {
+			unread = append(unread, fmt.Sprintf("version %d cannot be read: %v", number, err))
 			continue
 		}
 		if err != nil {
