@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,5 +51,18 @@ func TestExplain(t *testing.T) {
 				t.Errorf("standard error (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// TestTableShowsNoControls has an asset whose name paints the terminal.
+func TestTableShowsNoControls(t *testing.T) {
+	var out strings.Builder
+	a := &app{stdout: &out}
+	if err := a.table([][]string{{"ASSET", "NAME"}, {"ki-1", "\x1b[2J\u202eevil\nki-2\tgrün 1"}, {"ki-3", jsonText("\u202ex")}}); err != nil {
+		t.Fatal(err)
+	}
+	want := "ASSET  NAME\nki-1   \\x1b[2J\\u202eevil\\nki-2\\tgrün 1\nki-3   \"\\u202ex\"\n"
+	if out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
