@@ -225,7 +225,7 @@ func attacks() []attack {
 	zips := "fetch log"                   // a version that cannot be read is a note
 	return []attack{
 		{"zip with a slip", contentOf(named("SKILL.md", "../../evil.md")), `".." segment`, zips, 0},
-		{"zip with an absolute name", contentOf(named("/tmp/evil.md")), "is absolute", zips, 0},
+		{"zip with an absolute name", contentOf(named("/etc/evil.md")), "is absolute", zips, 0},
 		{"zip with a backslash", contentOf(named(`..\evil.md`)), "backslash", zips, 0},
 		{"zip with a link", contentOf(withMode("a.md", fs.ModeSymlink|0o777)), "is no regular file", zips, 0},
 		{"zip with a device", contentOf(withMode("a.md", fs.ModeDevice|0o600)), "is no regular file", zips, 0},
