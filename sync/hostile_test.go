@@ -406,14 +406,14 @@ func outside(t *testing.T, root string) map[string]string {
 	return found
 }
 
-// verb is what a user may run against a hostile remote.
-type verb struct {
+// hostileVerb is what a user may run against a hostile remote.
+type hostileVerb struct {
 	name string
 	run  func(context.Context, *assetsync.Engine) assetsync.Result
 }
 
-func verbs() []verb {
-	return []verb{
+func verbs() []hostileVerb {
+	return []hostileVerb{
 		{"status", func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Status(ctx) }},
 		{"diff", func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
 			_, res := e.Revision(ctx, "remote")
@@ -452,7 +452,7 @@ func TestHostileRemote(t *testing.T) {
 	}
 }
 
-func (h *hostile) meet(t *testing.T, a attack, v verb, ms [2]*machine, honest map[string]string) {
+func (h *hostile) meet(t *testing.T, a attack, v hostileVerb, ms [2]*machine, honest map[string]string) {
 	root := filepath.Dir(ms[0].dir)
 	before := outside(t, root)
 	h.sent.Store(0)

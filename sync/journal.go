@@ -79,7 +79,7 @@ func (r *run) noteDownIntent(ctx context.Context, in state.Intent, obs observati
 		}
 	}
 	p := state.Publishing{At: in.Started, Observed: in.Observed, Version: obs.version, Verb: in.Verb}
-	sent := r.sentBytes(ctx, in)
+	sent := r.sentBytes(ctx)
 	for _, c := range in.Changes {
 		now := obs.side.Tree.Get(c.Path)
 		if !obs.side.Unknown.Has(c.Path) && !sameEntry(now, c.Old) && (sameEntry(now, c.New) || r.cameOf(sent, c.New, now, obs)) {
@@ -108,12 +108,12 @@ func (r *run) cameOf(sent func(manifest.Entry) ([]byte, bool), want, now *manife
 }
 
 // sentBytes finds what an earlier run sent, where it is still at hand: here, or
-// in history when it took something back.
-func (r *run) sentBytes(ctx context.Context, in state.Intent) func(manifest.Entry) ([]byte, bool) {
+// in history.
+func (r *run) sentBytes(ctx context.Context) func(manifest.Entry) ([]byte, bool) {
 	return func(e manifest.Entry) ([]byte, bool) {
 		data, err := r.source.read(ctx, e)
-		if err == nil || in.Verb == "" {
-			return data, err == nil
+		if err == nil {
+			return data, true
 		}
 		data, held, err := r.History.Blob(e.ID)
 		return data, err == nil && held

@@ -143,8 +143,8 @@ func (r *run) localOf(p manifest.Path, sent *manifest.Entry, d deed) (*manifest.
 // a merge by now, the directory holds only its own part of it, and the rest is
 // a change that is still to be pulled: such a base is what is here.
 //
-// What is here and not there is kept in history, for merges to come; of a merge
-// that was planned it is there already.
+// What is here and not there is kept in history, for merges to come; most of it
+// is there already, see [run.keepOutgoing].
 func (r *run) bases(ctx context.Context, d deed, after proof) (map[manifest.Path]state.Pair, error) {
 	bases := map[manifest.Path]state.Pair{}
 	for _, p := range slices.Sorted(maps.Keys(d.changes)) {
@@ -174,13 +174,24 @@ func (r *run) keepLocal(ctx context.Context, p manifest.Path, data []byte) error
 	return r.History.Keep(ctx, r.historyKey(), gitrepo.Kept{Path: p, Content: data, Why: "published, and changed on the way", At: r.Now()})
 }
 
-// keepMerged keeps the local side of what is about to be published as a merge.
-func (r *run) keepMerged(ctx context.Context, changes []diff.Change) error {
-	for _, c := range changes {
-		if m, ok := r.merged[c.Path]; ok && sameEntry(&m.entry, c.New) {
-			if err := r.keepLocal(ctx, c.Path, m.ours); err != nil {
-				return err
-			}
+// keepOutgoing keeps what the remote may not hold as it is once it is published:
+// the local side of a merge, and a main file, which the service may rewrite. A
+// run that comes after this one, should it be cut short, knows both again.
+func (r *run) keepOutgoing(ctx context.Context, s script) error {
+	for _, c := range s.changes() {
+		m, merged := r.merged[c.Path]
+		data, sent := []byte(nil), false
+		switch {
+		case merged && sameEntry(&m.entry, c.New):
+			data, sent = m.ours, true
+		case c.New != nil && c.Path == r.source.mainFile() && r.kind.Frontmatter:
+			data, sent = s.bytes(*c.New)
+		}
+		if !sent {
+			continue
+		}
+		if err := r.keepLocal(ctx, c.Path, data); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -91,7 +91,7 @@ func (l lostUpdates) unrepaired(cause error) error {
 // prove reads the asset back after a publishing and accounts for every
 // version since the observed one.
 func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
-	after, err := r.observe(ctx, id)
+	after, err := r.readBack(ctx, id)
 	if err != nil {
 		return proof{}, fmt.Errorf("read back what was published: %w", err)
 	}
@@ -126,6 +126,25 @@ func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
 		}
 	}
 	return p, nil
+}
+
+// readBack observes the asset after a write. It is patient, for the time of one
+// request: without it nobody knows whether a change of somebody else's was
+// overwritten, and a run without state leaves nothing to find out later.
+func (r *run) readBack(ctx context.Context, id string) (obs observation, err error) {
+	const looks = 4
+	for i := range looks {
+		if i > 0 {
+			if err := r.Sleep(ctx, r.DoubtWait/(looks-1)); err != nil {
+				return obs, err
+			}
+		}
+		obs, err = r.observe(ctx, id)
+		if !remote.IsKind(err, remote.KindThrottling, remote.KindUnavailable, remote.KindInternalServer) {
+			return obs, err
+		}
+	}
+	return obs, err
 }
 
 // superseded reports changes of others that a version of ours replaced and
@@ -250,7 +269,7 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 			d.changes[c.Path] = c.New
 		}
 		d.silent = len(in.Changes) + 1 // how many calls came through is not known
-		d.bytes = r.sentBytes(ctx, in)
+		d.bytes = r.sentBytes(ctx)
 		a, err = r.account(ctx, id, d, obs)
 	}
 	if err == nil && !in.Repair {

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -85,7 +86,7 @@ func (r *run) settleIntent(ctx context.Context, in state.Intent, obs observation
 
 // holds reports whether the remote holds what a change sent, or what the
 // service made of it. The latter is proven only while the bytes that were sent
-// are at hand: the file is as it was.
+// are at hand: the file is as it was, or history has them.
 func (r *run) holds(ctx context.Context, c state.PlannedChange, obs observation) (bool, error) {
 	got := obs.side.Tree.Get(c.Path)
 	switch {
@@ -97,8 +98,11 @@ func (r *run) holds(ctx context.Context, c state.PlannedChange, obs observation)
 		return false, nil
 	}
 	sent, err := r.source.read(ctx, *c.New)
-	if err != nil {
-		return false, ctx.Err() // it is another file by now
+	if err != nil { // it is another file by now
+		var kept bool
+		if sent, kept, err = r.History.Blob(c.New.ID); err != nil || !kept {
+			return false, errors.Join(r.tellDamage(err), ctx.Err())
+		}
 	}
 	read, ok, err := r.blob(obs, got.ID)
 	return ok && assettype.Same(r.kind, c.Path, sent, read), err

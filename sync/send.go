@@ -30,7 +30,7 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 	if err := r.keepDeleted(ctx, obs, s.changes()); err != nil {
 		return deed{}, err
 	}
-	if err := r.keepMerged(ctx, s.changes()); err != nil {
+	if err := r.keepOutgoing(ctx, s); err != nil {
 		return deed{}, err
 	}
 	if s.means == ByZip {

@@ -145,7 +145,7 @@ func (s *session) sayLeft(out probeReport) {
 // protected environment.
 func (s *session) leftAssets(ids []string) (list []leftAsset) {
 	for _, id := range ids {
-		command := fmt.Sprintf("assetsync asset delete %s --yes %s", id, id)
+		command := fmt.Sprintf("assetsync asset delete %s --confirm %s", id, id)
 		if s.env.Name != "" {
 			command += " --env " + s.env.Name
 		}
