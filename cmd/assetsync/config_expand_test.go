@@ -191,7 +191,7 @@ func TestExpandTarget(t *testing.T) {
 	want := []Target{
 		{
 			Name: "ops/AGENTS.md", Path: filepath.FromSlash("/repo/ops/AGENTS.md"), Type: "agents_md",
-			Metadata: map[string]any{"agent_type": "CHAT"}, MaxFileCalls: 3, MaxDeletes: 10, MaxDeletePercent: 25, When: assetsync.OnSave, Direction: assetsync.PushOnly, Line: 24,
+			Metadata: map[string]any{"agent_type": "CHAT"}, MaxFileCalls: 3, MaxDeletes: 10, MaxDeletePercent: 25, When: assetsync.OnSave, Direction: assetsync.PushOnly, Line: 25,
 		},
 		{
 			Name: "skills/eks", Path: filepath.FromSlash("/repo/skills/eks"), Type: "skill", AssetID: "ki-1",
