@@ -51,7 +51,11 @@ func simExemptions() []simExemption {
 	return []simExemption{
 		{"file-delete-version", "conflict", "detected", func(s *sim, v violation) bool { return deletes(s, v) && v.stateless() }},
 		{"file-delete-version", "step", "not detectable", func(s *sim, v violation) bool { return deletes(s, v) && s.story.git }},
-		{"file-delete-version", "saved", "not detectable", deletes},
+		{"file-delete-version", "saved", "not detectable", func(s *sim, v violation) bool {
+			return deletes(s, v) && slices.ContainsFunc(s.line[s.lostAt:], func(later simVersion) bool {
+				return later.version == s.line[s.lostAt].version && later.inPlace && later.op == "DeleteAssetFile"
+			})
+		}},
 		{"prune-versions", "conflict", "detected", func(s *sim, v violation) bool { return s.story.has("prune-versions") && (s.warned || v.stateless()) }},
 		{"prune-versions", "step", "detected", func(s *sim, _ violation) bool { return s.story.has("prune-versions") && (s.warned || s.story.git) }},
 		{"prune-versions", "saved", "detected", func(s *sim, _ violation) bool { return s.story.has("prune-versions") && s.warned }},

@@ -352,6 +352,7 @@ func (s *sim) judgeSaved() {
 		}
 		told[saved.simMark] = true
 		i := lastHolding(s.line, saved.simMark)
+		s.lostAt = min(i+1, len(s.line)-1)
 		switch {
 		case i == len(s.line)-1:
 		case i < 0:

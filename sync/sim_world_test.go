@@ -54,6 +54,7 @@ type sim struct {
 	tokens  map[*simRun]string // of the write that a run is at
 	burned  map[string]bool    // tokens that were refused
 	settled bool               // faults have stopped
+	lostAt  int                // in the timeline, where what is missing was replaced
 	warned  bool               // somebody was told of a possible lost update
 
 	log        []string
