@@ -346,7 +346,14 @@ func powerCut(s *sim, who string, _ simStep, rnd *rand.Rand) {
 // createInPlace makes or replaces a file in the web app by the call of which
 // nobody knows whether it makes a version.
 func createInPlace(s *sim, who string, _ simStep, rnd *rand.Rand) {
-	path := pick(rnd, s.paths(who)...)
+	paths := s.paths(who)
+	if s.story.has("file-create-version=keep") && rnd.IntN(2) == 0 {
+		s.beginZip(pick(rnd, "one", "two"), rnd)
+		if free := s.own(who, false); len(free) > 0 {
+			paths = free
+		}
+	}
+	path := pick(rnd, paths...)
 	had, there := s.held(who)[path]
 	if there && !slices.Contains(s.story.quirks, "create-existing=overwrite") {
 		edit(s, who, simStep{}, rnd)
@@ -364,6 +371,18 @@ func createInPlace(s *sim, who string, _ simStep, rnd *rand.Rand) {
 	if s.story.apart && err == nil {
 		s.ledger.last[path] = m
 	}
+}
+
+// beginZip lets a machine publish a zip, and goes on when it has looked and not
+// yet written, or a little before or after.
+func (s *sim) beginZip(who string, rnd *rand.Rand) {
+	w := s.workers[who]
+	w.wait()
+	editMany(s, who, simStep{}, rnd)
+	w.run("push", simHarm{}, rnd.Uint64(), func(r *simRun, e *assetsync.Engine) assetsync.Result {
+		return e.Push(context.Background(), r.options(assetsync.PushOptions{}))
+	})
+	s.nap(0, 300*time.Millisecond+time.Duration(rnd.Int64N(int64(600*time.Millisecond))))
 }
 
 // restore goes back to an earlier version in the web app, as a whole.
