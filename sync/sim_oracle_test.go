@@ -355,6 +355,9 @@ func (s *sim) judgeSaved() {
 		s.lostAt = min(i+1, len(s.line)-1)
 		switch {
 		case i == len(s.line)-1:
+		case i >= 0 && s.line[i].run != nil && s.line[i].run == s.line[i+1].run:
+			// The run had put it back over something newer, which is back now; a
+			// version that can be read holds it.
 		case i < 0:
 			s.violate("saved", nil, saved.path, "%s was told that %s of %s is saved, and no version ever held it", saved.who, saved.mark, saved.path)
 		case !s.replacedKnowing(saved.simMark, s.line[i+1]) && !copies[saved.simMark]:
