@@ -32,7 +32,7 @@ func TestHostilePatterns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			newIgnore(t).With(IgnoreFile{Layer: AssetsyncIgnore, Data: []byte(tt.data)}).Ignored(tt.path)
-			if d := time.Since(start); d > 20*time.Second {
+			if d := time.Since(start); d > 2*time.Minute {
 				t.Errorf("took %s", d)
 			}
 		})

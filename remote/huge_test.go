@@ -69,7 +69,7 @@ func TestHugeAnswers(t *testing.T) {
 			if took := after.TotalAlloc - before.TotalAlloc; took > uint64(20*len(tt.body)) {
 				t.Errorf("%d MiB were allocated for %d MiB", took>>20, len(tt.body)>>20)
 			}
-			if d := time.Since(start); d > 30*time.Second {
+			if d := time.Since(start); d > 2*time.Minute {
 				t.Errorf("took %s", d)
 			}
 		})
