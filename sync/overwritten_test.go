@@ -348,3 +348,27 @@ func TestEditRightAfterCreate(t *testing.T) {
 		t.Errorf("%s\n%s", res.Outcome, describe(res))
 	}
 }
+
+// TestPutBackMeetsThird lets somebody write a file just before what a zip
+// overwrote of somebody else's is put back there: the later one is live, and
+// the earlier one is in a copy, for it is in no directory.
+func TestPutBackMeetsThird(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	changeFour(m)
+	w.beforeWrite(func() {
+		w.save(id, "theirs.md", "first")
+		w.beforeWrite(func() { w.save(id, "theirs.md", "second") })
+	})
+	res := m.push(assetsync.PushOptions{})
+	if got := w.live(id, 0)["theirs.md"]; got != "second" {
+		t.Errorf("theirs.md is %q", got)
+	}
+	if len(res.Conflicts) != 1 || res.Conflicts[0].Path != "theirs.md" || res.Conflicts[0].Copy == "" {
+		t.Fatalf("outcome %s\n%s", res.Outcome, describe(res))
+	}
+	if got, err := os.ReadFile(res.Conflicts[0].Copy); err != nil || string(got) != "first" {
+		t.Errorf("the copy holds %q, %v", got, err)
+	}
+}

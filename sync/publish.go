@@ -50,6 +50,24 @@ func (r *run) publish(ctx context.Context, id string, obs observation, p proposa
 	return newest, r.record(ctx, newest, p, &total)
 }
 
+// keepRepairs keeps what was put back for somebody and had overwritten somebody
+// else, who is put back now: it is in no directory of this machine.
+func (r *run) keepRepairs(d deed, lost lostUpdates) (err error) {
+	for i := range lost.conflicts {
+		c := &lost.conflicts[i]
+		back := d.changes[c.Path]
+		data, ok := d.bytes(*back)
+		if !ok {
+			return fmt.Errorf("keep %s as it was put back: its bytes were not read", c.Path)
+		}
+		if c.Copy, err = r.conflictCopy(*back, data); err != nil {
+			return err
+		}
+		c.Why = "changed by two others at the same time; the later one is live, the earlier one is in the copy"
+	}
+	return nil
+}
+
 // achieved is what a publishing has changed for good. A key on which somebody
 // else's change won keeps its base, so that the next plan sees both.
 func (r *run) achieved(ctx context.Context, changes []diff.Change, d deed, after proof) (done, error) {
@@ -111,6 +129,9 @@ func (r *run) repair(ctx context.Context, id string, obs observation, lost lostU
 			r.res.Outcome = Published
 		}
 		r.reportRepairs(lost.repairs)
+		if err := r.keepRepairs(d, after.lost); err != nil {
+			return obs, after.lost.unrepaired(err)
+		}
 		lost, obs = after.lost, after.observation
 	}
 	return obs, nil
