@@ -11,7 +11,7 @@ import (
 	assetsync "assetsync/sync"
 )
 
-var mergeStories = flag.Int("merge-stories", 24, "how many stories of merges are told")
+var mergeStories = flag.Int("merge-stories", 12, "how many stories of merges are told")
 
 // TestMergeStories lets two machines and a person in the web app write lines
 // into one file at random places, also between the look and the write of a

@@ -20,7 +20,7 @@ import (
 
 var (
 	simSeed  = flag.Uint64("seed", 0, "simulate only the story of this `SEED`, and print what happens")
-	simSeeds = flag.Int("seeds", 100, "how many stories to simulate")
+	simSeeds = flag.Int("seeds", 20, "how many stories to simulate")
 	simFrom  = flag.Uint64("from", 1, "the first seed")
 	simOnce  = flag.Bool("once", false, "end at the first violation")
 	simShort = flag.Bool("shrink", true, "look for the shortest story of the first violation")

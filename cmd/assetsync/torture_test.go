@@ -26,7 +26,7 @@ import (
 
 var (
 	tortureProgram = flag.String("torture.program", "", "the `program` to kill; the one under test without it")
-	tortureKills   = flag.Int("torture.kills", 5, "kill each verb so many `times`")
+	tortureKills   = flag.Int("torture.kills", 2, "kill each verb so many `times`")
 	tortureSeed    = flag.Uint64("torture.seed", 0, "repeat what was sampled with this `seed`; 0 takes another each time")
 )
 
