@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -11,13 +10,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
 	assetsync "assetsync/sync"
@@ -256,17 +255,25 @@ func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner st
 }
 
 // together runs the parts of a daemon. The first that ends, ends the others:
-// what is left of a daemon is none. Its error is the error of all.
+// what is left of a daemon is none. The first error is the error of all, also
+// when a part had ended well by then: one may end because another is about to
+// fail.
 func together(ctx context.Context, parts ...func(context.Context) error) error {
-	ended := errors.New("ended")
-	group, ctx := errgroup.WithContext(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, len(parts))
+	var running sync.WaitGroup
 	for _, part := range parts {
-		group.Go(func() error { return cmp.Or(part(ctx), ended) })
+		running.Go(func() {
+			defer cancel()
+			if err := part(ctx); err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
+				failed <- err
+			}
+		})
 	}
-	if err := group.Wait(); !errors.Is(err, ended) {
-		return err
-	}
-	return nil
+	running.Wait()
+	close(failed)
+	return <-failed
 }
 
 // hangTime is how long after its end a watcher may still be busy. A file
