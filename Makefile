@@ -60,7 +60,7 @@ dist-check: ## make dist of HEAD twice, in two clones, and compare the bytes
 test: ## all tests, with the race detector when there is a C compiler
 	@if [ -n "$(RACE)" ]; then echo "race detector: on"; else echo "race detector: off (no C compiler found)"; fi
 	$(if $(RACE),CGO_ENABLED=1) $(GO) tool gotestsum --format pkgname-and-test-fails -- $(RACE) -timeout 18m ./...
-	$(if $(RACE),$(GO) test -count=1 -run '^TestHostileRemote$$' ./sync)
+	$(if $(RACE),$(GO) test -count=1 -run '^(TestHostileRemote|TestFindsQuirks|TestFaults)$$' ./sync ./remote/probe)
 
 .PHONY: check
 check: ## gofmt, vet for three systems, staticcheck, go mod tidy, imports

@@ -176,6 +176,9 @@ func worlds() (list [][]string) {
 // it is found, and nothing else is. What is found makes an emulator of which
 // the same is found.
 func TestFindsQuirks(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	for _, quirks := range worlds() {
 		t.Run(fmt.Sprint(quirks), func(t *testing.T) {
 			t.Parallel()
@@ -308,6 +311,9 @@ func TestOnlyInactiveAssets(t *testing.T) {
 // TestFaults injects faults everywhere: what can be found is found all the
 // same, and nothing is left behind.
 func TestFaults(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	for _, c := range []struct {
 		name  string
 		rules []string

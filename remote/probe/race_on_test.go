@@ -1,0 +1,6 @@
+//go:build race
+
+package probe_test
+
+// raced says that the race detector is on.
+const raced = true
