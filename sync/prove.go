@@ -278,9 +278,18 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 			// unless it is what was there before: whose zip carried that had
 			// not seen ours.
 			held, ok := a.ours[c.Path]
-			if ok && sameEntry(held, c.New) && !sameEntry(obs.side.Tree.Get(c.Path), c.Old) {
-				r.setPair(c.Path, state.Pair{Local: c.New, Remote: held})
+			if !ok || !sameEntry(held, c.New) || sameEntry(obs.side.Tree.Get(c.Path), c.Old) {
+				continue
 			}
+			// A pull since then has made something newer the base.
+			if r.knownAsset.Version > in.Observed && !sameEntry(r.knownAsset.Base[c.Path].Remote, c.Old) {
+				continue
+			}
+			pair := state.Pair{Local: c.New, Remote: held}
+			if c.Local != nil {
+				pair = state.Pair{Local: c.Local, Remote: c.Local} // see [run.bases]
+			}
+			r.setPair(c.Path, pair)
 		}
 	}
 	var track *Error
