@@ -30,6 +30,9 @@ var (
 // the web app, with faults and quirks that are drawn from a seed, and holds
 // what happened against the promises of docs/guarantees.md.
 func TestSim(t *testing.T) {
+	if raced {
+		t.Skip("a simulated machine hears of another only by the time: make sim runs it without the race detector")
+	}
 	if *simSeed > 0 {
 		out := tellStory(t, drawStory(*simSeed))
 		if len(out.violations) > 0 && *simShort {
@@ -216,6 +219,9 @@ func shrink(t *testing.T, story simStory) simStory {
 
 // TestSimRepeats wants a seed to go the same way each time.
 func TestSimRepeats(t *testing.T) {
+	if raced {
+		t.Skip("a simulated machine hears of another only by the time: make sim runs it without the race detector")
+	}
 	for seed := range uint64(10) {
 		first, again := tellStory(t, drawStory(seed+1)), tellStory(t, drawStory(seed+1))
 		if !slices.Equal(first.log, again.log) {
