@@ -17,7 +17,7 @@ import (
 
 var (
 	storySeed = flag.Uint64("story-seed", 0, "tell only the random story of this `SEED`")
-	stories   = flag.Int("stories", 6, "how many random stories to tell")
+	stories   = flag.Int("stories", 4, "how many random stories to tell")
 )
 
 // TestRandomStories tells stories of two machines and the web, each with files
