@@ -62,7 +62,10 @@ type Derived struct {
 //
 // Where several commits held the same, the version came from the newest that
 // was there when it was made. Times decide nothing else: clocks differ, and a
-// rebase makes commits younger than what was published from them.
+// rebase makes commits younger than what was published from them. Where a
+// version has what no version had before, it came from a commit all the same,
+// also from one before the commit of the version before, if that one may have
+// come from an earlier commit too.
 //
 // Where earlier commits are not known, one that is younger than a version is
 // not where that came from: a commit that is not known may have been. Where
@@ -106,7 +109,8 @@ type match struct {
 }
 
 func lastMatch(p manifest.Path, h Histories) (m match) {
-	at := 0
+	at, least := 0, 0 // of the commit that the last match came from, and may have come from
+	held := map[manifest.ID]bool{}
 	var first *Versioned // that tells what it holds
 	cut := h.RemoteCut   // until that changes
 	for i, version := range h.Remote {
@@ -125,11 +129,23 @@ func lastMatch(p manifest.Path, h Histories) (m match) {
 				continue // another content was committed by then
 			}
 		}
+		anew := content != nil && !held[content.ID] && !h.RemoteCut
+		if content != nil {
+			held[content.ID] = true
+		}
 		from, found := publishedFrom(p, content, version.At, h.Local[at:], h.LocalCut)
+		if !found && anew {
+			// Nobody had it but from a commit. One that was published late, in
+			// several versions, leaves the first of them as commits of both
+			// times had it.
+			at = least
+			from, found = publishedFrom(p, content, version.At, h.Local[at:], h.LocalCut)
+		}
 		if !found {
 			continue
 		}
 		at += from
+		least = leastFrom(p, content, h.Local, least)
 		if m.version == nil {
 			m.sure = dated && isOlder(h.Local[at], version.At)
 		}
@@ -166,6 +182,16 @@ func publishedFrom(p manifest.Path, content *manifest.Entry, made time.Time, com
 		}
 	}
 	return at, found
+}
+
+// leastFrom returns the oldest commit, from one on, that held content.
+func leastFrom(p manifest.Path, content *manifest.Entry, commits []Committed, from int) int {
+	for i, c := range commits[from:] {
+		if !c.Unknown.Has(p) && same(c.Tree.Get(p), content) {
+			return from + i
+		}
+	}
+	return from
 }
 
 func allPaths(h Histories) []manifest.Path {

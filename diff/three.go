@@ -15,6 +15,12 @@ type Pair struct {
 	Remote *manifest.Entry `json:"remote,omitempty"`
 }
 
+// isForm reports whether e is one of two forms of one content: what was sent,
+// or what the service made of it. Either side may come to hold the other's.
+func (p Pair) isForm(e *manifest.Entry) bool {
+	return p.Local != nil && p.Remote != nil && (same(e, p.Local) || same(e, p.Remote))
+}
+
 func (p Pair) equal(q Pair) bool { return same(p.Local, q.Local) && same(p.Remote, q.Remote) }
 
 // Base is the base of all paths. A path that is not in it was absent on both
@@ -142,6 +148,8 @@ func (p Plan) Empty() bool { return len(p.Publish) == 0 && len(p.Checkout) == 0 
 //     allows;
 //   - one side deleted, the other changed: the delete loses, the change is
 //     taken as if it were the only one;
+//   - both changed, and one of them holds what the base is to the other: only
+//     the other one did, because the sides of a base are two forms of one content;
 //   - both changed: merged where that is possible, else a conflict, unless
 //     there is a preference. A merge that one side holds already is no change
 //     of that side.
@@ -189,6 +197,8 @@ func (t *three) decide(p manifest.Path) {
 	case t.alike(s.local, s.remote) && !here && !same(s.local, base.Local) && same(s.remote, base.Remote):
 		t.publish(s, WhyForm)
 	case t.alike(s.local, s.remote):
+		t.settle(s, recorded)
+	case here && there && base.isForm(s.local) && base.isForm(s.remote):
 		t.settle(s, recorded)
 	case here && there:
 		t.bothChanged(s)
@@ -254,6 +264,10 @@ func (t *three) bothChanged(s state) {
 		t.publish(s, WhyPreferLocal)
 	case t.in.Policy.Prefer == Remote:
 		t.checkout(s, WhyPreferRemote)
+	case s.base.isForm(s.remote):
+		t.publish(s, WhyChangedHere)
+	case s.base.isForm(s.local):
+		t.checkout(s, WhyChangedThere)
 	default:
 		if merged, ok := t.in.Merged[s.path]; ok {
 			t.merge(s, merged)
