@@ -30,6 +30,7 @@ type deed struct {
 	bytes    func(manifest.Entry) ([]byte, bool) // what was sent, where it is still at hand
 	past     bool                                // of an earlier run
 	created  []manifest.Path                     // made by CreateAssetFile
+	later    map[manifest.Path]int32             // the version that was live when a file was sent
 	derived  map[string]any                      // metadata that the service makes of a zip's frontmatter
 }
 
@@ -70,6 +71,11 @@ func (r *run) account(ctx context.Context, id string, d deed, after observation)
 	}
 	a.step(r, d, d.observed, start, false)
 	inPlace := len(a.theirs) > 0 || len(a.theirKeys) > 0
+	if !inPlace {
+		if inPlace, err = r.slippedIn(ctx, id, d); err != nil {
+			return nil, err
+		}
+	}
 	gap := d.gap(after.version)
 	if !inPlace && (gap == 0 || r.areOurDeletions(d, gap, after)) {
 		for v := after.version; gap > 0; gap-- {
@@ -119,6 +125,40 @@ func (r *run) grown(ctx context.Context, id string, d deed, after observation) (
 		return d.observed, nil
 	}
 	return r.version(ctx, id, version)
+}
+
+// slippedIn reports whether a file that a deed sent as one of several may have
+// been changed between two of its writes: where creating a file raises no
+// version, that is in no version of anybody else's, but in one of ours.
+func (r *run) slippedIn(ctx context.Context, id string, d deed) (bool, error) {
+	if r.endpoint.CreateRaisesVersion == state.Yes {
+		return false, nil
+	}
+	listings := map[int32]map[string]stamp{}
+	for _, p := range slices.Sorted(maps.Keys(d.later)) {
+		version := d.later[p]
+		if version == d.observed.version {
+			continue // see [run.grown]
+		}
+		listing, ok := listings[version]
+		if !ok {
+			var err error
+			listing, err = r.list(ctx, id, version)
+			if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
+				return true, nil // the account says what that means
+			}
+			if err != nil {
+				return false, fmt.Errorf("account for version %d: %w", version, err)
+			}
+			listings[version] = listing
+		}
+		was, before := d.observed.listing[string(p)]
+		is, there := listing[string(p)]
+		if before != there || !was.equal(is) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // areOurDeletions reports whether the versions without a known maker can be
@@ -252,12 +292,29 @@ func (r *run) looksLike(d deed, previous, now observation) bool {
 }
 
 // isExpected reports whether a version is as the deed leaves it, apart from
-// what the service rewrites.
+// what the service rewrites. Where deleting a file may raise no version, somebody
+// may have taken files out of it since, but not all that was sent.
 func (r *run) isExpected(d deed, now observation) bool {
+	taken, sent := 0, 0
+	for p, e := range d.changes {
+		if e == nil {
+			continue
+		}
+		sent++
+		if r.mayBeTaken() && now.side.Tree.Get(p) == nil {
+			taken++
+		}
+	}
+	if taken > 0 && taken == sent {
+		return false
+	}
 	return !slices.ContainsFunc(diff.Two(d.expected(), now.side.Tree), func(c diff.Change) bool {
-		return !r.isRewritten(d, c.Path, c.Old, c.New, now)
+		return !(c.New == nil && r.mayBeTaken()) && !r.isRewritten(d, c.Path, c.Old, c.New, now)
 	})
 }
+
+// mayBeTaken reports whether a file may be gone from a version that held it.
+func (r *run) mayBeTaken() bool { return r.endpoint.DeleteRaisesVersion != state.Yes }
 
 // isRewriting reports whether a version is the service's own, which changes
 // nothing but the form of what was sent.
@@ -301,10 +358,21 @@ func (r *run) wrote(d deed, c diff.Change, now observation) bool {
 	return d.zip && sameEntry(d.expected().Get(c.Path), c.New)
 }
 
+// sets reports whether a path was replaced by the deed by the time of a version
+// of its own.
+func (d deed) sets(p manifest.Path, version int32) bool {
+	sent, ok := d.later[p]
+	return d.zip || ok && version > sent
+}
+
 // step takes the change from one version to the next into the account.
 func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 	for _, c := range diff.Two(then.side.Tree, now.side.Tree) {
 		theirs, touched := a.theirs[c.Path]
+		if mine && touched && theirs != nil && !r.wrote(d, c, now) && d.sets(c.Path, now.version) {
+			// Ours has replaced it before somebody changed our version in place.
+			a.superseded[c.Path] = theirs
+		}
 		if mine && !touched && r.isOurs(d, c, now) {
 			a.ours[c.Path] = c.New
 		}

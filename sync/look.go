@@ -50,7 +50,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if err != nil {
 			return err
 		}
-		if err := r.settle(ctx, obs); err != nil {
+		if err := r.settle(ctx, id, obs); err != nil {
 			return err
 		}
 		policy := diff.Policy{Direction: diff.Both}

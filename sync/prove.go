@@ -241,71 +241,93 @@ func (r *run) auditOrReplan(ctx context.Context, id string, obs observation) err
 	return err
 }
 
-func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs observation) (lost lostUpdates, err error) {
-	if in.AssetID != r.res.AssetID || in.Observed > obs.version {
-		return lost, nil // a creation, which overwrites nothing, or another asset
+// auditOne finds out what an intent of an earlier run overwrote.
+func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs observation) (lostUpdates, error) {
+	if !r.concerns(in, obs) {
+		return lostUpdates{}, nil
 	}
-	observed, err := r.past(ctx, id, in.Observed)
-	if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
-		err = lostTrack(fmt.Errorf("version %d, on which a run that was cut short had planned, cannot be read", in.Observed))
-	}
-	if err == nil {
-		// As it was observed, not as it may have become in place since.
-		then, ok, herr := r.History.Get(ctx, r.historyKey(), in.AssetID, int(in.Observed))
-		if herr := r.tellDamage(herr); herr != nil {
-			return lost, herr
-		}
-		if ok && !then.Tree().Equal(observed.side.Tree) {
-			observed.side.Tree, observed.listing = then.Tree(), nil
-		}
-	}
-	var a *account
-	d := deed{observed: observed, changes: map[manifest.Path]*manifest.Entry{}, zip: in.Zip, past: true}
-	if err == nil {
-		if d.metadata, err = decodeObject(in.Metadata); err != nil {
-			return lost, fmt.Errorf("read intent: %w", err)
-		}
-		for _, c := range in.Changes {
-			d.changes[c.Path] = c.New
-		}
-		d.silent = len(in.Changes) + 1 // how many calls came through is not known
-		d.bytes = r.sentBytes(ctx)
-		a, err = r.account(ctx, id, d, obs)
-	}
-	if err == nil && !in.Repair {
-		for _, c := range in.Changes {
-			// It was live as it was sent; what came later is a change of others,
-			// unless it is what was there before: whose zip carried that had
-			// not seen ours.
-			held, ok := a.ours[c.Path]
-			if !ok || !sameEntry(held, c.New) || sameEntry(obs.side.Tree.Get(c.Path), c.Old) {
-				continue
-			}
-			// A pull since then has made something newer the base.
-			if r.knownAsset.Version > in.Observed && !sameEntry(r.knownAsset.Base[c.Path].Remote, c.Old) {
-				continue
-			}
-			pair := state.Pair{Local: c.New, Remote: held}
-			if c.Local != nil {
-				pair = state.Pair{Local: c.Local, Remote: c.Local} // see [run.bases]
-			}
-			r.setPair(c.Path, pair)
-		}
-	}
-	var track *Error
-	if errors.As(err, &track) && track.Kind == KindConflict {
+	d, a, err := r.accountPast(ctx, id, in, obs)
+	if isLostTrack(err) {
 		// It is told once; there is nothing more to find out.
 		r.end(in.Nonce)
-		return lost, errors.Join(err, r.keepIntents())
+		return lostUpdates{}, errors.Join(err, r.keepIntents())
 	}
 	if err != nil {
-		return lost, err
+		return lostUpdates{}, err
 	}
+	r.settlePast(in, a, obs)
 	told, err := r.superseded(a, obs)
 	for _, c := range told {
 		r.note("%s %s: %s", c.Path, c.Why, c.Copy)
 	}
 	return r.lost(a, d, obs), err
+}
+
+// concerns reports whether an intent may have overwritten something of the
+// observed asset: it is no creation, and none of another asset.
+func (r *run) concerns(in state.Intent, obs observation) bool {
+	return in.AssetID == r.res.AssetID && in.Observed <= obs.version
+}
+
+// accountPast accounts for the versions since an intent of an earlier run.
+func (r *run) accountPast(ctx context.Context, id string, in state.Intent, obs observation) (deed, *account, error) {
+	observed, err := r.past(ctx, id, in.Observed)
+	if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
+		err = lostTrack(fmt.Errorf("version %d, on which a run that was cut short had planned, cannot be read", in.Observed))
+	}
+	if err != nil {
+		return deed{}, nil, err
+	}
+	// As it was observed, not as it may have become in place since.
+	then, ok, err := r.History.Get(ctx, r.historyKey(), in.AssetID, int(in.Observed))
+	if err := r.tellDamage(err); err != nil {
+		return deed{}, nil, err
+	}
+	if ok && !then.Tree().Equal(observed.side.Tree) {
+		observed.side.Tree, observed.listing = then.Tree(), nil
+	}
+	d := deed{
+		observed: observed, changes: map[manifest.Path]*manifest.Entry{}, zip: in.Zip, past: true,
+		silent: len(in.Changes) + 1, // how many calls came through is not known
+		bytes:  r.sentBytes(ctx),
+	}
+	if d.metadata, err = decodeObject(in.Metadata); err != nil {
+		return d, nil, fmt.Errorf("read intent: %w", err)
+	}
+	for _, c := range in.Changes {
+		d.changes[c.Path] = c.New
+	}
+	a, err := r.account(ctx, id, d, obs)
+	return d, a, err
+}
+
+// settlePast advances the base by what a version of an earlier run held as it
+// was sent: what came later is a change of others. Not so where it is what was
+// there before: whose zip carried that had not seen ours.
+func (r *run) settlePast(in state.Intent, a *account, obs observation) {
+	if in.Repair {
+		return
+	}
+	for _, c := range in.Changes {
+		held, ok := a.ours[c.Path]
+		if !ok || !sameEntry(held, c.New) || sameEntry(obs.side.Tree.Get(c.Path), c.Old) {
+			continue
+		}
+		// A pull since then has made something newer the base.
+		if r.knownAsset.Version > in.Observed && !sameEntry(r.knownAsset.Base[c.Path].Remote, c.Old) {
+			continue
+		}
+		pair := state.Pair{Local: c.New, Remote: held}
+		if c.Local != nil {
+			pair = state.Pair{Local: c.Local, Remote: c.Local} // see [run.bases]
+		}
+		r.setPair(c.Path, pair)
+	}
+}
+
+func isLostTrack(err error) bool {
+	var track *Error
+	return errors.As(err, &track) && track.Kind == KindConflict
 }
 
 // markDoubt keeps an intent of which not everything is seen.

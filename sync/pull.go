@@ -54,7 +54,7 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := r.settle(ctx, obs); err != nil {
+	if err := r.settle(ctx, id, obs); err != nil {
 		return err
 	}
 	if missing {

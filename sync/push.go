@@ -112,7 +112,7 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		return err
 	}
 	if o.DryRun {
-		err = r.settle(ctx, obs)
+		err = r.settle(ctx, id, obs)
 	} else {
 		err = r.auditOrReplan(ctx, id, obs)
 	}

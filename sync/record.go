@@ -39,11 +39,21 @@ func (r *run) setPair(p manifest.Path, pair state.Pair) {
 	r.knownAsset.Base[p] = pair
 }
 
-// settle advances the base by what earlier runs sent and the remote is seen
-// to hold. It changes the record in memory; the next record makes it durable.
-// Intents stay: only [run.audit] ends one.
-func (r *run) settle(ctx context.Context, obs observation) error {
+// settle advances the base by what earlier runs sent: what the remote is seen
+// to hold, and what it held before others changed it. It changes the record in
+// memory; the next record makes it durable. Intents stay: only [run.audit] ends
+// one, and tells what it overwrote.
+func (r *run) settle(ctx context.Context, id string, obs observation) error {
 	for _, in := range r.knownTarget.Intents {
+		if r.concerns(in, obs) {
+			_, a, err := r.accountPast(ctx, id, in, obs)
+			if err != nil && !isLostTrack(err) { // which the next push tells
+				return err
+			}
+			if err == nil {
+				r.settlePast(in, a, obs)
+			}
+		}
 		if err := r.settleIntent(ctx, in, obs); err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func (e *Engine) Resolve(ctx context.Context, o ResolveOptions) Result {
 		if err != nil {
 			return err
 		}
-		if err := r.settle(ctx, obs); err != nil {
+		if err := r.settle(ctx, id, obs); err != nil {
 			return err
 		}
 		both := diff.Policy{Direction: diff.Both}

@@ -43,11 +43,14 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 	if err := r.begin(state.Intent{Nonce: nonce, Observed: obs.version, Repair: j.repair, Verb: j.verb}, s.writes); err != nil {
 		return deed{}, err
 	}
-	d := deed{nonce: nonce, observed: obs, changes: map[manifest.Path]*manifest.Entry{}, metadata: s.metadata(), zip: s.means == ByZip, derived: s.derived(), bytes: s.bytes}
+	d := deed{nonce: nonce, observed: obs, changes: map[manifest.Path]*manifest.Entry{}, later: map[manifest.Path]int32{}, metadata: s.metadata(), zip: s.means == ByZip, derived: s.derived(), bytes: s.bytes}
 	for _, c := range s.changes() {
 		d.changes[c.Path] = c.New
 	}
 	for i, w := range s.writes {
+		if p := w.path(); p != "" {
+			d.later[p] = r.lastMade(d)
+		}
 		version, err := r.sendOne(ctx, id, obs.version, nonce, &w)
 		switch {
 		case errors.Is(err, remote.ErrAmbiguous):
@@ -74,6 +77,19 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 		}
 	}
 	return d, nil
+}
+
+// lastMade is the version that the writes of a deed have made last, as far as
+// nobody else wrote: else the numbers tell, and every version is read.
+func (r *run) lastMade(d deed) int32 {
+	last := d.observed.version
+	if n := len(d.answered); n > 0 {
+		last = d.answered[n-1]
+	}
+	if r.endpoint.DeleteRaisesVersion == state.Yes {
+		last += int32(d.deletes)
+	}
+	return last
 }
 
 // sendOne sends a write. Where CreateAssetFile may not be used any more, or is

@@ -39,34 +39,51 @@ func (s simStory) has(readings ...string) bool {
 }
 
 func simExemptions() []simExemption {
-	inPlace := []string{"timestamps=frozen", "file-create-version=keep", "create-existing=overwrite"}
-	noTrace := func(s *sim, _ violation) bool {
-		return !slices.ContainsFunc(inPlace, func(q string) bool { return !s.story.has(q) })
+	noTrace := func(s *sim, v violation) bool {
+		return s.story.has("timestamps=frozen") && s.changedInPlace(v.path, "CreateAssetFile")
 	}
 	twoForms := func(s *sim, v violation) bool {
 		return s.story.has("read-zip=uploaded") && s.story.has("rewrite") && v.path == "SKILL.md"
 	}
-	deletes := func(s *sim, _ violation) bool { return s.story.has("file-delete-version=keep") }
+	gone := func(s *sim, v violation) bool { return s.changedInPlace(v.path, "DeleteAssetFile") }
+	pruned := func(s *sim, v violation) bool { return s.story.has("prune-versions") && (s.warned || v.stateless()) }
 	cut := func(s *sim, v violation) bool { return s.ledger.cut[v.path] }
 	return []simExemption{
-		{"file-delete-version", "conflict", "detected", func(s *sim, v violation) bool { return deletes(s, v) && v.stateless() }},
-		{"file-delete-version", "step", "not detectable", func(s *sim, v violation) bool { return deletes(s, v) && s.story.git }},
+		{"file-delete-version", "conflict", "detected", gone},
+		{"file-delete-version", "step", "not detectable", func(s *sim, v violation) bool { return gone(s, v) && s.story.git }},
 		{"file-delete-version", "saved", "not detectable", func(s *sim, v violation) bool {
-			return deletes(s, v) && slices.ContainsFunc(s.line[s.lostAt:], func(later simVersion) bool {
-				return later.version == s.line[s.lostAt].version && later.inPlace && later.op == "DeleteAssetFile"
+			// It was edited between the look and the call that deleted it.
+			return slices.ContainsFunc(s.line[s.lostAt:], func(later simVersion) bool {
+				_, there := later.files[v.path]
+				return !there && later.inPlace && later.op == "DeleteAssetFile" && later.run != nil
 			})
 		}},
-		{"prune-versions", "conflict", "detected", func(s *sim, v violation) bool { return s.story.has("prune-versions") && (s.warned || v.stateless()) }},
+		{"prune-versions", "conflict", "detected", pruned},
 		{"prune-versions", "step", "detected", func(s *sim, _ violation) bool { return s.story.has("prune-versions") && (s.warned || s.story.git) }},
 		{"prune-versions", "saved", "detected", func(s *sim, _ violation) bool { return s.story.has("prune-versions") && s.warned }},
-		{"rewrite", "no-op", "not detectable", func(s *sim, _ violation) bool { return s.story.has("rewrite") }},
+		{"rewrite", "no-op", "not detectable", func(s *sim, v violation) bool { return s.story.has("rewrite") && v.run.wroteMain }},
+		{"file-create-version + create-existing", "conflict", "detected", func(s *sim, v violation) bool { return v.stateless() && s.changedInPlace(v.path, "CreateAssetFile") }},
 		{"timestamps + file-create-version + create-existing", "step", "not detectable", noTrace},
 		{"timestamps + file-create-version + create-existing", "conflict", "detected", noTrace},
 		{"read-zip + rewrite", "conflict", "detected", twoForms},
 		{"read-zip + rewrite", "step", "detected", twoForms},
+		{"a late pipeline beside other changes", "conflict", "detected", func(_ *sim, v violation) bool { return v.run != nil && v.run.older }},
 		{"a pull that is cut short", "conflict", "detected", cut},
 		{"a pull that is cut short", "step", "not detectable", cut},
 	}
+}
+
+// changedInPlace reports whether a call changed a path without making a
+// version.
+func (s *sim) changedInPlace(path, operation string) bool {
+	for i := 1; i < len(s.line); i++ {
+		v := s.line[i]
+		was, before := s.line[i-1].files[path]
+		if is, after := v.files[path]; v.inPlace && v.op == operation && (is != was || before != after) {
+			return true
+		}
+	}
+	return false
 }
 
 // simColumns are the promises of the oracle by the column of the table that

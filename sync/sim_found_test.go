@@ -1,6 +1,9 @@
 package sync_test
 
 import (
+	"net/http"
+	"os"
+	"slices"
 	"testing"
 
 	assetsync "assetsync/sync"
@@ -106,5 +109,109 @@ func TestPutBackForDead(t *testing.T) {
 	}
 	if live, here := w.live(id, 0)["a.md"], m.files()["a.md"]; live != "ours" || here != "ours" {
 		t.Errorf("a.md is %q live and %q here, want ours", live, here)
+	}
+}
+
+// TestCreatedBetweenWrites lets somebody make a file in the version that the
+// first of two calls made, which raises no version, before the second replaces
+// it.
+func TestCreatedBetweenWrites(t *testing.T) {
+	for _, q := range []string{"file-version=last-change", "file-version=asset"} {
+		t.Run(q, func(t *testing.T) {
+			w := newWorld(t, q, "file-create-version=keep")
+			m := w.machine(skill(fiveFiles))
+			id := m.mustPush(assetsync.Created).AssetID
+			m.write("a.md", "ours")
+			m.write("new.md", "ours")
+			var res assetsync.Result
+			writes := 0
+			m.engineWith(func(r *http.Request) (*http.Response, error) {
+				resp, err := m.world.Do(r)
+				if r.Method != http.MethodGet {
+					if writes++; writes == 1 {
+						w.createFile(id, "new.md", "theirs")
+					}
+				}
+				return resp, err
+			}, func(e *assetsync.Engine) { res = e.Push(t.Context(), assetsync.PushOptions{}) })
+			m.want(res, assetsync.Conflict)
+			if got := w.live(id, 0)["new.md"]; got != "theirs" {
+				t.Errorf("new.md=%q\n%s", got, describe(res))
+			}
+		})
+	}
+}
+
+// TestPullAfterDeath lets a push die before its proof, and somebody go on from
+// what it published: a pull knows that for its own, as the next push would.
+func TestPullAfterDeath(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "ours")
+	m.dieAfterWrite(1, func() {})
+	w.save(id, "a.md", "ours, and theirs")
+	if res := m.status(); len(res.Conflicts) > 0 || len(res.Pending) != 1 {
+		t.Errorf("status: %s", describe(res))
+	}
+	m.mustPull(assetsync.CheckedOut)
+	w.wantLive(id, m.files())
+}
+
+// TestOverwrittenAndDeletedInPlace lets a zip replace a file that was made in
+// place, and somebody delete it from the zip's version, where neither raises a
+// version: nobody has what was replaced, so it is told and kept.
+func TestOverwrittenAndDeletedInPlace(t *testing.T) {
+	w := newWorld(t, "file-create-version=keep", "file-delete-version=keep")
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	changeFour(m)
+	m.write("new.md", "ours")
+	w.beforeWrite(func() { w.createFile(id, "new.md", "theirs") })
+	wrote := false
+	var res assetsync.Result
+	m.engineWith(func(r *http.Request) (*http.Response, error) {
+		resp, err := m.world.Do(r)
+		if r.Method != http.MethodGet && !wrote {
+			wrote = true
+			w.remove(id, "new.md")
+		}
+		return resp, err
+	}, func(e *assetsync.Engine) { res = e.Push(t.Context(), assetsync.PushOptions{}) })
+	m.want(res, assetsync.Conflict)
+	if !slices.ContainsFunc(res.Conflicts, func(c assetsync.ConflictReport) bool {
+		data, err := os.ReadFile(c.Copy)
+		return err == nil && string(data) == "theirs"
+	}) {
+		t.Error("no copy of what was overwritten", describe(res))
+	}
+}
+
+// TestTakenFromDead lets a zip that replaced somebody's edit end before its
+// proof, and somebody delete a file from its version in place: it is still known
+// for ours, and the edit comes back.
+func TestTakenFromDead(t *testing.T) {
+	w := newWorld(t, "file-delete-version=keep")
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	changeFour(m)
+	m.dieAfterWrite(1, func() { w.saveByFileCall(id, "b.md", "theirs") }) // which the zip carries
+	w.remove(id, "a.md")
+	m.push(assetsync.PushOptions{})
+	if got := w.live(id, 0)["b.md"]; got != "theirs" {
+		t.Errorf("b.md=%q", got)
+	}
+}
+
+// TestOldVersionInTwoForms goes back to a version whose main file is as it was
+// sent, before the service rewrote it: what is here has changed since, and there
+// it has not.
+func TestOldVersionInTwoForms(t *testing.T) {
+	w := newWorld(t, "rewrite=extra-version")
+	m := w.machine(skill(fiveFiles))
+	m.mustPush(assetsync.Created)
+	m.write("SKILL.md", skillMain+"more\n")
+	if res := m.pull(assetsync.PullOptions{Version: 1}); len(res.Conflicts) > 0 {
+		t.Error(describe(res))
 	}
 }

@@ -112,8 +112,9 @@ func (l *simLedger) knew(m, old simMark) bool {
 	return walk(m)
 }
 
-// contested reports whether two writers changed a path without knowing of each
-// other, so that it may be a conflict.
+// contested reports whether a path was changed twice, by one who did not know of
+// the other, so that it may be a conflict. That may be one person, whose first
+// change was overwritten and gone when he made the second.
 func (l *simLedger) contested(path string) bool {
 	var marks []simMark
 	writers := map[string]bool{}
@@ -128,7 +129,7 @@ func (l *simLedger) contested(path string) bool {
 	}
 	for i, a := range marks {
 		for _, b := range marks[i+1:] {
-			if l.by[a] != l.by[b] && !l.knew(a, b) && !l.knew(b, a) {
+			if !l.knew(a, b) && !l.knew(b, a) {
 				return true
 			}
 		}

@@ -62,9 +62,6 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 
 // judgeConflicts wants conflicts only where two writers meant one path.
 func (w *simWorker) judgeConflicts(r *simRun, res assetsync.Result) {
-	if r.older {
-		return // what is live is newer
-	}
 	for _, p := range w.conflict {
 		if _, broken := w.broken[p]; !broken && !w.ledger.contested(p) {
 			w.violate("conflict", r, p, "%s calls %s a conflict, which no two have changed", r, p)
@@ -314,12 +311,19 @@ func (s *sim) judgeStep() {
 	}
 	for p, m := range s.ledger.last {
 		switch content, there := live[p]; {
+		case s.inConflict(p) && s.ledger.contested(p):
+			// His own work was overwritten, and back when he had gone on.
 		case m.mark == "" && there:
 			s.violate("step", nil, p, "%s was deleted by its only writer and is live", p)
 		case m.mark != "" && !strings.Contains(content, m.mark):
 			s.violate("step", nil, p, "%s holds %v, and its only writer wrote %s", p, marks(p, content), m.mark)
 		}
 	}
+}
+
+// inConflict reports whether a machine ends with a path in conflict.
+func (s *sim) inConflict(path string) bool {
+	return slices.ContainsFunc(s.machines(), func(w *simWorker) bool { return slices.Contains(w.conflict, path) })
 }
 
 func (s *sim) judgePath(w *simWorker, path, here, live string) {

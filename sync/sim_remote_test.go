@@ -40,6 +40,7 @@ type simRun struct {
 	remoteOnly bool // it has to leave the remote alone
 	older      bool // it publishes a commit that is not the newest
 	late       bool // a write of it has its effect late
+	wroteMain  bool // its last write sent the main file
 }
 
 func (r *simRun) String() string { return fmt.Sprintf("%s#%d %s", r.worker.name, r.number, r.verb) }
@@ -152,6 +153,7 @@ func (r *simRun) sending(req *http.Request) string {
 		}
 		req.Body = io.NopCloser(bytes.NewReader(body))
 	}
+	r.wroteMain = path.Base(req.URL.Path) == "SKILL.md" || bytes.Contains(body, []byte(`"SKILL.md"`)) || bytes.Contains(body, []byte(`"zipFile"`))
 	var members map[string]json.RawMessage
 	var token string
 	if len(body) > 0 {

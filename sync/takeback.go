@@ -84,7 +84,7 @@ func (r *run) takeBackOnce(ctx context.Context, o BackOptions, find finder) (Pre
 		return Preview{}, err
 	}
 	if o.DryRun {
-		err = r.settle(ctx, obs)
+		err = r.settle(ctx, id, obs)
 	} else {
 		err = r.auditOrReplan(ctx, id, obs)
 	}

@@ -86,7 +86,7 @@ func (r *run) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.settle(ctx, obs); err != nil {
+	if err := r.settle(ctx, id, obs); err != nil {
 		return err
 	}
 	if err := r.derive(ctx, id, snap, obs, diff.Policy{Direction: diff.Pull}); err != nil {
