@@ -225,7 +225,7 @@ func (r *run) walk(ctx context.Context, id string, d deed, start, after observat
 		if err != nil {
 			return err
 		}
-		mine := slices.Contains(d.answered, number) || r.isRewriting(d, previous, now)
+		mine := slices.Contains(d.answered, number) || r.isReforming(d, previous, now)
 		if !mine && d.silent > 0 && !r.isAccounted(number) && r.looksLike(d, previous, now) {
 			mine = true
 			d.silent--
@@ -274,10 +274,10 @@ func lostTrack(cause error) *Error {
 // looksLike reports whether a version without a known maker is one of the
 // deed: its zip, or a version that changes nothing but what was sent.
 func (r *run) looksLike(d deed, previous, now observation) bool {
-	if !previous.side.Tree.Equal(now.side.Tree) && r.isExpected(d, now) {
+	changes := diff.Two(previous.side.Tree, now.side.Tree)
+	if len(changes) > 0 && r.isExpected(d, changes, now) {
 		return true
 	}
-	changes := diff.Two(previous.side.Tree, now.side.Tree)
 	for _, c := range changes {
 		if !r.isOurs(d, c, now) {
 			return false
@@ -293,36 +293,26 @@ func (r *run) looksLike(d deed, previous, now observation) bool {
 
 // isExpected reports whether a version is as the deed leaves it, apart from
 // what the service rewrites. Where deleting a file may raise no version, somebody
-// may have taken files out of it since, but not all that was sent.
-func (r *run) isExpected(d deed, now observation) bool {
-	taken, sent := 0, 0
-	for p, e := range d.changes {
-		if e == nil {
-			continue
-		}
-		sent++
-		if r.mayBeTaken() && now.side.Tree.Get(p) == nil {
-			taken++
-		}
-	}
-	if taken > 0 && taken == sent {
-		return false
-	}
+// may have taken files out of it since: then it is ours by what it brought.
+func (r *run) isExpected(d deed, changes []diff.Change, now observation) bool {
+	taken := r.endpoint.DeleteRaisesVersion != state.Yes && slices.ContainsFunc(changes, func(c diff.Change) bool {
+		return c.New != nil && r.isOurs(d, c, now)
+	})
 	return !slices.ContainsFunc(diff.Two(d.expected(), now.side.Tree), func(c diff.Change) bool {
-		return !(c.New == nil && r.mayBeTaken()) && !r.isRewritten(d, c.Path, c.Old, c.New, now)
+		return !(c.New == nil && taken) && !r.isRewritten(d, c.Path, c.Old, c.New, now)
 	})
 }
 
-// mayBeTaken reports whether a file may be gone from a version that held it.
-func (r *run) mayBeTaken() bool { return r.endpoint.DeleteRaisesVersion != state.Yes }
-
-// isRewriting reports whether a version is the service's own, which changes
-// nothing but the form of what was sent.
-func (r *run) isRewriting(d deed, previous, now observation) bool {
+// isReforming reports whether a version changes nothing but the form of what was
+// sent: the service has rewritten it, or a write that was late has sent it again.
+func (r *run) isReforming(d deed, previous, now observation) bool {
 	changes := diff.Two(previous.side.Tree, now.side.Tree)
 	return len(changes) > 0 && !slices.ContainsFunc(changes, func(c diff.Change) bool {
 		sent, ok := d.changes[c.Path]
-		return !ok || sameEntry(sent, c.New) || !r.isRewritten(d, c.Path, sent, c.New, now)
+		if ok && sameEntry(sent, c.New) {
+			return !r.isRewritten(d, c.Path, sent, c.Old, previous)
+		}
+		return !ok || !r.isRewritten(d, c.Path, sent, c.New, now)
 	})
 }
 

@@ -50,11 +50,22 @@ func (r *run) publish(ctx context.Context, id string, obs observation, p proposa
 	return newest, r.record(ctx, newest, p, &total)
 }
 
-// keepRepairs keeps what was put back for somebody and had overwritten somebody
-// else, who is put back now: it is in no directory of this machine.
-func (r *run) keepRepairs(d deed, lost lostUpdates) (err error) {
-	for i := range lost.conflicts {
-		c := &lost.conflicts[i]
+// keepRepairs keeps what was put back for somebody and is not live all the same:
+// it had overwritten somebody else, who is put back now, or somebody has changed
+// it since, perhaps without having seen it. It is in no directory of this machine.
+func (r *run) keepRepairs(d deed, after *proof) (err error) {
+	told := map[manifest.Path]bool{}
+	for _, c := range after.lost.conflicts {
+		told[c.Path] = true
+	}
+	for _, p := range slices.Sorted(maps.Keys(d.changes)) {
+		back, live := d.changes[p], after.side.Tree.Get(p)
+		if back != nil && !told[p] && !after.lost.overwrote(p) && !sameEntry(back, live) && !r.isRewritten(d, p, back, live, after.observation) {
+			after.lost.conflicts = append(after.lost.conflicts, ConflictReport{Path: p})
+		}
+	}
+	for i := range after.lost.conflicts {
+		c := &after.lost.conflicts[i]
 		back := d.changes[c.Path]
 		data, ok := d.bytes(*back)
 		if !ok {
@@ -129,7 +140,7 @@ func (r *run) repair(ctx context.Context, id string, obs observation, lost lostU
 			r.res.Outcome = Published
 		}
 		r.reportRepairs(lost.repairs)
-		if err := r.keepRepairs(d, after.lost); err != nil {
+		if err := r.keepRepairs(d, &after); err != nil {
 			return obs, after.lost.unrepaired(err)
 		}
 		lost, obs = after.lost, after.observation

@@ -66,6 +66,7 @@ func simActions() []simAction {
 			return e.Pull(context.Background(), assetsync.PullOptions{Prefer: diff.Remote, Consent: assetsync.Consent{Deletes: 100}})
 		})},
 		{"pull-version", machines, 1, true, verb("pull", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			r.goesBack = true
 			version := r.sim.line[r.rnd.IntN(len(r.sim.line))].version
 			return e.Pull(context.Background(), assetsync.PullOptions{Version: version, Consent: assetsync.Consent{Deletes: 100}})
 		})},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	assetsync "assetsync/sync"
 )
@@ -213,5 +214,44 @@ func TestOldVersionInTwoForms(t *testing.T) {
 	m.write("SKILL.md", skillMain+"more\n")
 	if res := m.pull(assetsync.PullOptions{Version: 1}); len(res.Conflicts) > 0 {
 		t.Error(describe(res))
+	}
+}
+
+// TestLateIsNoneOfTheDead looks for the zip of a run that was cut short among
+// the versions of a later run, which others have changed since: what they deleted
+// stays deleted.
+func TestLateIsNoneOfTheDead(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	changeFour(m)
+	w.fault("op=UpdateAsset,kind=503")
+	w.beforeWrite(func() {
+		w.saveByFileCall(id, "new.md", "theirs")
+		w.remove(id, "b.md")
+	})
+	m.push(assetsync.PushOptions{})
+	w.now = w.now.Add(20 * time.Minute)
+	w.remove(id, "new.md")
+	m.push(assetsync.PushOptions{})
+	if got, live := w.live(id, 0)["new.md"]; live {
+		t.Errorf("new.md=%q is back", got)
+	}
+}
+
+// TestLateInTwoForms lets a write that was not answered have its effect after it
+// was sent again, on a service that rewrites it each time: that is our own.
+func TestLateInTwoForms(t *testing.T) {
+	w := newWorld(t, "rewrite=extra-version")
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("SKILL.md", skillMain+"more\n")
+	since := w.wrote()
+	w.fault("op=UpdateAsset,kind=late:16")
+	w.fault("op=UpdateAssetFile,kind=late:16")
+	res := m.push(assetsync.PushOptions{})
+	m.want(res, assetsync.Published)
+	if n := len(w.writes(since)); n != 4 { // two, each rewritten
+		t.Errorf("%d writes: %q\n%s\nlive %q", n, w.writes(since), describe(res), w.live(id, 0)["SKILL.md"])
 	}
 }

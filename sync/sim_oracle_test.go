@@ -63,6 +63,9 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 // judgeConflicts wants conflicts only where two writers meant one path.
 func (w *simWorker) judgeConflicts(r *simRun, res assetsync.Result) {
 	for _, p := range w.conflict {
+		if r.goesBack && w.changed[p] {
+			continue // what is not saved is not replaced by an older version either
+		}
 		if _, broken := w.broken[p]; !broken && !w.ledger.contested(p) {
 			w.violate("conflict", r, p, "%s calls %s a conflict, which no two have changed", r, p)
 		}

@@ -40,6 +40,7 @@ type simRun struct {
 	remoteOnly bool // it has to leave the remote alone
 	older      bool // it publishes a commit that is not the newest
 	late       bool // a write of it has its effect late
+	goesBack   bool // it checks out an older version
 	wroteMain  bool // its last write sent the main file
 }
 
