@@ -227,7 +227,7 @@ func TestLateIsNoneOfTheDead(t *testing.T) {
 	changeFour(m)
 	w.fault("op=UpdateAsset,kind=503")
 	w.beforeWrite(func() {
-		w.saveByFileCall(id, "new.md", "theirs")
+		w.createFile(id, "new.md", "theirs")
 		w.remove(id, "b.md")
 	})
 	m.push(assetsync.PushOptions{})
