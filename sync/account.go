@@ -275,32 +275,44 @@ func lostTrack(cause error) *Error {
 // deed: its zip, or a version that changes nothing but what was sent.
 func (r *run) looksLike(d deed, previous, now observation) bool {
 	changes := diff.Two(previous.side.Tree, now.side.Tree)
-	if len(changes) > 0 && r.isExpected(d, changes, now) {
+	ours := func(c diff.Change) bool { return r.isOurs(d, c, now) }
+	switch {
+	case len(changes) == 0:
+	case !slices.ContainsFunc(changes, func(c diff.Change) bool { return !ours(c) }):
 		return true
-	}
-	for _, c := range changes {
-		if !r.isOurs(d, c, now) {
-			return false
+	case r.isExpected(d, now, func(diff.Change) bool { return false }):
+		return true
+	case slices.ContainsFunc(changes, func(c diff.Change) bool { return c.New != nil && ours(c) }):
+		// It is ours by what it brought. Where making or deleting a file may
+		// raise no version, somebody may have changed it since.
+		if d.zip {
+			return r.isExpected(d, now, r.mayBeInPlace)
 		}
+		return !slices.ContainsFunc(changes, func(c diff.Change) bool { return !ours(c) && !r.mayBeInPlace(c) })
 	}
 	for key, value := range d.metadata {
-		if is, ok := now.metadata[key]; ok && sameValue(is, value) && !sameValue(previous.metadata[key], is) {
+		if is, ok := now.metadata[key]; len(changes) == 0 && ok && sameValue(is, value) && !sameValue(previous.metadata[key], is) {
 			return true
 		}
 	}
-	return len(changes) > 0
+	return false
 }
 
 // isExpected reports whether a version is as the deed leaves it, apart from
-// what the service rewrites. Where deleting a file may raise no version, somebody
-// may have taken files out of it since: then it is ours by what it brought.
-func (r *run) isExpected(d deed, changes []diff.Change, now observation) bool {
-	taken := r.endpoint.DeleteRaisesVersion != state.Yes && slices.ContainsFunc(changes, func(c diff.Change) bool {
-		return c.New != nil && r.isOurs(d, c, now)
-	})
+// what the service rewrites and from what may differ.
+func (r *run) isExpected(d deed, now observation, may func(diff.Change) bool) bool {
 	return !slices.ContainsFunc(diff.Two(d.expected(), now.side.Tree), func(c diff.Change) bool {
-		return !(c.New == nil && taken) && !r.isRewritten(d, c.Path, c.Old, c.New, now)
+		return !may(c) && !r.isRewritten(d, c.Path, c.Old, c.New, now)
 	})
+}
+
+// mayBeInPlace reports whether a change may have been made to a version without
+// raising one.
+func (r *run) mayBeInPlace(c diff.Change) bool {
+	if c.New == nil {
+		return r.endpoint.DeleteRaisesVersion != state.Yes
+	}
+	return r.endpoint.CreateRaisesVersion != state.Yes
 }
 
 // isReforming reports whether a version changes nothing but the form of what was
@@ -348,6 +360,13 @@ func (r *run) wrote(d deed, c diff.Change, now observation) bool {
 	return d.zip && sameEntry(d.expected().Get(c.Path), c.New)
 }
 
+// sent reports whether the deed sent a state of a path, in whatever form it is
+// by now: it is overwritten by no version of the deed.
+func (d deed) sent(p manifest.Path, e *manifest.Entry) bool {
+	sent, ok := d.changes[p]
+	return ok && sameEntry(sent, e)
+}
+
 // sets reports whether a path was replaced by the deed by the time of a version
 // of its own.
 func (d deed) sets(p manifest.Path, version int32) bool {
@@ -367,7 +386,7 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 			a.ours[c.Path] = c.New
 		}
 		switch {
-		case mine && r.wrote(d, c, now) && touched && !sameEntry(theirs, c.New):
+		case mine && r.wrote(d, c, now) && touched && !sameEntry(theirs, c.New) && !d.sent(c.Path, theirs):
 			a.overwritten[c.Path] = theirs
 			delete(a.ours, c.Path) // what came first cannot be told
 		case mine && r.wrote(d, c, now), then.version == now.version && r.isOurs(d, c, now):

@@ -249,7 +249,18 @@ func (r *run) proveCreated(ctx context.Context, id string, version int32, snap m
 	}
 	d := &done{metadata: r.Target.Metadata, bases: map[manifest.Path]state.Pair{}}
 	for e := range tree.All() {
-		d.bases[e.Path] = state.Pair{Local: &e, Remote: made.side.Tree.Get(e.Path)}
+		pair := state.Pair{Local: &e, Remote: made.side.Tree.Get(e.Path)}
+		d.bases[e.Path] = pair
+		if sameEntry(pair.Local, pair.Remote) {
+			continue
+		}
+		sent, err := r.source.read(ctx, e)
+		if err == nil {
+			err = r.keepLocal(ctx, e.Path, sent)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	r.res.Outcome, r.res.Published = Created, means
 	r.res.ObservedVersion, r.res.Version = 0, made.version

@@ -53,7 +53,8 @@ type Options struct {
 	Conflicts string // directory for the other side's bytes of a conflict
 
 	// Disk returns the hook for what is changed below a directory: the source's
-	// when files are checked out, or Conflicts. Nil: there is none.
+	// when files are checked out, or Conflicts; that of "" is for the steps of
+	// State and History. Nil: there is none.
 	Disk func(dir string) durable.Hook
 
 	Now   func() time.Time
@@ -204,8 +205,7 @@ func (r *run) remember(ctx context.Context, obs observation, foreign bool) error
 	if err != nil || !ok {
 		return err
 	}
-	_, err = r.History.Put(ctx, r.historyKey(), r.asVersion(obs.version, obs.updatedAt, bundle, foreign))
-	return r.tellDamage(err)
+	return r.tellDamage(r.putVersion(ctx, r.asVersion(obs.version, obs.updatedAt, bundle, foreign)))
 }
 
 // asVersion is a version as history keeps it.
@@ -253,6 +253,11 @@ func (r *run) bundleOf(obs observation) (manifest.Bundle, bool, error) {
 func (r *run) blob(obs observation, id manifest.ID) ([]byte, bool, error) {
 	if data, ok := obs.content[id]; ok {
 		return data, true, nil
+	}
+	for _, past := range r.pastRead {
+		if data, ok := past.content[id]; ok {
+			return data, true, nil
+		}
 	}
 	data, ok, err := r.History.Blob(id)
 	return data, ok, r.tellDamage(err)

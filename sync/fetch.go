@@ -100,8 +100,7 @@ func (r *run) putAgain(ctx context.Context, known gitrepo.Record) error {
 	}
 	version := r.asVersion(int32(known.Number), known.At, bundle, known.Foreign)
 	version.Last = true
-	_, err = r.History.Put(ctx, r.historyKey(), version)
-	return err
+	return r.putVersion(ctx, version)
 }
 
 // fetchOne reads a version into history. Its error is an unreadVersion when it
@@ -120,8 +119,7 @@ func (r *run) fetchOne(ctx context.Context, id string, number int32) error {
 	}
 	version := r.asVersion(number, obs.updatedAt, bundle, !slices.Contains(r.knownAsset.Own, number))
 	version.Last = true
-	_, err = r.History.Put(ctx, r.historyKey(), version)
-	return err
+	return r.putVersion(ctx, version)
 }
 
 // unreadVersion is an error of the remote.

@@ -173,5 +173,5 @@ func (r *run) putCheckOut(c *state.CheckOut) error {
 		return err
 	}
 	stored.CheckedOut, r.knownAsset.CheckedOut = c, c
-	return r.State.Update(func(tx state.Tx) error { return tx.PutAsset(r.Space, r.res.AssetID, stored) })
+	return r.commitState(func(tx state.Tx) error { return tx.PutAsset(r.Space, r.res.AssetID, stored) })
 }

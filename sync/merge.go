@@ -8,7 +8,6 @@ import (
 
 	"assetsync/diff"
 	"assetsync/manifest"
-	"assetsync/manifest/gitrepo"
 	"assetsync/remote/assettype"
 	"assetsync/sync/state"
 )
@@ -171,7 +170,7 @@ func (r *run) bases(ctx context.Context, d deed, after proof) (map[manifest.Path
 // keepLocal keeps a file of the directory that the remote does not hold as it
 // is: without it nothing can be merged with what the remote has instead.
 func (r *run) keepLocal(ctx context.Context, p manifest.Path, data []byte) error {
-	return r.History.Keep(ctx, r.historyKey(), gitrepo.Kept{Path: p, Content: data, Why: "published, and changed on the way", At: r.Now()})
+	return r.keepFile(ctx, p, data, "published, and changed on the way")
 }
 
 // keepOutgoing keeps what the remote may not hold as it is once it is published:

@@ -256,6 +256,9 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 		return lostUpdates{}, err
 	}
 	r.settlePast(in, a, obs)
+	if err := r.rememberPast(ctx, a); err != nil {
+		return lostUpdates{}, err
+	}
 	told, err := r.superseded(a, obs)
 	for _, c := range told {
 		r.note("%s %s: %s", c.Path, c.Why, c.Copy)
@@ -323,6 +326,19 @@ func (r *run) settlePast(in state.Intent, a *account, obs observation) {
 		}
 		r.setPair(c.Path, pair)
 	}
+}
+
+// rememberPast keeps versions of an earlier run in history: what they held as it
+// was sent is what later changes of both sides are merged on.
+func (r *run) rememberPast(ctx context.Context, a *account) error {
+	for _, v := range a.own {
+		if past, ok := r.pastRead[v]; ok {
+			if err := r.remember(ctx, past, false); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func isLostTrack(err error) bool {

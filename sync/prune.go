@@ -222,7 +222,7 @@ func (r *run) drop(ctx context.Context, o DropOptions) error {
 	}
 	r.knownTarget.AssetID, r.knownTarget.Intents = "", nil
 	r.knownTarget.Epoch++
-	return r.State.Update(func(tx state.Tx) error { return tx.PutTarget(r.Space, r.Target.Name, r.knownTarget) })
+	return r.commitState(func(tx state.Tx) error { return tx.PutTarget(r.Space, r.Target.Name, r.knownTarget) })
 }
 
 // unreadable is the newest version where its files cannot be read, because of
@@ -289,9 +289,7 @@ func (r *run) keepAll(ctx context.Context, id string, newest observation, o Drop
 	if err != nil {
 		return fmt.Errorf("keep metadata of asset %s: %w", id, err)
 	}
-	return r.History.Keep(ctx, r.historyKey(), gitrepo.Kept{
-		Path: metadataFile, Content: append(text, '\n'), Why: fmt.Sprintf("metadata of asset %s version %d, deleted", id, newest.version), At: r.Now(),
-	})
+	return r.keepFile(ctx, metadataFile, append(text, '\n'), fmt.Sprintf("metadata of asset %s version %d, deleted", id, newest.version))
 }
 
 // keepWhole reads one version into history, and says why not all of it.
@@ -327,8 +325,7 @@ func (r *run) keepWhole(ctx context.Context, id string, newest observation, numb
 	}
 	kept := r.asVersion(number, obs.updatedAt, bundle, !slices.Contains(r.knownAsset.Own, number))
 	kept.Last = number == newest.version // that is what comes back
-	_, err = r.History.Put(ctx, r.historyKey(), kept)
-	return lost, err
+	return lost, r.putVersion(ctx, kept)
 }
 
 // HeldInGit says which of some trees and files, by their ids in git, commits of

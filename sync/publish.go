@@ -50,6 +50,27 @@ func (r *run) publish(ctx context.Context, id string, obs observation, p proposa
 	return newest, r.record(ctx, newest, p, &total)
 }
 
+// keepTheirs makes copies of what was overwritten by a change of ours, as it was
+// then: what is live in its place may have changed again by the end of the run.
+func (r *run) keepTheirs(ctx context.Context, lost lostUpdates) error {
+	for i := range lost.conflicts {
+		c := &lost.conflicts[i]
+		for _, back := range lost.repairs {
+			if back.Path != c.Path || back.New == nil || c.Copy != "" {
+				continue
+			}
+			data, err := r.theirContent(lost)(ctx, *back.New)
+			if err == nil {
+				c.Copy, err = r.conflictCopy(*back.New, data)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // keepRepairs keeps what was put back for somebody and is not live all the same:
 // it had overwritten somebody else, who is put back now, or somebody has changed
 // it since, perhaps without having seen it. It is in no directory of this machine.
@@ -123,6 +144,9 @@ func (r *run) publishOnce(ctx context.Context, id string, obs *observation, j jo
 // and returns the newest version.
 func (r *run) repair(ctx context.Context, id string, obs observation, lost lostUpdates) (observation, error) {
 	for round := 1; lost.any(); round++ {
+		if err := r.keepTheirs(ctx, lost); err != nil {
+			return obs, lost.unrepaired(err)
+		}
 		r.res.Conflicts = append(r.res.Conflicts, lost.conflicts...)
 		r.res.MetadataChanges = append(r.res.MetadataChanges, lost.keys...)
 		if round > maxRounds {

@@ -10,7 +10,6 @@ import (
 
 	"assetsync/diff"
 	"assetsync/manifest"
-	"assetsync/manifest/gitrepo"
 	"assetsync/remote"
 	"assetsync/sync/state"
 	"assetsync/sync/worktree"
@@ -197,8 +196,7 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 	defer wt.Close()
 	wt.Text = r.Target.Text
 	keep := func(p manifest.Path, data []byte) error {
-		kept := gitrepo.Kept{Path: p, Content: data, Why: "replaced by " + r.verb, At: r.Now()}
-		if err := r.History.Keep(ctx, r.historyKey(), kept); err != nil {
+		if err := r.keepFile(ctx, p, data, "replaced by "+r.verb); err != nil {
 			return err
 		}
 		return r.noteKept(p, data)

@@ -209,7 +209,7 @@ func (r *run) describeWrites(in *state.Intent, writes []write) error {
 // settled from them: without it our own write would look foreign to the next
 // run.
 func (r *run) keepIntents() error {
-	return r.State.Update(func(tx state.Tx) error {
+	return r.commitState(func(tx state.Tx) error {
 		if r.adopted {
 			if err := tx.PutAsset(r.Space, r.res.AssetID, r.knownAsset); err != nil {
 				return err
@@ -306,7 +306,7 @@ func (r *run) commit() error {
 	if reflect.DeepEqual(asset, r.knownAsset) && reflect.DeepEqual(target, r.knownTarget) && len(r.lessons) == 0 {
 		return nil
 	}
-	return r.State.Update(func(tx state.Tx) error {
+	return r.commitState(func(tx state.Tx) error {
 		if err := tx.PutAsset(r.Space, r.res.AssetID, r.knownAsset); err != nil {
 			return err
 		}

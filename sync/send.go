@@ -8,7 +8,6 @@ import (
 
 	"assetsync/diff"
 	"assetsync/manifest"
-	"assetsync/manifest/gitrepo"
 	"assetsync/remote"
 	"assetsync/sync/state"
 )
@@ -177,8 +176,7 @@ func (r *run) keepDeleted(ctx context.Context, obs observation, changes []diff.C
 		if c.New != nil {
 			continue
 		}
-		kept := gitrepo.Kept{Path: c.Path, Content: obs.content[c.Old.ID], Why: fmt.Sprintf("deleted from version %d", obs.version), At: r.Now()}
-		if err := r.History.Keep(ctx, r.historyKey(), kept); err != nil {
+		if err := r.keepFile(ctx, c.Path, obs.content[c.Old.ID], fmt.Sprintf("deleted from version %d", obs.version)); err != nil {
 			return err
 		}
 	}

@@ -18,67 +18,93 @@ import (
 // simAction is something that somebody may do in a simulation. A new verb is
 // one more row of [simActions].
 type simAction struct {
-	name     string
-	who      []string
-	weight   int  // how often it is chosen, against the others
-	together bool // it touches the files of others
-	do       func(s *sim, who string, step simStep, rnd *rand.Rand)
+	name   string
+	who    []string
+	weight int       // how often it is chosen, against the others
+	kinds  []simKind // of the stories that it is in
+	do     func(s *sim, who string, step simStep, rnd *rand.Rand)
 }
 
 func (a simAction) can(s simStory, who string) bool {
-	return slices.Contains(a.who, who) && !(a.together && s.apart)
+	return slices.Contains(a.who, who) && slices.Contains(a.kinds, s.kind)
 }
 
 func simActions() []simAction {
 	machines, people := []string{"one", "two"}, []string{"one", "two", "web"}
 	web, dev, ci := []string{"web"}, []string{"dev"}, []string{"ci"}
+	// What touches lines, whole files, or the files of others.
+	line, file, all := []simKind{together, apart, byLine}, []simKind{together, apart}, []simKind{together}
 	return []simAction{
-		{"edit", people, 8, false, edit},
-		{"edit", dev, 5, false, edit},
-		{"edit-many", machines, 3, false, editMany},
-		{"delete", people, 3, false, remove},
-		{"delete", dev, 2, false, remove},
-		{"rename", people, 2, false, rename},
-		{"rename", dev, 1, false, rename},
-		{"undo", people, 1, false, undoEdit},
-		{"revert", dev, 2, false, undoEdit},
-		{"save-slowly", machines, 2, false, saveSlowly},
-		{"save-in-push", machines, 2, false, saveInPush},
-		{"break", machines, 2, false, breakFile},
-		{"mend", machines, 2, false, mendAll},
-		{"power-cut", machines, 2, false, powerCut},
-		{"create-in-place", web, 4, false, createInPlace},
-		{"restore", web, 2, true, restore},
-		{"take-over", dev, 2, true, takeOver},
-		{"push", machines, 10, false, verb("push", false, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+		{"edit", people, 8, line, edit},
+		{"edit", dev, 5, line, edit},
+		{"edit-many", machines, 3, line, editMany},
+		{"delete", people, 3, file, remove},
+		{"delete", dev, 2, file, remove},
+		{"rename", people, 2, file, rename},
+		{"rename", dev, 1, file, rename},
+		{"undo", people, 1, line, undoEdit},
+		{"revert", dev, 2, line, undoEdit},
+		{"save-slowly", machines, 2, line, saveSlowly},
+		{"save-in-push", machines, 2, line, saveInPush},
+		{"break", machines, 2, line, breakFile},
+		{"mend", machines, 2, line, mendAll},
+		{"power-cut", machines, 2, line, powerCut},
+		{"create-in-place", web, 4, file, createInPlace},
+		{"restore", web, 2, all, restore},
+		{"take-over", dev, 2, all, takeOver},
+		{"push", machines, 10, line, verb("push", false, func(r *simRun, e *assetsync.Engine) assetsync.Result {
 			return e.Push(context.Background(), r.options(assetsync.PushOptions{}))
 		})},
-		{"push-atomic", machines, 1, false, verb("push", false, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+		{"push-atomic", machines, 1, line, verb("push", false, func(r *simRun, e *assetsync.Engine) assetsync.Result {
 			return e.Push(context.Background(), r.options(assetsync.PushOptions{OneVersion: true}))
 		})},
-		{"push-prefer-local", machines, 1, true, verb("push", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+		{"push-prefer-local", machines, 1, all, verb("push", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
 			return e.Push(context.Background(), r.options(assetsync.PushOptions{Prefer: diff.Local}))
 		})},
-		{"pull", machines, 6, false, verb("pull", false, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+		{"pull", machines, 6, line, verb("pull", false, func(r *simRun, e *assetsync.Engine) assetsync.Result {
 			return e.Pull(context.Background(), assetsync.PullOptions{Consent: assetsync.Consent{Deletes: 100}})
 		})},
-		{"pull-prefer-remote", machines, 1, true, verb("pull", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+		{"pull-prefer-remote", machines, 1, all, verb("pull", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
 			return e.Pull(context.Background(), assetsync.PullOptions{Prefer: diff.Remote, Consent: assetsync.Consent{Deletes: 100}})
 		})},
-		{"pull-version", machines, 1, true, verb("pull", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+		{"pull-version", machines, 1, all, verb("pull", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
 			r.goesBack = true
 			version := r.sim.line[r.rnd.IntN(len(r.sim.line))].version
 			return e.Pull(context.Background(), assetsync.PullOptions{Version: version, Consent: assetsync.Consent{Deletes: 100}})
 		})},
-		{"status", machines, 2, false, verb("status", false, func(_ *simRun, e *assetsync.Engine) assetsync.Result {
+		{"take-back", machines, 1, file, verb("undo", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			_, res := e.Undo(context.Background(), assetsync.BackOptions{Consent: assetsync.Consent{Deletes: 100}})
+			return res
+		})},
+		{"take-back-local", machines, 1, all, verb("undo --local", true, func(_ *simRun, e *assetsync.Engine) assetsync.Result {
+			_, res := e.UndoLocal(context.Background(), assetsync.BackOptions{Consent: assetsync.Consent{Deletes: 100}})
+			return res
+		})},
+		{"restore-file", machines, 1, file, verb("restore", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			version := r.sim.line[r.rnd.IntN(len(r.sim.line))].version
+			paths := []manifest.Path{manifest.Path(pick(r.rnd, r.sim.paths(r.worker.name)...))}
+			_, res := e.Restore(context.Background(), version, paths, assetsync.BackOptions{Consent: assetsync.Consent{Deletes: 100}})
+			return res
+		})},
+		{"restore-version", machines, 1, all, verb("restore", true, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+			version := r.sim.line[r.rnd.IntN(len(r.sim.line))].version
+			_, res := e.Restore(context.Background(), version, nil, assetsync.BackOptions{Consent: assetsync.Consent{Deletes: 100}})
+			return res
+		})},
+		{"sync", machines, 4, line, verb("sync", false, func(_ *simRun, e *assetsync.Engine) assetsync.Result {
+			return e.Sync(context.Background(), assetsync.SyncOptions{})
+		})},
+		{"set-metadata", machines, 1, line, setMetadata},
+		{"set-status", web, 1, line, setStatus},
+		{"status", machines, 2, line, verb("status", false, func(_ *simRun, e *assetsync.Engine) assetsync.Result {
 			return e.Status(context.Background())
 		})},
-		{"fetch", machines, 1, false, verb("fetch", false, func(_ *simRun, e *assetsync.Engine) assetsync.Result {
+		{"fetch", machines, 1, line, verb("fetch", false, func(_ *simRun, e *assetsync.Engine) assetsync.Result {
 			_, res := e.Fetch(context.Background(), 3)
 			return res
 		})},
-		{"job", ci, 4, false, func(s *sim, _ string, step simStep, rnd *rand.Rand) { s.job(0, drawHarm(rnd), step.seed) }},
-		{"late-job", ci, 1, false, func(s *sim, _ string, step simStep, rnd *rand.Rand) { s.job(1, drawHarm(rnd), step.seed) }},
+		{"job", ci, 4, line, func(s *sim, _ string, step simStep, rnd *rand.Rand) { s.job(0, drawHarm(rnd), step.seed) }},
+		{"late-job", ci, 1, line, func(s *sim, _ string, step simStep, rnd *rand.Rand) { s.job(1, drawHarm(rnd), step.seed) }},
 	}
 }
 
@@ -87,7 +113,8 @@ func simActions() []simAction {
 func verb(name string, consent bool, body func(*simRun, *assetsync.Engine) assetsync.Result) func(*sim, string, simStep, *rand.Rand) {
 	return func(s *sim, who string, step simStep, rnd *rand.Rand) {
 		s.workers[who].run(name, drawHarm(rnd), step.seed, func(r *simRun, e *assetsync.Engine) assetsync.Result {
-			r.consent, r.remoteOnly = consent, name != "push"
+			r.consent = consent
+			r.remoteOnly = slices.Contains([]string{"pull", "undo --local", "status", "fetch"}, name)
 			return body(r, e)
 		})
 	}
@@ -130,11 +157,10 @@ func (s *sim) set(who, path string, content *string) {
 	} else {
 		s.note("%s writes %s: %s", who, path, marks(path, *content))
 	}
-	if s.story.apart {
-		s.ledger.last[path] = simMark{path, ""}
-		if content != nil {
-			s.ledger.last[path] = marksIn(path, *content)[0]
-		}
+	if content == nil {
+		s.ledger.meant(who, simMark{path, ""})
+	} else {
+		s.ledger.meant(who, s.ledger.markOf(who, path, *content))
 	}
 	switch who {
 	case "web":
@@ -194,8 +220,8 @@ func (s *sim) ends(who, content string, rnd *rand.Rand) string {
 	if !s.story.text || who == "web" || who == "dev" {
 		return content
 	}
-	for i := len(content) - 1; i >= 0; i-- {
-		if content[i] == '\n' && rnd.IntN(2) == 0 {
+	for i := len(content) - 1; i > 0; i-- {
+		if content[i] == '\n' && content[i-1] != '\r' && rnd.IntN(2) == 0 {
 			content = content[:i] + "\r" + content[i:]
 		}
 	}
@@ -204,8 +230,12 @@ func (s *sim) ends(who, content string, rnd *rand.Rand) string {
 
 // write lets somebody write something new at a path.
 func (s *sim) write(who, path string, rnd *rand.Rand) {
-	m := s.ledger.newMark(who, path, s.held(who)[path], false)
-	content := s.ends(who, s.content(path, m), rnd)
+	had := s.held(who)[path]
+	if s.story.kind == byLine && had == "" {
+		return // where the others' lines are not to be had
+	}
+	m := s.ledger.newMark(who, path, had, false)
+	content := s.ends(who, s.content(who, path, m, had), rnd)
 	s.set(who, path, &content)
 }
 
@@ -262,7 +292,7 @@ func undoEdit(s *sim, who string, _ simStep, rnd *rand.Rand) {
 	path := pick(rnd, s.paths(who)...)
 	var earlier []simMark
 	for m := range s.ledger.by {
-		if m.path == path && !s.ledger.dead[m] {
+		if m.path == path && !s.ledger.dead[m] && (s.story.kind != byLine || s.ledger.by[m] == who) {
 			earlier = append(earlier, m)
 		}
 	}
@@ -272,7 +302,10 @@ func undoEdit(s *sim, who string, _ simStep, rnd *rand.Rand) {
 	}
 	m := pick(rnd, earlier...)
 	had := s.held(who)[path]
-	content := s.ends(who, s.content(path, m), rnd)
+	if s.story.kind == byLine && had == "" {
+		return
+	}
+	content := s.ends(who, s.content(who, path, m, had), rnd)
 	s.ledger.setBack(path, content, had)
 	s.set(who, path, &content)
 	s.commit(who)
@@ -299,8 +332,9 @@ func (s *sim) saveSlowly(who string, rnd *rand.Rand, meanwhile func()) {
 		return
 	}
 	path, w := pick(rnd, there...), s.workers[who]
-	m := s.ledger.newMark(who, path, w.file(path), false)
-	content := s.ends(who, s.content(path, m), rnd)
+	had := w.file(path)
+	m := s.ledger.newMark(who, path, had, false)
+	content := s.ends(who, s.content(who, path, m, had), rnd)
 	w.put(path, nil)
 	s.note("%s is saving %s", who, path)
 	meanwhile()
@@ -361,7 +395,7 @@ func createInPlace(s *sim, who string, _ simStep, rnd *rand.Rand) {
 		return
 	}
 	m := s.ledger.newMark(who, path, had, false)
-	content := s.content(path, m)
+	content := s.content(who, path, m, had)
 	s.totals.edits++
 	s.note("web creates %s: %s", path, m.mark)
 	_, err := s.webClient("web").CreateAssetFile(context.Background(), &remote.CreateAssetFileInput{
@@ -369,8 +403,8 @@ func createInPlace(s *sim, who string, _ simStep, rnd *rand.Rand) {
 	})
 	s.observe()
 	s.webSaved(path, &content, err)
-	if s.story.apart && err == nil {
-		s.ledger.last[path] = m
+	if err == nil {
+		s.ledger.meant(who, m)
 	}
 }
 
@@ -433,4 +467,30 @@ func takeOver(s *sim, who string, _ simStep, _ *rand.Rand) {
 		}
 	}
 	s.commit(who)
+}
+
+// setMetadata changes a key that the config of one machine owns: the other has
+// it too, and leaves it as it is.
+func setMetadata(s *sim, who string, _ simStep, rnd *rand.Rand) {
+	w := s.workers["one"]
+	w.wait()
+	types := pick(rnd, []any{"GENERIC"}, []any{"INCIDENT_TRIAGE"}, []any{"INCIDENT_TRIAGE", "INCIDENT_RCA"})
+	w.target.Metadata = map[string]any{"agent_types": types}
+	s.types = types
+	s.note("the config of one says %v", types)
+}
+
+// setStatus switches the asset off or on in the web app, as in an emergency.
+func setStatus(s *sim, _ string, _ simStep, rnd *rand.Rand) {
+	status := pick(rnd, "INACTIVE", "INACTIVE", "ACTIVE")
+	doc, err := remote.NewDocument(map[string]any{"status": status})
+	must(err)
+	s.note("web sets the status to %s", status)
+	_, err = s.webClient("web").UpdateAsset(context.Background(), &remote.UpdateAssetInput{AgentSpaceId: &s.space.AgentSpace, AssetId: &s.asset, Metadata: doc})
+	s.observe()
+	if err == nil {
+		s.status = status
+	} else {
+		s.note("  the web app says %v", err)
+	}
 }

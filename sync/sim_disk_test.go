@@ -152,18 +152,18 @@ func must(err error) {
 
 // hook lets a run die or fail at one of its steps, and lets others save
 // between them.
-func (r *simRun) hook(d *simDisk, steps *int) durable.Hook {
+func (r *simRun) hook(step durable.Hook, steps *int) durable.Hook {
 	return func(op durable.Op, do func() error) error {
 		*steps++
 		if n := r.harm.stepNaps; n > 0 && *steps%n == 0 {
 			r.sim.nap(r.worker.lane, time.Duration(1+r.rnd.Int64N(300))*time.Millisecond)
 		}
 		if *steps != r.harm.step {
-			return d.step(op, do)
+			return step(op, do)
 		}
 		var err error
 		if r.harm.stepAfter {
-			err = d.step(op, do)
+			err = step(op, do)
 		}
 		if r.harm.stepFails {
 			r.sim.note("  %s: step %d fails: %s %s", r, *steps, op.Step, op.Name)

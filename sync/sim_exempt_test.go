@@ -58,6 +58,11 @@ func simExemptions() []simExemption {
 				return !there && later.inPlace && later.op == "DeleteAssetFile" && later.run != nil
 			})
 		}},
+		{"timestamps + file-create-version + create-existing", "saved", "not detectable", noTrace},
+		{"a pipeline that is cut short", "saved", "not detectable", func(s *sim, _ violation) bool {
+			by := s.line[s.lostAt].run
+			return by != nil && by.verb == "job" && by.cutShort
+		}},
 		{"prune-versions", "conflict", "detected", pruned},
 		{"prune-versions", "step", "detected", func(s *sim, _ violation) bool { return s.story.has("prune-versions") && (s.warned || s.story.git) }},
 		{"prune-versions", "saved", "detected", func(s *sim, _ violation) bool { return s.story.has("prune-versions") && s.warned }},

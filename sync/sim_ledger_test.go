@@ -11,6 +11,7 @@ import (
 // before him, and what he was told of it. Each content that is written holds a
 // mark that no other has, so that it is known wherever it turns up.
 type simLedger struct {
+	kind    simKind
 	marks   int
 	before  map[simMark]map[simMark]bool // marks that the writer of one had before him
 	by      map[simMark]string           // who wrote it
@@ -18,8 +19,12 @@ type simLedger struct {
 	blurred map[string]bool              // paths that somebody set back to an earlier content
 	cut     map[string]bool              // paths that a pull was at when it was cut short
 	saved   []simSaved
-	last    map[string]simMark // apart: what each path holds in the end, by its owner
+	unsure  map[string]bool      // paths that a run of their writer may have set back
+	last    map[simOwned]simMark // what each writer means a path, or his line of it, to hold
 }
+
+// simOwned is a path as one writer has it.
+type simOwned struct{ who, path string }
 
 // simMark names a content of a path, or a deletion of it.
 type simMark struct{ path, mark string }
@@ -31,10 +36,11 @@ type simSaved struct {
 	at  int // length of the timeline then
 }
 
-func newSimLedger() *simLedger {
+func newSimLedger(kind simKind) *simLedger {
 	return &simLedger{
+		kind: kind, unsure: map[string]bool{},
 		before: map[simMark]map[simMark]bool{}, by: map[simMark]string{}, dead: map[simMark]bool{},
-		blurred: map[string]bool{}, cut: map[string]bool{}, last: map[string]simMark{},
+		blurred: map[string]bool{}, cut: map[string]bool{}, last: map[simOwned]simMark{},
 	}
 }
 
@@ -68,8 +74,30 @@ func (l *simLedger) newMark(who, path, had string, deletion bool) simMark {
 // link says that the writer of m had a content before him.
 func (l *simLedger) link(m simMark, path, had string) {
 	for _, b := range marksIn(path, had) {
-		l.add(m, b)
+		if l.related(m, b) {
+			l.add(m, b)
+		}
 	}
+}
+
+// related reports whether one mark may stand where the other does: in the same
+// line, where every writer has lines of his own.
+func (l *simLedger) related(a, b simMark) bool { return l.kind != byLine || l.by[a] == l.by[b] }
+
+// meant takes note of what a writer wants a path, or his line of it, to hold.
+func (l *simLedger) meant(who string, m simMark) {
+	l.last[simOwned{who, m.path}] = m
+	delete(l.unsure, m.path)
+}
+
+// markOf returns the mark of what a writer has said in a content.
+func (l *simLedger) markOf(who, path, content string) simMark {
+	for _, m := range marksIn(path, content) {
+		if l.kind != byLine || l.by[m] == who {
+			return m
+		}
+	}
+	return simMark{path, ""}
 }
 
 func (l *simLedger) add(m, before simMark) {
@@ -124,12 +152,12 @@ func (l *simLedger) contested(path string) bool {
 			writers[who] = true
 		}
 	}
-	if l.blurred[path] {
+	if l.blurred[path] && l.kind != byLine {
 		return len(writers) > 1 || writers["web"] || writers["dev"] || len(marks) > 1
 	}
 	for i, a := range marks {
 		for _, b := range marks[i+1:] {
-			if !l.knew(a, b) && !l.knew(b, a) {
+			if l.related(a, b) && !l.knew(a, b) && !l.knew(b, a) {
 				return true
 			}
 		}
@@ -166,4 +194,20 @@ func lastHolding(line []simVersion, m simMark) int {
 		}
 	}
 	return -1
+}
+
+// ownLine is what a writer says in a file in which others have lines, too.
+func ownLine(who string) *regexp.Regexp {
+	return regexp.MustCompile(`what \[` + who + `-[0-9]+\] says\r?\n`)
+}
+
+// withLine adds a line of a writer of his own to a file.
+func (s *sim) withLine(path, content string, m simMark) string {
+	if content == "" {
+		content = "of " + path + "\n"
+		if path == "SKILL.md" {
+			content = skillMain + content
+		}
+	}
+	return content + "\nThis is said apart from all else:\n\nwhat " + m.mark + " says\n\nAnd nobody else has any part in it.\n"
 }

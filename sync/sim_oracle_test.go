@@ -2,11 +2,13 @@ package sync_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -27,20 +29,17 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 	for _, c := range res.Conflicts {
 		w.conflict = append(w.conflict, string(c.Path))
 	}
-	if r.verb == "push" || r.verb == "pull" || r.verb == "job" {
+	if !w.settled {
 		w.totals.conflicts += len(w.conflict)
-	}
-	if r.foreign {
-		w.totals.merges++
 	}
 	w.note("%s: %s v%d->%d by %s | %s", r, res.Outcome, res.ObservedVersion, res.Version, res.Published, strings.ReplaceAll(strings.TrimSpace(describe(res)), "\n", " / "))
 	w.warned = w.warned || res.Error != nil && res.Error.Kind == assetsync.KindConflict && len(res.Conflicts) == 0
 	w.judgeConflicts(r, res)
 	w.judgeCount(r, res)
-	if r.verb == "pull" {
+	if r.checksOut() {
 		w.judgeCheckout(r, before, after)
 	}
-	if r.verb != "push" && r.verb != "job" || res.Error != nil {
+	if !r.publishes() || res.Error != nil {
 		return
 	}
 	switch res.Outcome {
@@ -63,8 +62,8 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 // judgeConflicts wants conflicts only where two writers meant one path.
 func (w *simWorker) judgeConflicts(r *simRun, res assetsync.Result) {
 	for _, p := range w.conflict {
-		if r.goesBack && w.changed[p] {
-			continue // what is not saved is not replaced by an older version either
+		if r.goesBack && w.changed[p] || r.takesBack() {
+			continue // what is not saved, or was not seen here, is not replaced by something older
 		}
 		if _, broken := w.broken[p]; !broken && !w.ledger.contested(p) {
 			w.violate("conflict", r, p, "%s calls %s a conflict, which no two have changed", r, p)
@@ -102,10 +101,17 @@ func (w *simWorker) judgeCheckout(r *simRun, before, after map[string]string) {
 			continue
 		case !there && !slices.ContainsFunc(w.line, func(v simVersion) bool { _, held := v.files[p]; return !held }):
 			w.violate("pull", r, p, "%s deleted %s, which the remote has always had", r, p)
-		case w.changed[p] && !w.isEdited(p, is) && !w.known(p, before[p], is):
+		case w.changed[p] && !w.isEdited(p, is) && !w.known(p, before[p], is), !w.keepsOwn(p, before[p], is):
 			w.violate("pull", r, p, "%s replaced %s, which was not saved: %v by %v", r, p, marks(p, before[p]), marks(p, is))
 		}
 	}
+}
+
+// keepsOwn reports whether a content holds what the worker has said in another,
+// unless that was published: where every writer has lines of his own.
+func (w *simWorker) keepsOwn(path, before, after string) bool {
+	own := w.ledger.markOf(w.name, path, before)
+	return w.story.kind != byLine || own.mark == "" || strings.Contains(after, own.mark) || lastHolding(w.line, own) >= 0
 }
 
 // isEdited reports whether a content is what the worker has put there himself.
@@ -145,6 +151,11 @@ func (s *sim) judgeWrite(i int) {
 	w := s.workers[v.run.worker.name]
 	if w == nil || v.run.verb == "job" || v.run.consent {
 		return
+	}
+	for p, content := range v.files {
+		if content != was.files[p] && s.story.kind == byLine && !s.alike(p, content, w.file(p)) {
+			s.totals.merges++
+		}
 	}
 	for p := range was.files {
 		_, there := v.files[p]
@@ -309,11 +320,14 @@ func (s *sim) judgeStep() {
 			s.violate("step", nil, "", "%s ends with %s", w.name, w.outcome)
 		}
 	}
-	if !s.story.apart {
+	s.judgeMetadata()
+	if s.story.kind == together {
 		return
 	}
-	for p, m := range s.ledger.last {
+	for owned, m := range s.ledger.last {
+		p := owned.path
 		switch content, there := live[p]; {
+		case s.ledger.unsure[p]:
 		case s.inConflict(p) && s.ledger.contested(p):
 			// His own work was overwritten, and back when he had gone on.
 		case m.mark == "" && there:
@@ -321,6 +335,19 @@ func (s *sim) judgeStep() {
 		case m.mark != "" && !strings.Contains(content, m.mark):
 			s.violate("step", nil, p, "%s holds %v, and its only writer wrote %s", p, marks(p, content), m.mark)
 		}
+	}
+}
+
+// judgeMetadata wants the config of one and the status of the web app to be
+// live: each has one writer.
+func (s *sim) judgeMetadata() {
+	var live map[string]any
+	must(json.Unmarshal([]byte(s.line[len(s.line)-1].metadata), &live))
+	if got := live["agent_types"]; !reflect.DeepEqual(got, any(s.types)) {
+		s.violate("step", nil, "", "agent_types is %v, and the only one who changed it has %v", got, s.types)
+	}
+	if got := live["status"]; s.status != "" && got != s.status {
+		s.violate("step", nil, "", "status is %v, and the web app has set it to %s", got, s.status)
 	}
 }
 

@@ -38,11 +38,21 @@ type simRun struct {
 	foreign    bool
 	consent    bool // it may overwrite what others wrote
 	remoteOnly bool // it has to leave the remote alone
+	cutShort   bool // it did not come to its end
 	older      bool // it publishes a commit that is not the newest
 	late       bool // a write of it has its effect late
 	goesBack   bool // it checks out an older version
 	wroteMain  bool // its last write sent the main file
 }
+
+// takesBack reports whether the run makes the remote what it was before.
+func (r *simRun) takesBack() bool { return r.verb == "undo" || r.verb == "restore" }
+
+// checksOut reports whether the run changes the directory.
+func (r *simRun) checksOut() bool { return r.verb == "pull" || r.verb == "sync" }
+
+// publishes reports whether what the run is told of is saved.
+func (r *simRun) publishes() bool { return r.verb == "push" || r.verb == "job" || r.verb == "sync" }
 
 func (r *simRun) String() string { return fmt.Sprintf("%s#%d %s", r.worker.name, r.number, r.verb) }
 
@@ -75,7 +85,7 @@ func drawHarm(rnd *rand.Rand) simHarm {
 		h.dies = 1 + rnd.IntN(12)
 	}
 	if rnd.IntN(5) == 0 {
-		h.step, h.stepFails = 1+rnd.IntN(12), rnd.IntN(3) == 0
+		h.step, h.stepFails = 1+rnd.IntN(20), rnd.IntN(3) == 0
 	}
 	if rnd.IntN(3) == 0 {
 		h.stepNaps = 1 + rnd.IntN(4)

@@ -15,12 +15,22 @@ import (
 // simStory is what happens in one simulation. It is data: the same story goes
 // the same way each time, and one without some of its steps is a story too.
 type simStory struct {
-	apart  bool     // every writer has files of its own
+	kind   simKind
+	probed bool     // the machines know how the service behaves
 	text   bool     // files have any line ends and are published with LF
 	git    bool     // a developer commits, and pipelines publish the commits
 	quirks []string // "name=reading"
 	steps  []simStep
 }
+
+// simKind is what writers share.
+type simKind string
+
+const (
+	together simKind = "together" // everybody writes all files
+	apart    simKind = "apart"    // every writer has files of its own
+	byLine   simKind = "lines"    // every writer has lines of its own in each file
+)
 
 // simStep is one thing that somebody does. What it chooses and what befalls it
 // is drawn from its own seed, so that it does not depend on the steps before.
@@ -35,32 +45,32 @@ func (s simStep) String() string { return fmt.Sprintf("%v %s %s %d", s.wait, s.w
 
 // String is the story in lines, as parseStory reads it.
 func (s simStory) String() string {
-	kind := []string{"together", "exact", "plain"}
-	if s.apart {
-		kind[0] = "apart"
-	}
+	kind := []string{string(s.kind), "exact", "plain", "unprobed"}
 	if s.text {
 		kind[1] = "text"
 	}
 	if s.git {
 		kind[2] = "git"
 	}
-	lines := []string{strings.Join(append(kind, s.quirks...), " ")}
-	for _, step := range s.steps {
-		lines = append(lines, step.String())
+	if s.probed {
+		kind[3] = "probed"
 	}
-	return strings.Join(lines, "\n")
+	all := []string{strings.Join(append(kind, s.quirks...), " ")}
+	for _, step := range s.steps {
+		all = append(all, step.String())
+	}
+	return strings.Join(all, "\n")
 }
 
 // parseStory reads what String wrote.
 func parseStory(text string) (s simStory, err error) {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	kind := strings.Fields(lines[0])
-	if len(kind) < 3 {
-		return s, fmt.Errorf("read story: %q: want apart or together, exact or text, git or plain, and quirks", lines[0])
+	all := strings.Split(strings.TrimSpace(text), "\n")
+	kind := strings.Fields(all[0])
+	if len(kind) < 4 {
+		return s, fmt.Errorf("read story: %q: want apart, lines or together, exact or text, git or plain, probed or unprobed, and quirks", all[0])
 	}
-	s.apart, s.text, s.git, s.quirks = kind[0] == "apart", kind[1] == "text", kind[2] == "git", kind[3:]
-	for _, line := range lines[1:] {
+	s.kind, s.text, s.git, s.probed, s.quirks = simKind(kind[0]), kind[1] == "text", kind[2] == "git", kind[3] == "probed", kind[4:]
+	for _, line := range all[1:] {
 		fields := strings.Fields(line)
 		if len(fields) != 4 {
 			return s, fmt.Errorf("read story: %q: want a pause, who, what, and a seed", line)
@@ -80,7 +90,8 @@ func parseStory(text string) (s simStory, err error) {
 // drawStory makes the story of a seed.
 func drawStory(seed uint64) simStory {
 	rnd := rand.New(rand.NewPCG(seed, 7))
-	s := simStory{apart: rnd.IntN(2) == 0, text: rnd.IntN(6) == 0, git: rnd.IntN(4) == 0}
+	s := simStory{kind: pick(rnd, together, together, apart, apart, byLine), text: rnd.IntN(6) == 0, git: rnd.IntN(4) == 0, probed: rnd.IntN(4) == 0}
+	s.git = s.git && s.kind != byLine // a pipeline has nothing to merge with
 	s.quirks = drawQuirks(rnd)
 	actors := []string{"one", "one", "one", "two", "two", "two", "web", "web"}
 	if s.git {

@@ -155,11 +155,19 @@ func (s *sim) begin() {
 	files := map[string]string{}
 	for _, who := range s.writers() {
 		paths := s.paths(who)
-		for _, p := range append(paths[:len(paths)-2:len(paths)-2], "SKILL.md") {
-			if _, ok := files[p]; !ok {
+		if s.story.kind != byLine {
+			paths = append(paths[:len(paths)-2:len(paths)-2], "SKILL.md")
+		}
+		for _, p := range paths {
+			switch _, ok := files[p]; {
+			case s.story.kind == byLine:
+				m := s.ledger.newMark(who, p, "", false)
+				files[p] = s.withLine(p, files[p], m)
+				s.ledger.meant(who, m)
+			case !ok:
 				m := s.ledger.newMark("begin", p, "", false)
-				files[p] = s.content(p, m)
-				s.ledger.last[p] = m
+				files[p] = s.content(who, p, m, "")
+				s.ledger.meant(who, m)
 			}
 		}
 	}
@@ -175,6 +183,10 @@ func (s *sim) begin() {
 	two := s.worker("two")
 	s.calm(two, "pull")
 	one.target.AssetID = s.asset
+	if s.story.probed {
+		one.tellAnswers()
+		two.tellAnswers()
+	}
 }
 
 // step lets one thing happen.

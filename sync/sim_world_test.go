@@ -56,6 +56,8 @@ type sim struct {
 	settled bool               // faults have stopped
 	lostAt  int                // in the timeline, where what is missing was replaced
 	warned  bool               // somebody was told of a possible lost update
+	types   []any              // the agent types that the config of one says
+	status  string             // that the web app has set last
 
 	log        []string
 	violations []string
@@ -96,7 +98,7 @@ type simWorker struct {
 
 func newSim(story simStory, dir string) *sim {
 	s := &sim{
-		story: story, dir: dir, ledger: newSimLedger(), runs: map[string]*simRun{}, tokens: map[*simRun]string{}, burned: map[string]bool{},
+		story: story, dir: dir, ledger: newSimLedger(story.kind), types: []any{"GENERIC"}, runs: map[string]*simRun{}, tokens: map[*simRun]string{}, burned: map[string]bool{},
 		space:   state.Space{Endpoint: "embedded", Region: "local", AgentSpace: "sp-1"},
 		workers: map[string]*simWorker{},
 	}
@@ -155,12 +157,15 @@ func (s *sim) writers() []string {
 
 // paths are those that who may touch.
 func (s *sim) paths(who string) []string {
+	if s.story.kind == byLine {
+		return []string{"SKILL.md", "f1.md", "f2.md", "dir/f3.md"}
+	}
 	prefix := map[string]string{"one": "x", "two": "y", "web": "w", "dev": "g"}[who]
-	if !s.story.apart {
+	if s.story.kind == together {
 		prefix = "f"
 	}
 	paths := []string{prefix + "1.md", prefix + "2.md", "dir/" + prefix + "3.md", prefix + "4.md", prefix + "5.md"}
-	if s.story.apart && who == "one" || !s.story.apart {
+	if who == "one" || s.story.kind == together {
 		paths = append([]string{"SKILL.md"}, paths...)
 	}
 	return paths
@@ -188,9 +193,14 @@ func (s *sim) worker(name string) *simWorker {
 	return w
 }
 
-// content is what somebody writes at a path.
-func (s *sim) content(path string, m simMark) string {
-	text := "what " + m.mark + " says\nof " + path + "\n"
+// content is what somebody writes at a path that held had: all of it, or his
+// own line.
+func (s *sim) content(who, path string, m simMark, had string) string {
+	said := "what " + m.mark + " says\n"
+	if own := ownLine(who); s.story.kind == byLine && own.MatchString(had) {
+		return own.ReplaceAllLiteralString(had, said)
+	}
+	text := said + "of " + path + "\n"
 	if path == "SKILL.md" {
 		text = skillMain + text
 	}
@@ -284,10 +294,14 @@ func (w *simWorker) process(r *simRun, body func(*simRun, *assetsync.Engine) ass
 	}()
 	<-ended
 	cleanup()
-	if r.verb == "pull" && r.consent {
+	if r.consent && r.verb != "push" {
 		w.chosen(before)
 	}
-	if r.verb == "pull" && (r.died || res.Error != nil) {
+	r.cutShort = r.died || res.Error != nil
+	if r.takesBack() {
+		w.tookBack(r, before, r.cutShort)
+	}
+	if r.checksOut() && r.cutShort {
 		w.cutShort(before)
 	}
 	if r.died {
@@ -312,6 +326,35 @@ func (w *simWorker) chosen(before map[string]string) {
 			w.ledger.newMark(w.name, p, content, true)
 			w.ledger.blurred[p] = true
 			w.deleted[p], w.changed[p] = true, true
+		}
+	}
+}
+
+// tookBack takes what a run that takes back has made of the remote as its
+// worker's own choice, over what he had of it, and no more than that.
+func (w *simWorker) tookBack(r *simRun, before map[string]string, unsure bool) {
+	for _, p := range w.paths(w.name) {
+		if unsure {
+			w.ledger.unsure[p] = true
+		}
+	}
+	for i := 1; i < len(w.line); i++ {
+		was, is := w.line[i-1].files, w.line[i].files
+		if w.line[i].run != r {
+			continue
+		}
+		for p := range was {
+			if _, there := is[p]; !there {
+				w.ledger.newMark(w.name, p, before[p], true)
+				w.ledger.blurred[p], w.deleted[p] = true, true
+				w.ledger.meant(w.name, simMark{p, ""})
+			}
+		}
+		for p, content := range is {
+			if content != was[p] {
+				w.ledger.setBack(p, content, before[p])
+				w.ledger.meant(w.name, w.ledger.markOf(w.name, p, content))
+			}
 		}
 	}
 }
@@ -352,15 +395,22 @@ func (w *simWorker) engine(r *simRun) (*assetsync.Engine, func()) {
 	repo, err := gitrepo.FindWorktree(w.dir)
 	must(err)
 	steps := 0
+	target := w.target
+	if r.verb == "sync" {
+		target.Direction = assetsync.BothWays
+	}
 	e, err := assetsync.New(assetsync.Options{
-		Repo: repo, Target: w.target, Space: w.space, Client: client, Calls: func() map[string]int { return calls },
+		Repo: repo, Target: target, Space: w.space, Client: client, Calls: func() map[string]int { return calls },
 		Assets: assetsync.NewDirectory(w.space.AgentSpace), State: db, History: history,
 		Conflicts: w.copies.dir,
 		Disk: func(dir string) durable.Hook {
-			if dir == w.copies.dir {
-				return r.hook(w.copies, &steps)
+			switch dir {
+			case "":
+				return r.hook(func(_ durable.Op, do func() error) error { return do() }, &steps)
+			case w.copies.dir:
+				return r.hook(w.copies.step, &steps)
 			}
-			return r.hook(w.disk, &steps)
+			return r.hook(w.disk.step, &steps)
 		},
 		Now: time.Now, Rand: simRandom{r.rnd}, DoubtWait: time.Minute,
 		Sleep: func(_ context.Context, d time.Duration) error { w.nap(w.lane, d); return nil },
@@ -398,4 +448,26 @@ func (s *sim) machines() (machines []*simWorker) {
 func (s *sim) close() {
 	must(s.server.Close())
 	must(os.RemoveAll(s.dir))
+}
+
+// tellAnswers puts on record how the service behaves, as a probe finds it.
+func (w *simWorker) tellAnswers() {
+	answers := []string{}
+	for _, q := range emulator.AllQuirks() {
+		if slices.Contains([]string{"file-create-version", "create-existing", "file-delete-version"}, q.Name) {
+			answers = append(answers, q.Name+"="+q.Readings[0])
+		}
+	}
+	for i, a := range answers {
+		name, _, _ := strings.Cut(a, "=")
+		for _, q := range w.story.quirks {
+			if strings.HasPrefix(q, name+"=") {
+				answers[i] = q
+			}
+		}
+	}
+	db, err := state.Open(filepath.Join(w.state, "state.db"), state.Owner{})
+	must(err)
+	must(db.Update(func(tx state.Tx) error { return tx.PutEndpoint(w.space, probed(answers...)) }))
+	must(db.Close())
 }

@@ -9,7 +9,6 @@ import (
 
 	"assetsync/diff"
 	"assetsync/manifest"
-	"assetsync/manifest/gitrepo"
 	"assetsync/sync/state"
 )
 
@@ -83,7 +82,7 @@ func (r *run) keepSent(ctx context.Context, e manifest.Entry, data []byte) error
 	if _, held, err := r.History.Blob(e.ID); held && err == nil {
 		return nil
 	}
-	return r.History.Keep(ctx, r.historyKey(), gitrepo.Kept{Path: e.Path, Content: data, Why: "sent by " + r.verb, At: r.Now()})
+	return r.keepFile(ctx, e.Path, data, "sent by "+r.verb)
 }
 
 // lastPublishing is the index of the publishing that is to be taken back, or -1.

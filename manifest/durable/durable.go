@@ -48,6 +48,8 @@ const (
 	Mkdir     Step = "mkdir"
 	Rmdir     Step = "rmdir"
 	SyncDir   Step = "sync-dir" // the names in a directory to disk
+	Commit    Step = "commit"   // a transaction of a database; no step of a Dir
+	Append    Step = "append"   // to a store of objects; no step of a Dir
 )
 
 // New returns a Dir for what lies below root. A nil hook makes every step as
