@@ -346,8 +346,8 @@ func (r *run) isRewritten(d deed, p manifest.Path, sent, read *manifest.Entry, n
 		// rewritten.
 		return p == r.source.mainFile()
 	}
-	is, held := now.content[read.ID]
-	return ok && held && assettype.Same(r.kind, p, was, is)
+	is, held, err := r.blob(now, read.ID)
+	return ok && held && err == nil && assettype.Same(r.kind, p, was, is)
 }
 
 // wrote reports whether a change that lies in a version of ours is what that

@@ -35,6 +35,7 @@ type lostUpdates struct {
 	conflicts []ConflictReport
 	keys      []MetadataChange // of metadata, in conflict
 	theirs    map[manifest.ID][]byte
+	merged    map[manifest.Path]bool // both are in what is put back
 }
 
 // whyAtOnce is why a path of a push is in conflict with a write beside it.
@@ -168,7 +169,7 @@ func (r *run) superseded(a *account, after observation) (reports []ConflictRepor
 // lost turns what was overwritten into changes that put it back, merged with
 // ours where that is possible.
 func (r *run) lost(a *account, d deed, after observation) lostUpdates {
-	l := lostUpdates{theirs: a.content, metadata: a.overwrittenKeys}
+	l := lostUpdates{theirs: a.content, metadata: a.overwrittenKeys, merged: map[manifest.Path]bool{}}
 	for _, p := range slices.Sorted(maps.Keys(a.overwritten)) {
 		theirs := a.overwritten[p]
 		ours, both := d.changes[p]
@@ -178,6 +179,7 @@ func (r *run) lost(a *account, d deed, after observation) lostUpdates {
 		if both && ours != nil {
 			if merged, ok := r.mergeLost(a, d, p, *ours, *theirs); ok {
 				r.meet(p)
+				l.merged[p] = true
 				if live := after.side.Tree.Get(p); !sameEntry(live, &merged) {
 					l.repairs = append(l.repairs, diff.Change{Path: p, Old: live, New: &merged, Why: "changed on both sides at the same time: merged"})
 				}
@@ -263,7 +265,35 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 	for _, c := range told {
 		r.note("%s %s: %s", c.Path, c.Why, c.Copy)
 	}
-	return r.lost(a, d, obs), err
+	if err != nil {
+		return lostUpdates{}, err
+	}
+	lost := r.lost(a, d, obs)
+	return lost, r.settleMerged(ctx, in, d, lost)
+}
+
+// settleMerged makes what an earlier run sent of files that are merged now the
+// base, as [run.bases] does: the rest of the merge is still to be pulled.
+func (r *run) settleMerged(ctx context.Context, in state.Intent, d deed, lost lostUpdates) error {
+	for _, c := range in.Changes {
+		if in.Repair || !lost.merged[c.Path] || r.isNewer(in, c) {
+			continue
+		}
+		local := cmp.Or(c.Local, c.New)
+		r.setPair(c.Path, state.Pair{Local: local, Remote: local})
+		if data, ok := d.bytes(*local); ok {
+			if err := r.keepLocal(ctx, c.Path, data); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// isNewer reports whether a pull since an intent has made something newer the
+// base of a path.
+func (r *run) isNewer(in state.Intent, c state.PlannedChange) bool {
+	return r.knownAsset.Version > in.Observed && !sameEntry(r.knownAsset.Base[c.Path].Remote, c.Old)
 }
 
 // concerns reports whether an intent may have overwritten something of the
@@ -313,11 +343,7 @@ func (r *run) settlePast(in state.Intent, a *account, obs observation) {
 	}
 	for _, c := range in.Changes {
 		held, ok := a.ours[c.Path]
-		if !ok || !sameEntry(held, c.New) || sameEntry(obs.side.Tree.Get(c.Path), c.Old) {
-			continue
-		}
-		// A pull since then has made something newer the base.
-		if r.knownAsset.Version > in.Observed && !sameEntry(r.knownAsset.Base[c.Path].Remote, c.Old) {
+		if !ok || !sameEntry(held, c.New) || sameEntry(obs.side.Tree.Get(c.Path), c.Old) || r.isNewer(in, c) {
 			continue
 		}
 		pair := state.Pair{Local: c.New, Remote: held}

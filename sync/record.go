@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 
+	"assetsync/diff"
 	"assetsync/manifest"
 	"assetsync/remote/assettype"
 	"assetsync/sync/state"
@@ -236,8 +237,12 @@ type done struct {
 // learned nothing writes nothing.
 func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) error {
 	before := r.knownAsset
-	for path, pair := range p.files.Settled {
-		r.setPair(path, state.Pair(pair))
+	settled, err := r.settledTwice(ctx, obs, p.files.Settled)
+	if err != nil {
+		return err
+	}
+	for path, pair := range settled {
+		r.setPair(path, pair)
 	}
 	for _, path := range p.files.Released {
 		r.setPair(path, state.Pair{})
@@ -264,6 +269,29 @@ func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) 
 		}
 	}
 	return r.commit()
+}
+
+// settledTwice leaves out of what is settled the paths that are gone on both
+// sides and that a second listing has: one that lacked them for a moment would
+// make a deletion here a file that somebody has made there.
+func (r *run) settledTwice(ctx context.Context, obs observation, settled diff.Base) (map[manifest.Path]state.Pair, error) {
+	pairs := map[manifest.Path]state.Pair{}
+	var again map[string]stamp
+	for path, pair := range settled {
+		if pair == (diff.Pair{}) && r.knownAsset.Base[path].Remote != nil {
+			if again == nil {
+				var err error
+				if again, err = r.list(ctx, r.res.AssetID, obs.version); err != nil {
+					return nil, fmt.Errorf("look a second time for deleted files: %w", err)
+				}
+			}
+			if _, there := again[string(path)]; there {
+				continue
+			}
+		}
+		pairs[path] = state.Pair(pair)
+	}
+	return pairs, nil
 }
 
 // take advances the record by what was published.

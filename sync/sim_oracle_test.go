@@ -62,13 +62,26 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 // judgeConflicts wants conflicts only where two writers meant one path.
 func (w *simWorker) judgeConflicts(r *simRun, res assetsync.Result) {
 	for _, p := range w.conflict {
-		if r.goesBack && w.changed[p] || r.takesBack() {
+		if r.goesBack && w.changed[p] || r.takesBack() || r.verb == "undo --local" {
 			continue // what is not saved, or was not seen here, is not replaced by something older
 		}
-		if _, broken := w.broken[p]; !broken && !w.ledger.contested(p) {
+		if _, broken := w.broken[p]; !broken && !w.ledger.contested(p) && !w.torn(p) {
 			w.violate("conflict", r, p, "%s calls %s a conflict, which no two have changed", r, p)
 		}
 	}
+}
+
+// torn reports whether a write has replaced something of a path without knowing
+// it: until that is put back, what is live looks like a change of somebody's.
+func (s *sim) torn(path string) bool {
+	for i := 1; i < len(s.line); i++ {
+		for _, m := range marksIn(path, s.line[i-1].files[path]) {
+			if !s.line[i].holds(m) && !s.replacedKnowing(m, s.line[i]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // judgeCount wants no more writes than the plan named, and one for each that
@@ -82,7 +95,7 @@ func (w *simWorker) judgeCount(r *simRun, res assetsync.Result) {
 	}
 	named := max(1, len(res.Changes)+len(res.MetadataChanges))
 	for _, c := range res.Changes {
-		if strings.Contains(c.Why, "put back") {
+		if strings.Contains(c.Why, "put back") || strings.Contains(c.Why, "at the same time: merged") {
 			named++ // it stands in the place of the change that it undoes
 		}
 	}
@@ -110,8 +123,8 @@ func (w *simWorker) judgeCheckout(r *simRun, before, after map[string]string) {
 // keepsOwn reports whether a content holds what the worker has said in another,
 // unless that was published: where every writer has lines of his own.
 func (w *simWorker) keepsOwn(path, before, after string) bool {
-	own := w.ledger.markOf(w.name, path, before)
-	return w.story.kind != byLine || own.mark == "" || strings.Contains(after, own.mark) || lastHolding(w.line, own) >= 0
+	own, now := w.ledger.markOf(w.name, path, before), w.ledger.markOf(w.name, path, after)
+	return w.story.kind != byLine || own.mark == "" || w.ledger.knew(now, own) || lastHolding(w.line, own) >= 0
 }
 
 // isEdited reports whether a content is what the worker has put there himself.
@@ -324,11 +337,12 @@ func (s *sim) judgeStep() {
 	if s.story.kind == together {
 		return
 	}
+	copies := s.copies()
 	for owned, m := range s.ledger.last {
 		p := owned.path
 		switch content, there := live[p]; {
 		case s.ledger.unsure[p]:
-		case s.inConflict(p) && s.ledger.contested(p):
+		case s.inConflict(p) && (s.ledger.contested(p) || s.torn(p)), s.story.kind == byLine && copies[m]:
 			// His own work was overwritten, and back when he had gone on.
 		case m.mark == "" && there:
 			s.violate("step", nil, p, "%s was deleted by its only writer and is live", p)

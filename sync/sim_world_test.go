@@ -338,20 +338,21 @@ func (w *simWorker) tookBack(r *simRun, before map[string]string, unsure bool) {
 			w.ledger.unsure[p] = true
 		}
 	}
+	own := func(p string) bool { return w.story.kind == together || slices.Contains(w.paths(w.name), p) }
 	for i := 1; i < len(w.line); i++ {
 		was, is := w.line[i-1].files, w.line[i].files
 		if w.line[i].run != r {
 			continue
 		}
 		for p := range was {
-			if _, there := is[p]; !there {
+			if _, there := is[p]; !there && own(p) {
 				w.ledger.newMark(w.name, p, before[p], true)
 				w.ledger.blurred[p], w.deleted[p] = true, true
 				w.ledger.meant(w.name, simMark{p, ""})
 			}
 		}
 		for p, content := range is {
-			if content != was[p] {
+			if content != was[p] && own(p) {
 				w.ledger.setBack(p, content, before[p])
 				w.ledger.meant(w.name, w.ledger.markOf(w.name, p, content))
 			}
