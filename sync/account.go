@@ -28,7 +28,6 @@ type deed struct {
 	zip      bool                                // sent as the whole next version
 	silent   int                                 // writes whose version no answer named: deletions and doubtful ones
 	bytes    func(manifest.Entry) ([]byte, bool) // what was sent, where it is still at hand
-	past     bool                                // of an earlier run
 	created  []manifest.Path                     // made by CreateAssetFile
 	later    map[manifest.Path]int32             // the version that was live when a file was sent
 	derived  map[string]any                      // metadata that the service makes of a zip's frontmatter
@@ -47,6 +46,7 @@ type account struct {
 	// superseded is theirs, replaced by us, and changed again by somebody who
 	// may have seen only ours.
 	superseded map[manifest.Path]*manifest.Entry
+	back       map[manifest.Path]*manifest.Entry // theirs, replaced by us and put back by somebody
 
 	theirKeys, overwrittenKeys map[string]any // the same for metadata
 }
@@ -54,9 +54,9 @@ type account struct {
 func newAccount() *account {
 	return &account{
 		ours: map[manifest.Path]*manifest.Entry{}, theirs: map[manifest.Path]*manifest.Entry{}, overwritten: map[manifest.Path]*manifest.Entry{},
-		superseded: map[manifest.Path]*manifest.Entry{},
-		content:    map[manifest.ID][]byte{},
-		theirKeys:  map[string]any{}, overwrittenKeys: map[string]any{},
+		superseded: map[manifest.Path]*manifest.Entry{}, back: map[manifest.Path]*manifest.Entry{},
+		content:   map[manifest.ID][]byte{},
+		theirKeys: map[string]any{}, overwrittenKeys: map[string]any{},
 	}
 }
 
@@ -341,11 +341,6 @@ func (r *run) isRewritten(d deed, p manifest.Path, sent, read *manifest.Entry, n
 		return false
 	}
 	was, ok := d.bytes(*sent)
-	if !ok && d.past {
-		// What was sent is not at hand any more. The main file alone is ever
-		// rewritten.
-		return p == r.source.mainFile()
-	}
 	is, held, err := r.blob(now, read.ID)
 	return ok && held && err == nil && assettype.Same(r.kind, p, was, is)
 }
@@ -358,6 +353,14 @@ func (r *run) wrote(d deed, c diff.Change, now observation) bool {
 		return true
 	}
 	return d.zip && sameEntry(d.expected().Get(c.Path), c.New)
+}
+
+// left is what the deed leaves at a path.
+func (d deed) left(p manifest.Path) *manifest.Entry {
+	if sent, ok := d.changes[p]; ok {
+		return sent
+	}
+	return d.observed.side.Tree.Get(p)
 }
 
 // sent reports whether the deed sent a state of a path, in whatever form it is
@@ -392,8 +395,14 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 		case mine && r.wrote(d, c, now), then.version == now.version && r.isOurs(d, c, now):
 			delete(a.overwritten, c.Path) // what was theirs is back, or never was
 		default:
-			if lost := a.overwritten[c.Path]; lost != nil && !sameEntry(lost, c.New) {
+			switch lost, back := a.overwritten[c.Path], a.back[c.Path]; {
+			case lost != nil && sameEntry(lost, c.New):
+				a.back[c.Path] = lost
+			case lost != nil:
 				a.superseded[c.Path] = lost
+			case back != nil && sameEntry(c.New, d.left(c.Path)):
+				// Somebody holds what we did for somebody's will, and puts it back.
+				a.superseded[c.Path] = back
 			}
 			a.theirs[c.Path] = c.New
 			delete(a.overwritten, c.Path)

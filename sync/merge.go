@@ -178,19 +178,18 @@ func (r *run) keepLocal(ctx context.Context, p manifest.Path, data []byte) error
 // run that comes after this one, should it be cut short, knows both again.
 func (r *run) keepOutgoing(ctx context.Context, s script) error {
 	for _, c := range s.changes() {
-		m, merged := r.merged[c.Path]
-		data, sent := []byte(nil), false
-		switch {
-		case merged && sameEntry(&m.entry, c.New):
-			data, sent = m.ours, true
-		case c.New != nil && c.Path == r.source.mainFile() && r.kind.Frontmatter:
-			data, sent = s.bytes(*c.New)
+		if m, ok := r.merged[c.Path]; ok && sameEntry(&m.entry, c.New) {
+			if err := r.keepLocal(ctx, c.Path, m.ours); err != nil {
+				return err
+			}
 		}
-		if !sent {
+		if c.New == nil || c.Path != r.source.mainFile() || !r.kind.Frontmatter {
 			continue
 		}
-		if err := r.keepLocal(ctx, c.Path, data); err != nil {
-			return err
+		if data, ok := s.bytes(*c.New); ok {
+			if err := r.keepLocal(ctx, c.Path, data); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -320,7 +320,7 @@ func (r *run) accountPast(ctx context.Context, id string, in state.Intent, obs o
 		observed.side.Tree, observed.listing = then.Tree(), nil
 	}
 	d := deed{
-		observed: observed, changes: map[manifest.Path]*manifest.Entry{}, zip: in.Zip, past: true,
+		observed: observed, changes: map[manifest.Path]*manifest.Entry{}, zip: in.Zip,
 		silent: len(in.Changes) + 1, // how many calls came through is not known
 		bytes:  r.sentBytes(ctx),
 	}
@@ -343,7 +343,7 @@ func (r *run) settlePast(in state.Intent, a *account, obs observation) {
 	}
 	for _, c := range in.Changes {
 		held, ok := a.ours[c.Path]
-		if !ok || !sameEntry(held, c.New) || sameEntry(obs.side.Tree.Get(c.Path), c.Old) || r.isNewer(in, c) {
+		if !ok || sameEntry(obs.side.Tree.Get(c.Path), c.Old) || r.isNewer(in, c) {
 			continue
 		}
 		pair := state.Pair{Local: c.New, Remote: held}

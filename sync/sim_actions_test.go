@@ -157,9 +157,13 @@ func (s *sim) set(who, path string, content *string) {
 	} else {
 		s.note("%s writes %s: %s", who, path, marks(path, *content))
 	}
-	if content == nil {
+	live, there := s.held("web")[path]
+	switch {
+	case who == "web" && content != nil && there && live == *content:
+		// Nobody sees that it was saved.
+	case content == nil:
 		s.ledger.meant(who, simMark{path, ""})
-	} else {
+	default:
 		s.ledger.meant(who, s.ledger.markOf(who, path, *content))
 	}
 	switch who {

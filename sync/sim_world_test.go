@@ -333,11 +333,6 @@ func (w *simWorker) chosen(before map[string]string) {
 // tookBack takes what a run that takes back has made of the remote as its
 // worker's own choice, over what he had of it, and no more than that.
 func (w *simWorker) tookBack(r *simRun, before map[string]string, unsure bool) {
-	for _, p := range w.paths(w.name) {
-		if unsure {
-			w.ledger.unsure[p] = true
-		}
-	}
 	own := func(p string) bool { return w.story.kind == together || slices.Contains(w.paths(w.name), p) }
 	for i := 1; i < len(w.line); i++ {
 		was, is := w.line[i-1].files, w.line[i].files
@@ -357,6 +352,9 @@ func (w *simWorker) tookBack(r *simRun, before map[string]string, unsure bool) {
 				w.ledger.meant(w.name, w.ledger.markOf(w.name, p, content))
 			}
 		}
+	}
+	for _, p := range w.paths(w.name) {
+		w.ledger.unsure[p] = w.ledger.unsure[p] || unsure || w.changed[p]
 	}
 }
 
