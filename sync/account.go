@@ -48,6 +48,10 @@ type account struct {
 	superseded map[manifest.Path]*manifest.Entry
 	back       map[manifest.Path]*manifest.Entry // theirs, replaced by us and put back by somebody
 
+	// again are sent paths that others wrote as they were: they may have put back
+	// the very thing that we are about to replace.
+	again map[manifest.Path]*manifest.Entry
+
 	theirKeys, overwrittenKeys map[string]any // the same for metadata
 }
 
@@ -55,6 +59,7 @@ func newAccount() *account {
 	return &account{
 		ours: map[manifest.Path]*manifest.Entry{}, theirs: map[manifest.Path]*manifest.Entry{}, overwritten: map[manifest.Path]*manifest.Entry{},
 		superseded: map[manifest.Path]*manifest.Entry{}, back: map[manifest.Path]*manifest.Entry{},
+		again:     map[manifest.Path]*manifest.Entry{},
 		content:   map[manifest.ID][]byte{},
 		theirKeys: map[string]any{}, overwrittenKeys: map[string]any{},
 	}
@@ -408,6 +413,16 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 			delete(a.overwritten, c.Path)
 			if c.New != nil && now.fresh[c.Path] {
 				a.content[c.New.ID] = now.content[c.New.ID]
+			}
+		}
+	}
+	for p := range d.changes {
+		is := now.side.Tree.Get(p)
+		stamped := !then.listing[string(p)].equal(now.listing[string(p)])
+		if !mine && is != nil && stamped && then.version != now.version && sameEntry(then.side.Tree.Get(p), is) {
+			a.again[p] = is
+			if data, ok := now.content[is.ID]; ok {
+				a.content[is.ID] = data
 			}
 		}
 	}

@@ -23,6 +23,8 @@ type proof struct {
 	read map[manifest.Path]*manifest.Entry // what the remote holds of what was sent
 	lost lostUpdates
 
+	again map[manifest.Path]*manifest.Entry // see [account]
+
 	// strange are paths that are not as they were sent, without a version
 	// that says who changed them.
 	strange []ConflictReport
@@ -105,7 +107,7 @@ func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
 		r.note("made by somebody else meanwhile: %s", versionList(a.foreign))
 	}
 	p := proof{
-		observation: after, lost: r.lost(a, d, after), read: map[manifest.Path]*manifest.Entry{},
+		observation: after, lost: r.lost(a, d, after), again: a.again, read: map[manifest.Path]*manifest.Entry{},
 		own: slices.Compact(slices.Sorted(slices.Values(append(a.own, d.answered...)))),
 	}
 	if p.strange, err = r.superseded(a, after); err != nil {
@@ -269,6 +271,13 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 		return lostUpdates{}, err
 	}
 	lost := r.lost(a, d, obs)
+	if in.Repair {
+		others, err := r.keepOthers(d, a.again, obs, lost)
+		r.res.Conflicts = append(r.res.Conflicts, others...)
+		if err != nil {
+			return lost, err
+		}
+	}
 	return lost, r.settleMerged(ctx, in, d, lost)
 }
 

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -92,12 +93,39 @@ func (r *run) keepRepairs(d deed, after *proof) (err error) {
 		if !ok {
 			return fmt.Errorf("keep %s as it was put back: its bytes were not read", c.Path)
 		}
+		c.Why = whyTwoOthers
 		if c.Copy, err = r.conflictCopy(*back, data); err != nil {
 			return err
 		}
-		c.Why = "changed by two others at the same time; the later one is live, the earlier one is in the copy"
 	}
-	return nil
+	others, err := r.keepOthers(d, after.again, after.observation, after.lost)
+	after.lost.conflicts = append(after.lost.conflicts, others...)
+	return err
+}
+
+const whyTwoOthers = "changed by two others at the same time; the later one is live, the earlier one is in the copy"
+
+// keepOthers keeps what somebody else had put back just before a repair replaced
+// it: see [account].
+func (r *run) keepOthers(d deed, again map[manifest.Path]*manifest.Entry, obs observation, lost lostUpdates) (reports []ConflictReport, err error) {
+	for _, p := range slices.Sorted(maps.Keys(again)) {
+		if sameEntry(again[p], d.changes[p]) {
+			continue
+		}
+		data, ok, err := r.blob(obs, again[p].ID)
+		if err == nil && !ok {
+			data, ok = lost.theirs[again[p].ID]
+		}
+		if err != nil || !ok {
+			return reports, errors.Join(err, fmt.Errorf("keep %s as somebody put it back: its bytes were not read", p))
+		}
+		c := ConflictReport{Path: p, Why: whyTwoOthers}
+		if c.Copy, err = r.conflictCopy(*again[p], data); err != nil {
+			return reports, err
+		}
+		reports = append(reports, c)
+	}
+	return reports, nil
 }
 
 // achieved is what a publishing has changed for good. A key on which somebody
@@ -167,8 +195,10 @@ func (r *run) repair(ctx context.Context, id string, obs observation, lost lostU
 		if err := r.keepRepairs(d, &after); err != nil {
 			return obs, after.lost.unrepaired(err)
 		}
+		r.res.Conflicts = append(r.res.Conflicts, after.strange...)
 		lost, obs = after.lost, after.observation
 	}
+	r.res.Conflicts = append(r.res.Conflicts, lost.conflicts...)
 	return obs, nil
 }
 

@@ -342,7 +342,7 @@ func (s *sim) judgeStep() {
 		p := owned.path
 		switch content, there := live[p]; {
 		case s.ledger.unsure[p]:
-		case s.inConflict(p) && (s.ledger.contested(p) || s.torn(p)), s.story.kind == byLine && copies[m]:
+		case s.inConflict(p) && (s.ledger.contested(p) || s.torn(p)), (s.story.kind == byLine || s.torn(p)) && copies[m]:
 			// His own work was overwritten, and back when he had gone on.
 		case m.mark == "" && there:
 			s.violate("step", nil, p, "%s was deleted by its only writer and is live", p)
