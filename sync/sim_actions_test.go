@@ -175,6 +175,10 @@ func (s *sim) set(who, path string, content *string) {
 		w := s.workers[who]
 		delete(w.broken, path)
 		w.put(path, content)
+		w.latest[path] = ""
+		if content != nil {
+			w.latest[path] = *content
+		}
 		w.changed[path] = true
 		if content == nil {
 			w.deleted[path] = true

@@ -109,7 +109,12 @@ func (w *simWorker) judgeCount(r *simRun, res assetsync.Result) {
 func (w *simWorker) judgeCheckout(r *simRun, before, after map[string]string) {
 	for _, p := range slices.Sorted(maps.Keys(before)) {
 		is, there := after[p]
+		if saved, ok := w.latest[p]; ok {
+			before[p] = saved
+		}
 		switch {
+		case before[p] == "":
+			continue
 		case is == before[p] && there, w.deleted[p] && !there, r.consent:
 			continue
 		case !there && !slices.ContainsFunc(w.line, func(v simVersion) bool { _, held := v.files[p]; return !held }):

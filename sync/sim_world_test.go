@@ -91,6 +91,7 @@ type simWorker struct {
 
 	changed  map[string]bool   // paths that were edited since they were told to be saved
 	broken   map[string]string // what the files held that cannot be read now
+	latest   map[string]string // what was saved since the last run began; "": deleted
 	deleted  map[string]bool   // paths that somebody deleted here
 	conflict []string          // paths that the last run called conflicts
 	outcome  string            // of the last run
@@ -176,7 +177,7 @@ func (s *sim) worker(name string) *simWorker {
 	root := filepath.Join(s.dir, name)
 	w := &simWorker{
 		sim: s, name: name, lane: 1 + len(s.workers), dir: filepath.Join(root, "demo"), state: filepath.Join(root, ".assetsync"),
-		changed: map[string]bool{}, broken: map[string]string{}, deleted: map[string]bool{},
+		changed: map[string]bool{}, broken: map[string]string{}, deleted: map[string]bool{}, latest: map[string]string{},
 	}
 	w.target = assetsync.Target{
 		Name: "demo", Path: w.dir, ConfigDir: root, Type: "skill", AssetID: s.asset,
@@ -283,6 +284,7 @@ func (w *simWorker) wait() {
 func (w *simWorker) process(r *simRun, body func(*simRun, *assetsync.Engine) assetsync.Result) {
 	e, cleanup := w.engine(r)
 	r.began = len(w.line)
+	clear(w.latest)
 	before := w.files()
 	changed := maps.Clone(w.changed)
 	w.note("%s begins", r)
