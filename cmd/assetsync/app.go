@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -76,15 +75,6 @@ func (a *app) run(ctx context.Context, args []string) int {
 // commandName is the verb, without the program.
 func commandName(cmd *cobra.Command) string {
 	return strings.TrimPrefix(cmd.CommandPath(), "assetsync ")
-}
-
-// asUsage classifies the words of cobra; our own stand.
-func asUsage(cmd *cobra.Command, err error) error {
-	var own *assetsync.Error
-	if errors.As(err, &own) {
-		return err
-	}
-	return usageError(err, "see "+cmd.CommandPath()+" --help", "%s: %v", commandName(cmd), err)
 }
 
 // fail tells people, and programs with --json, why there is no result.
@@ -165,7 +155,8 @@ credentials expired; 7 remote unavailable or throttled; 8 something differs
 	f.StringVar(&a.stateDir, "state", "", "keep state in `DIR` (default: .assetsync beside the config)")
 	f.BoolVar(&a.jsonOut, "json", false, "print one JSON object on standard output")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to standard error")
-	f.StringVar(&a.logFormat, "log-format", "console", "`FORMAT` of the log: console or json")
+	f.StringVar(&a.logFormat, "log-format", "console", "`FORMAT` of the log: console or json (default: console; json for watch without a terminal)")
+	f.Lookup("log-format").DefValue = "" // it is not the same for all
 	f.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after `DURATION`")
 
 	root.AddGroup(&cobra.Group{ID: groupCommon, Title: "Common commands:"}, &cobra.Group{ID: groupMore, Title: "More commands:"})
@@ -181,43 +172,8 @@ credentials expired; 7 remote unavailable or throttled; 8 something differs
 	}
 	cobra.EnableCommandSorting = false
 	root.SetHelpCommandGroupID(groupMore)
+	helpOfKnown(root)
 	return root
-}
-
-// helpOrUnknown makes a command that only holds others show its help, or say
-// which of them may have been meant.
-func helpOrUnknown(cmd *cobra.Command) {
-	cmd.SuggestionsMinimumDistance = 2
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return nil
-		}
-		hint := cmd.CommandPath() + " --help lists the commands"
-		if close := cmd.SuggestionsFor(args[0]); len(close) > 0 {
-			hint = "did you mean " + cmd.CommandPath() + " " + wordList(close, "or") + "?"
-		}
-		return usageError(nil, hint, "%s is no command of %s", quoted(args[0]), cmd.CommandPath())
-	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-}
-
-var flagInUsage = regexp.MustCompile(`--([a-z-]+)`)
-
-// flagError suggests the flag that may have been meant.
-func flagError(cmd *cobra.Command, err error) error {
-	var unknown interface{ GetSpecifiedName() string } // a flag that lacks its value has this too
-	if !errors.As(err, &unknown) || !strings.HasPrefix(err.Error(), "unknown") || len(unknown.GetSpecifiedName()) < 2 {
-		return asUsage(cmd, err)
-	}
-	var names []string
-	for _, m := range flagInUsage.FindAllStringSubmatch(cmd.UsageString(), -1) {
-		names = append(names, "--"+m[1])
-	}
-	hint := "see " + cmd.CommandPath() + " --help"
-	if close := closest("--"+unknown.GetSpecifiedName(), names); len(close) > 0 {
-		hint = "did you mean " + wordList(slices.Compact(close), "or") + "?"
-	}
-	return usageError(err, hint, "%s: %v", commandName(cmd), err)
 }
 
 // meant are flags without which a verb does something else, with other bytes or

@@ -68,7 +68,7 @@ func (a *app) assetListCommand() *cobra.Command {
 		Use:     "list",
 		Short:   "List the assets of the agent space",
 		Example: "  assetsync asset list --type skill",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(cmd, false, func(ctx context.Context, s *session, client *remote.Client) error {
 				list, err := assetsync.ListAssets(ctx, client, s.space.AgentSpace, kind)
@@ -127,7 +127,7 @@ func (a *app) assetTypesCommand() *cobra.Command {
 		Use:     "types",
 		Short:   "List the asset types that the service knows",
 		Example: "  assetsync asset types",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(cmd, false, func(ctx context.Context, s *session, client *remote.Client) error {
 				type report struct {

@@ -45,7 +45,7 @@ effect), truncate, not-json, delay:DURATION or late:DURATION|REQUESTS (cut
 now, with the effect later).`,
 		Example: `  assetsync emulator --addr 127.0.0.1:8080 --data ./assets
   assetsync emulator --quirk create-existing=overwrite --fault op=UpdateAsset,nth=2,kind=throttle`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts := emulator.Options{Exclusive: true, Clock: a.now, NewID: newID, Spaces: spaces, Logger: a.structuredLog()}
 			var err error

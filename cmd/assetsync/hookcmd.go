@@ -100,7 +100,7 @@ func (a *app) hookStatusCommand() *cobra.Command {
 		Long: `Show for each hook whether it is installed, in which file, what it runs, and
 whether lines of others are beside it; then what the last run came to.`,
 		Example: "  assetsync hook status",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.within(cmd.Context())
 			defer cancel()

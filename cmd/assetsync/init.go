@@ -21,6 +21,21 @@ import (
 // remote.
 type InitOptions struct{ Region, AgentSpace, Endpoint, Account, Profile string }
 
+// local reports whether nothing says where the service is.
+func (o InitOptions) local() bool { return o.Region == "" && o.AgentSpace == "" && o.Endpoint == "" }
+
+// check reports flags that make no environment, before the config that they
+// would make is refused for it: that one does not exist.
+func (o InitOptions) check() error {
+	switch {
+	case o.Endpoint != "" && endpointFault(o.Endpoint) != "":
+		return usageError(nil, "give --endpoint embedded, or the URL of the service", "--endpoint %s %s", quoted(o.Endpoint), endpointFault(o.Endpoint))
+	case o.AgentSpace == "" && o.Endpoint != EmbeddedEndpoint && !o.local():
+		return usageError(nil, "give --agent-space ID (an emulator takes any, for example sp-1), or --endpoint embedded alone for a local remote", "init: --agent-space is missing")
+	}
+	return nil
+}
+
 // InitSummary says what a generated config holds.
 type InitSummary struct {
 	Targets []Target // as Expand yields them; Path is relative
@@ -224,7 +239,7 @@ func renderEnvironment(b *bytes.Buffer, opts InitOptions) {
 		"region": opts.Region, "agent_space": opts.AgentSpace, "endpoint": opts.Endpoint,
 		"account": opts.Account, "profile": opts.Profile,
 	}
-	if opts.Region == "" && opts.AgentSpace == "" && opts.Endpoint == "" {
+	if opts.local() {
 		set["endpoint"] = EmbeddedEndpoint
 		b.WriteString("# The assets are kept in .assetsync/ on this machine until endpoint is replaced\n" +
 			"# by region and agent_space.\n")

@@ -18,11 +18,22 @@ metadata are guessed from them. Without --region, --agent-space or --endpoint
 the remote is an embedded one in .assetsync/, to try things out.`,
 		Example: `  assetsync init
   assetsync init --region eu-west-1 --agent-space sp-1a2b3c4d`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError(nil, "see assetsync init --help", "init takes one directory, and was given %d", len(args))
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := a.cwd
 			if len(args) == 1 {
 				dir = a.abs(args[0])
+				if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+					return usageError(err, "name a directory that exists", "init %s: no such directory", args[0])
+				}
+			}
+			if err := o.check(); err != nil {
+				return err
 			}
 			text, summary, err := GenerateConfig(os.DirFS(dir), o)
 			if err != nil {
@@ -44,6 +55,9 @@ the remote is an embedded one in .assetsync/, to try things out.`,
 			}
 			if err := a.table(rows); err != nil {
 				return err
+			}
+			if o.local() {
+				a.say("note: the remote is an embedded one in .assetsync/, to try things out: replace endpoint: by region: and agent_space: for the service")
 			}
 			if len(summary.Targets) == 0 {
 				a.say("note: no skill, AGENTS.md or custom agent was found: add what there is under targets:")

@@ -66,11 +66,15 @@ a write needs no permission. What "asset types" calls is not in it:
 aidevops:ListAssetTypes on "*".`,
 		Example: `  assetsync asset policy --for plan
   assetsync asset policy --for push --account 123456789012`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			const uses = "say --for plan, push, watch, prune or probe"
 			actions, ok := policyActions[use]
-			if !ok {
-				return usageError(nil, "say --for plan, push, watch, prune or probe", "--for %s is not known", quoted(use))
+			switch {
+			case use == "":
+				return usageError(nil, uses, "asset policy: --for is missing")
+			case !ok:
+				return usageError(nil, uses, "--for %s is not known", quoted(use))
 			}
 			env, err := a.policyEnvironment(cmd.Context(), account)
 			if err != nil {

@@ -48,7 +48,7 @@ before the first deletion how to delete. --show prints them again, without a cal
 		Example: `  assetsync probe --env staging
   assetsync probe --env staging --yes --json
   assetsync probe --show`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.within(cmd.Context())
 			defer cancel()

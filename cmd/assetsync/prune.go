@@ -60,7 +60,7 @@ before. A branch may lack what another one has: prune where all targets are.`,
 		Example: `  assetsync prune
   assetsync prune --assets --yes
   assetsync prune --assets --delete --confirm ki-5b1c9f3a`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if p.delete && !p.assets {
 				return usageError(nil, "for example: assetsync prune --assets --delete", "--delete is of assets: give --assets, too")

@@ -42,7 +42,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Long: `Show the version of assetsync: the tag that it was built of, or devel; the
 commit and its date, where the build knew them; system, processor and Go.`,
 		Example: "  assetsync version",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			b := thisBuild()
 			if a.jsonOut {
