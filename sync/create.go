@@ -73,6 +73,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 // mayCreate applies the guards to the making of an asset.
 func (r *run) mayCreate(ctx context.Context, snap manifest.Snapshot, speak bool) error {
 	var stops []guardStop
+	checks := []func(guardInput) *guardStop{guardSecrets, guardProtected}
 	if snap.Tree.Len() == 0 {
 		return usage("add files to it, or take the target out of assetsync.yaml", "target %s: %s holds nothing to publish", r.Target.Name, r.Target.Path)
 	}
@@ -80,14 +81,19 @@ func (r *run) mayCreate(ctx context.Context, snap manifest.Snapshot, speak bool)
 		return usage("set asset: to an existing one, or remove create: false", "target %s has no asset, and create: false forbids to make one", r.Target.Name)
 	}
 	if r.Target.Protected && r.Target.Create != CreateAlways && !r.consent.Create {
-		stops = append(stops, guardStop{"protected", "the target is protected and has no asset yet", "if it is to be made, allow it with --create"})
+		hint := "look at it with --dry-run; if it is to be made, allow it with --create"
+		if !r.consent.Protected {
+			hint += " --allow-protected"
+		}
+		stops = append(stops, guardStop{"protected", "the target is protected and has no asset yet", hint})
+		checks = checks[:1] // one stop tells both consents
 	}
 	secrets, err := r.secretsOf(ctx, diff.Two(manifest.Tree{}, snap.Tree))
 	if err != nil {
 		return err
 	}
 	in := guardInput{target: r.Target, consent: r.consent, writes: true, side: "remote", secrets: secrets}
-	for _, check := range []func(guardInput) *guardStop{guardSecrets, guardProtected} {
+	for _, check := range checks {
 		if s := check(in); s != nil {
 			stops = append(stops, *s)
 		}

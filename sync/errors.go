@@ -97,7 +97,7 @@ func classify(r *remote.Error) (Kind, string) {
 	case remote.KindAccessDenied:
 		return KindAuth, "check region, agent_space and profile; the action aidevops:" + r.Operation + " must be allowed on the agent space: assetsync asset policy prints what is needed"
 	case remote.KindThrottling, remote.KindUnavailable, remote.KindInternalServer:
-		return KindUnavailable, "repeat the command later; nothing that was not proven is taken as done"
+		return KindUnavailable, "repeat the command later: it goes on from what the remote holds then"
 	case remote.KindNotFound:
 		if r.Operation == "ListAssets" || r.Operation == "CreateAsset" {
 			return KindUsage, "check agent_space, region and the account of the credentials"

@@ -248,7 +248,7 @@ func (r *run) gone(id string, cause error) error {
 		return &Error{
 			Kind: KindGuard, Err: cause,
 			Message: fmt.Sprintf("asset %s, to which the target was published before, is gone", id),
-			Hint:    "if it was deleted on purpose and is to be made anew, allow it with --allow-empty",
+			Hint:    "if it was deleted on purpose and is to be made anew: push --allow-empty",
 		}
 	}
 	r.knownTarget.AssetID = ""

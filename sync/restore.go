@@ -43,7 +43,7 @@ func (r *run) findVersion(ctx context.Context, id string, snap manifest.Snapshot
 		}
 	}
 	out := earlier{
-		name: fmt.Sprintf("version %d", version), metadata: metadata, done: func() {},
+		name: fmt.Sprintf("version %d", version), since: "base", metadata: metadata, done: func() {},
 		bytes: func(ctx context.Context, e manifest.Entry) ([]byte, error) { return r.remoteContent(ctx, id, then, e) },
 	}
 	var unreadable []string
@@ -59,7 +59,7 @@ func (r *run) findVersion(ctx context.Context, id string, snap manifest.Snapshot
 	r.noteSome(unreadable, "files stay")
 	for _, p := range paths {
 		if !slices.ContainsFunc(out.paths, func(b diff.Back) bool { return b.Path.Under(p) }) {
-			return earlier{}, usage(fmt.Sprintf("assetsync diff %d..remote shows what differs", version),
+			return earlier{}, usage(fmt.Sprintf("assetsync diff %d..remote %s shows what differs", version, r.Target.Name),
 				"%s is neither in version %d nor live", p, version)
 		}
 	}

@@ -33,6 +33,7 @@ const (
 // earlier is a state that paths of an asset are to go back to.
 type earlier struct {
 	name     string // for people, in the middle of a sentence
+	since    string // the revision after which what somebody else changed is a conflict, as diff takes it
 	paths    []diff.Back
 	bytes    contentOf      // of the entries in To
 	metadata map[string]any // owned keys, as they are to be
@@ -278,7 +279,7 @@ func (r *run) stayedSince(then earlier) error {
 	e := &Error{
 		Kind:    KindConflict,
 		Message: fmt.Sprintf("changed since, by somebody else or unseen by this machine: %s; nothing was done", some(names)),
-		Hint:    fmt.Sprintf("look with assetsync diff; --prefer local takes that back all the same, --prefer remote leaves it and takes back the rest (%s)", then.name),
+		Hint:    fmt.Sprintf("assetsync diff %s..remote %s shows it; --prefer local takes it back all the same, --prefer remote leaves it and takes back the rest", then.since, r.Target.Name),
 	}
 	if clash {
 		e.Message = fmt.Sprintf("a file stands where a directory is, or the other way round: %s; nothing was done", some(names))

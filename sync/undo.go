@@ -34,8 +34,8 @@ func (r *run) beforeLast(id string, obs observation, o BackOptions) earlier {
 		return earlier{name: "nothing", done: func() {}}
 	}
 	last := r.knownAsset.Published[i]
-	out := earlier{name: fmt.Sprintf("before version %d", last.Version), metadata: map[string]any{}}
-	r.note("taken back is what was published %s as version %d; assetsync restore %s %d brings it again",
+	out := earlier{name: fmt.Sprintf("before version %d", last.Version), since: fmt.Sprint(last.Version), metadata: map[string]any{}}
+	r.note("the publish to take back is that of %s, version %d; assetsync restore %s %d brings it again",
 		last.At.Local().Format(time.DateTime), last.Version, r.Target.Name, last.Version)
 	for _, c := range last.Changes {
 		out.paths = append(out.paths, diff.Back{Path: c.Path, From: []*manifest.Entry{c.New}, To: c.Old})
