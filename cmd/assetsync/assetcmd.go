@@ -86,6 +86,9 @@ func (a *app) assetListCommand() *cobra.Command {
 					reports[i] = r
 					rows = append(rows, []string{r.AssetID, r.AssetType, r.Name, fmt.Sprint(r.Version), localTime(r.UpdatedAt)})
 				}
+				if _, known := assettype.Lookup(kind); kind != "" && !known && len(list) == 0 {
+					a.say("note: there is no asset of type %s, which this version of assetsync does not know; assetsync asset types lists the types", quoted(kind))
+				}
 				if a.jsonOut {
 					return a.writeEnvelope(envelope{Env: s.env.Name, Assets: reports})
 				}

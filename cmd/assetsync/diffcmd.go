@@ -26,8 +26,10 @@ func (a *app) diffCommand() *cobra.Command {
 
 A revision is local (your files), remote (the newest version), base (both
 sides as of the last time they were in step) or the number of a version.
-Without revisions it is remote..local: what a push changes. A alone is
-A..local. A PATH limits the patch to what lies below it.`,
+Without revisions it is remote..local: what a push changes, and, the other way
+round, what others changed since, which a push leaves. base..local is what
+changed here alone, base..remote what changed there. A alone is A..local. A PATH
+limits the patch to what lies below it.`,
 		Example: `  assetsync diff
   assetsync diff --stat
   assetsync diff 2..3 skills/eks-triage
@@ -223,6 +225,19 @@ func (a *app) pathsIn(t Target, args []string) []manifest.Path {
 		}
 	}
 	return limits
+}
+
+// sayWhole notes which args name a file or directory inside of a target that
+// was pushed or pulled: what is done with it is done with all of the target.
+func (a *app) sayWhole(args []string, results []assetsync.Result, done string) {
+	for _, arg := range args {
+		for _, r := range results {
+			dir := filepath.Join(a.base, filepath.FromSlash(r.Target))
+			if at := a.abs(arg); at != dir && arg != r.Target && holdsPath(dir, at) {
+				a.say("note: %s lies in target %s, of which all is %s", arg, r.Target, done)
+			}
+		}
+	}
 }
 
 func (a *app) showDiff(env string, results []assetsync.Result, patches map[string]*patch, view diffView) error {

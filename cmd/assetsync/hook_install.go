@@ -260,7 +260,7 @@ func (a *app) hookStatus(ctx context.Context) error {
 }
 
 func (a *app) showHooks(reports []hookReport, last *hookRecord) error {
-	rows := [][]string{{"HOOK", "", "FILE", "BESIDE"}}
+	rows := [][]string{{"HOOK", "STATE", "FILE", "BESIDE"}}
 	for _, r := range reports {
 		state, beside := "not installed", ""
 		if r.Installed {

@@ -25,6 +25,8 @@ Local changes stay. A path that changed on both sides is a conflict: your
 bytes stay, theirs are put under .assetsync/conflicts/. What is replaced is
 kept in .assetsync/history.git.
 
+A file or directory inside of a target names all of the target.
+
 With --version, an older version is checked out as a local change, which the
 next push publishes. With --to, a version is written into another directory,
 and nothing else is touched.`,
@@ -61,7 +63,10 @@ and nothing else is touched.`,
 					return e.Export(ctx, o.Version, dir)
 				}
 			}
-			return s.finish(s.each(ctx, pull), false)
+			results := s.each(ctx, pull)
+			err = s.finish(results, false)
+			a.sayWhole(args, results, "pulled")
+			return err
 		},
 	}
 	f := cmd.Flags()

@@ -32,8 +32,8 @@ func (a *app) pushCommand() *cobra.Command {
 		Short: "Publish what changed here",
 		Long: `Publish what changed here and was not changed there.
 
-A TARGET is a name, a glob of names or a path in the config. Nothing is
-written when nothing changed. Changed files go by one call each, more of them
+A TARGET is a name, a glob of names or a path in the config; a path inside of a
+target names all of it. Nothing is written when nothing changed. Changed files go by one call each, more of them
 as one zip, which makes one version. What others changed meanwhile is never
 overwritten: other paths are left alone, the same path is a conflict, of which
 their side is put under .assetsync/conflicts/. While git rebases, merges or
@@ -131,6 +131,9 @@ func (a *app) push(ctx context.Context, cmd *cobra.Command, args []string, p pus
 		err = a.settleHook(s.dir, s.env.Name, results)
 	}
 	err = errors.Join(s.finish(results, false), err)
+	if !so.stateless {
+		a.sayWhole(so.args, results, "pushed")
+	}
 	a.sayPins(s.env, s.targets, results, so.stateless)
 	return err
 }
@@ -155,6 +158,7 @@ func (a *app) pushAsked(ctx context.Context, config *Config, so sessionOptions, 
 	if err := errors.Join(a.show(env, results, false), err); err != nil {
 		return true, err
 	}
+	a.sayWhole(so.args, results, "pushed")
 	if !slices.ContainsFunc(results, func(r assetsync.Result) bool { return r.Outcome == assetsync.Created }) {
 		return true, nil
 	}

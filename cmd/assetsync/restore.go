@@ -96,7 +96,7 @@ stays so.`,
 // parseRestore parts [TARGET] N [PATH...]. A target whose name is a number is
 // reached by ./NAME.
 func parseRestore(args []string) (target []string, version int32, paths []string, err error) {
-	const hint = "for example: assetsync restore skills/eks-triage 3; assetsync log shows the versions"
+	const hint = "for example: assetsync restore skills/eks-triage 3, without the v; assetsync log shows the versions"
 	i := slices.IndexFunc(args, func(arg string) bool { return arg != "" && strings.Trim(arg, "0123456789") == "" })
 	if i < 0 || i > 1 {
 		return nil, 0, nil, usageError(nil, hint, "restore takes the number of a version, after the target if there are several")

@@ -186,7 +186,11 @@ func (s *session) dial(ctx context.Context, home string) error {
 	}
 	transport, err := aws.New(ctx, opts)
 	if errors.Is(err, aws.ErrNoRegion) {
-		return usageError(err, "set region: in "+ConfigName+", AWS_REGION, or region in the AWS profile", "no region is set")
+		hint := "set region: in " + ConfigName + ", AWS_REGION, or region in the AWS profile"
+		if s.configFile == "" { // the command line describes the target, and a config beside it is not read
+			hint = "give --region, set AWS_REGION, or region in the AWS profile"
+		}
+		return usageError(err, hint, "no region is set")
 	}
 	if err != nil {
 		return err
