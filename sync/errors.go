@@ -79,6 +79,8 @@ func hintDisk(err error) string {
 		return "the disk is full: make room, and repeat the command"
 	case errors.Is(err, syscall.EROFS):
 		return "the disk is read-only: make it writable, and repeat the command; for the state there is --state, too"
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		return "this user may not: look at owner and mode of what is named, and of its directory; another directory for the state is given with --state"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return "too many files are open: raise the limit (ulimit -n), then repeat the command"
 	}

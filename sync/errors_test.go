@@ -12,7 +12,7 @@ import (
 
 func TestErrorsOfDisks(t *testing.T) {
 	for errno, says := range map[syscall.Errno]string{
-		syscall.ENOSPC: "make room", syscall.EDQUOT: "make room", syscall.EROFS: "writable", syscall.EMFILE: "ulimit -n", syscall.ENOENT: "",
+		syscall.ENOSPC: "make room", syscall.EDQUOT: "make room", syscall.EROFS: "writable", syscall.EMFILE: "ulimit -n", syscall.EACCES: "owner", syscall.EPERM: "owner", syscall.ENOENT: "",
 	} {
 		cause := fmt.Errorf("check out: %w", &fs.PathError{Op: "write", Path: "a.md", Err: errno})
 		e := assetsync.AsError(cause)
