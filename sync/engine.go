@@ -128,6 +128,8 @@ type run struct {
 	reader      *gitrepo.Past         // of commits, once it is needed
 	ended       *observation          // the newest version, once a push came to its end
 
+	unattended bool // nobody waits for the result: it is a daemon's own look
+
 	unmerged  bool                         // nothing is merged: an earlier state is asked for as it was
 	merged    map[manifest.Path]mergedFile // of the plan of this round
 	marked    map[manifest.Path][]byte     // of the same plan: what does not merge, with conflict markers

@@ -160,6 +160,12 @@ func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun 
 				return err
 			}
 		}
+		r.show(*theirs)
+	}
+	if !dryRun {
+		if err := r.commit(); err != nil {
+			return err
+		}
 	}
 	e := &Error{Kind: KindConflict, Err: errBothChanged}
 	switch {

@@ -35,7 +35,7 @@ func (r *run) mergeConflicts(ctx context.Context, snap manifest.Snapshot, obs ob
 	r.merged, r.marked = map[manifest.Path]mergedFile{}, map[manifest.Path][]byte{}
 	entries := map[manifest.Path]manifest.Entry{}
 	for _, c := range plan.Conflicts {
-		if c.Base.Local == nil || c.Local == nil || c.Remote == nil {
+		if c.Base.Local == nil || c.Local == nil || c.Remote == nil || r.knownAsset.Disputes[c.Path].Apart {
 			continue
 		}
 		base, ok := r.baseBytes(ctx, snap, obs, *c.Base.Local)

@@ -24,6 +24,7 @@ type PushOptions struct {
 	// that the directory never was in.
 	OneVersion bool
 	Base       int32 // a version to take as the base; 0: the recorded one
+	Unattended bool  // nobody waits for the result, as of a daemon's own look
 	Consent    Consent
 }
 
@@ -51,6 +52,7 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 	if !r.Target.Direction.Publishes() {
 		return usage("set direction: both or push to publish it, or leave it out", "target %s is only pulled (direction: pull): nothing of it is ever published", r.Target.Name)
 	}
+	r.unattended = o.Unattended
 	if o.OneVersion {
 		r.fileCalls = min(r.fileCalls, 1)
 	}

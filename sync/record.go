@@ -24,11 +24,13 @@ func (r *run) setBase(obs observation) {
 	for e := range obs.side.Tree.All() {
 		r.knownAsset.Base[e.Path] = state.Pair{Local: &e, Remote: &e}
 	}
+	r.knownAsset.Disputes = nil
 }
 
 // setPair advances the base of one path. It copies the map first: the record
 // as loaded is compared with what is written at the end.
 func (r *run) setPair(p manifest.Path, pair state.Pair) {
+	r.endDispute(p)
 	r.knownAsset.Base = maps.Clone(r.knownAsset.Base)
 	if r.knownAsset.Base == nil {
 		r.knownAsset.Base = map[manifest.Path]state.Pair{}

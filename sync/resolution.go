@@ -3,6 +3,7 @@ package sync
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,9 +33,11 @@ type ResolveOptions struct {
 }
 
 // Resolve settles conflicts of files. It writes nothing to the remote: with
-// Ours and Merged the remote content as it is now is the new base, so that a
-// push publishes what is here, and meets a conflict again when somebody has
-// changed the file since.
+// Ours and Merged the remote content that people were shown is the new base, so
+// that a push publishes what is here, and meets a conflict again when somebody
+// has changed the file since. A path of which the remote holds something that
+// nobody here was shown stays in conflict, and is shown. With Theirs, a path that
+// is named, and was settled for what is here before, is in conflict again.
 func (e *Engine) Resolve(ctx context.Context, o ResolveOptions) Result {
 	return e.do(ctx, "resolve", o.Consent, func(ctx context.Context, r *run) error {
 		snap, err := r.scan(ctx)
@@ -55,6 +58,9 @@ func (e *Engine) Resolve(ctx context.Context, o ResolveOptions) Result {
 		both := diff.Policy{Direction: diff.Both}
 		if err := r.derive(ctx, id, snap, obs, both); err != nil {
 			return err
+		}
+		if o.Take == Theirs {
+			r.reopen(o.Paths)
 		}
 		p, err := r.propose(ctx, snap, obs, both)
 		if err != nil {
@@ -78,14 +84,14 @@ func (r *run) chosen(conflicts []diff.Conflict, paths []manifest.Path) (chosen [
 	for _, c := range conflicts {
 		named := len(paths) == 0
 		for i, p := range paths {
-			if c.Path == p || c.Path.Under(p) {
+			if c.Path.Under(p) {
 				named, hit[i] = true, true
 			}
 		}
 		if !named {
 			continue
 		}
-		if c.Local == nil || c.Remote == nil {
+		if c.Why == diff.WhyClash {
 			return nil, usage("rename or delete one of the two", "%s cannot be settled so: %s", c.Path, c.Why)
 		}
 		chosen = append(chosen, c)
@@ -101,8 +107,14 @@ func (r *run) chosen(conflicts []diff.Conflict, paths []manifest.Path) (chosen [
 	return chosen, nil
 }
 
+// isAmong reports whether a path is one of paths, or below one.
+func isAmong(p manifest.Path, paths []manifest.Path) bool {
+	return slices.ContainsFunc(paths, p.Under)
+}
+
 // takeOurs makes the remote content the base, as if the local one had been
-// made from it.
+// made from it. Where that is not what was shown, nobody here knows it, and it
+// would be overwritten: it is shown instead.
 func (r *run) takeOurs(ctx context.Context, id string, obs observation, conflicts []diff.Conflict, take Resolution) error {
 	if len(conflicts) == 0 {
 		return nil
@@ -119,16 +131,50 @@ func (r *run) takeOurs(ctx context.Context, id string, obs observation, conflict
 			return usage("finish the merge in the file, then repeat the command", "%s:%d is a conflict marker", c.Path, line)
 		}
 	}
+	var unseen []diff.Conflict
 	for _, c := range conflicts {
+		if !r.wasShown(c) {
+			unseen = append(unseen, c)
+			continue
+		}
 		there, err := r.localForm(ctx, id, obs, c.Remote)
 		if err != nil {
 			return err
 		}
 		r.setPair(c.Path, state.Pair{Local: there, Remote: c.Remote})
+		r.setDispute(c.Path, state.Dispute{Settled: (*state.Pair)(&c.Base)})
 		r.res.Changes = append(r.res.Changes, ChangeReport{Path: c.Path, Action: string(diff.Update), Why: fmt.Sprintf("what is here counts, over version %d; a push publishes it", obs.version)})
 	}
 	r.res.Outcome = Planned
-	return r.record(ctx, obs, proposal{}, nil)
+	if err := r.record(ctx, obs, proposal{}, nil); err != nil {
+		return err
+	}
+	return r.showUnseen(ctx, id, obs, unseen)
+}
+
+// showUnseen makes an error of conflicts of which people were not shown what the
+// remote holds by now, and shows it.
+func (r *run) showUnseen(ctx context.Context, id string, obs observation, unseen []diff.Conflict) error {
+	if len(unseen) == 0 {
+		return nil
+	}
+	var names []manifest.Path
+	for _, c := range unseen {
+		names = append(names, c.Path)
+		why := "was not shown before"
+		if r.knownAsset.Disputes[c.Path].Shown != (manifest.ID{}) {
+			why = "changed on the remote since it was shown"
+		}
+		r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: c.Path, Why: why})
+	}
+	if err := r.conflicts(ctx, id, obs, false); !errors.Is(err, errBothChanged) {
+		return err
+	}
+	return &Error{
+		Kind: KindConflict, Err: errBothChanged,
+		Message: fmt.Sprintf("what version %d holds was not shown here before, and is not settled: %s", obs.version, some(names)),
+		Hint:    "look at theirs, take over what you want of it, and repeat the command",
+	}
 }
 
 // checkOutTheirs checks out the remote content.

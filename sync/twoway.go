@@ -11,7 +11,7 @@ import (
 
 // SyncOptions are the choices of one run in the target's direction.
 type SyncOptions struct {
-	OneVersion bool // see [PushOptions]
+	OneVersion, Unattended bool // see [PushOptions]
 }
 
 // Sync keeps a target in step in its direction. Of [BothWays] it first
@@ -25,13 +25,14 @@ func (e *Engine) Sync(ctx context.Context, o SyncOptions) Result {
 }
 
 func (r *run) sync(ctx context.Context, o SyncOptions) error {
+	r.unattended = o.Unattended
 	switch {
 	case r.Target.Direction.Takes() && (r.Target.Rev != "" || r.From != nil):
 		return usage("use source: worktree, or direction: push", "target %s publishes what is in git, so nothing can be checked out for it", r.Target.Name)
 	case r.Target.Direction == PullOnly:
 		return r.follow(ctx)
 	}
-	err := r.push(ctx, PushOptions{OneVersion: o.OneVersion})
+	err := r.push(ctx, PushOptions{OneVersion: o.OneVersion, Unattended: o.Unattended})
 	if r.Target.Direction != BothWays || r.ended == nil || err != nil && !errors.Is(err, errBothChanged) {
 		return err
 	}

@@ -17,11 +17,14 @@ func (a *app) resolveCommand() *cobra.Command {
 merge. assetsync status lists them, and a push or pull puts the other side's
 bytes under .assetsync/conflicts/.
 
-With --ours, what is here counts: the next push publishes it over the version
-that is live now, and is in conflict again when somebody has changed the file
-since. With --merged, the same, after you have made one of both in the file: it
-must hold no conflict markers. With --theirs, what is on the remote is checked
-out; your bytes are kept in .assetsync/history.git.
+With --ours, what is here counts: the next push publishes it over what you were
+shown of theirs. When somebody has changed the file since, or nothing of it was
+shown yet, that is shown now and not settled (exit code 3); after it was settled,
+the push is in conflict again. With --merged, the same, after you have made one
+of both in the file: it must hold no conflict markers. With --theirs, what is on
+the remote is checked out; your bytes are kept in .assetsync/history.git. A file
+that was settled with --ours or --merged, and is named, can be settled so until
+it is pushed.
 
 PATH is a file in conflict, or a directory or target that holds some. Nothing is
 written to the remote.`,

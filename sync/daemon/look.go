@@ -30,9 +30,9 @@ func (l *loop) look() time.Duration {
 	// One version for what was saved together: one in between would be a state
 	// that never was here.
 	if l.t.Direction.Takes() {
-		return l.pushed(ctx, l.t.Engine.Sync(ctx, assetsync.SyncOptions{OneVersion: true}), first)
+		return l.pushed(ctx, l.t.Engine.Sync(ctx, assetsync.SyncOptions{OneVersion: true, Unattended: true}), first)
 	}
-	return l.pushed(ctx, l.t.Engine.Push(ctx, assetsync.PushOptions{OneVersion: true}), first)
+	return l.pushed(ctx, l.t.Engine.Push(ctx, assetsync.PushOptions{OneVersion: true, Unattended: true}), first)
 }
 
 // takes reports whether the daemon checks out what is pending.

@@ -63,11 +63,7 @@ func (a Asset) faults() (faults []string) {
 		if pair.Local == nil && pair.Remote == nil {
 			fault("the base of %s has neither side", p)
 		}
-		for _, e := range []*manifest.Entry{pair.Local, pair.Remote} {
-			if e != nil && e.Path != p {
-				fault("the base of %s is that of %s", p, e.Path)
-			}
-		}
+		faults = append(faults, pair.faults(p)...)
 	}
 	if len(a.Base) > 0 && a.Version == 0 {
 		fault("it has a base and no version")
@@ -88,6 +84,25 @@ func (a Asset) faults() (faults []string) {
 	for _, d := range a.Deletions {
 		if d.Files < 1 || d.Side != "remote" && d.Side != "local" {
 			fault("it counts %d deletions on side %q", d.Files, d.Side)
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(a.Disputes)) {
+		d := a.Disputes[p]
+		if d == (Dispute{}) {
+			fault("%s is in dispute over nothing", p)
+		}
+		if d.Settled != nil {
+			faults = append(faults, d.Settled.faults(p)...)
+		}
+	}
+	return faults
+}
+
+// faults says whose the sides of a base are, if not the path's.
+func (pair Pair) faults(p manifest.Path) (faults []string) {
+	for _, e := range []*manifest.Entry{pair.Local, pair.Remote} {
+		if e != nil && e.Path != p {
+			faults = append(faults, fmt.Sprintf("the base of %s is that of %s", p, e.Path))
 		}
 	}
 	return faults

@@ -25,13 +25,18 @@ func TestCheck(t *testing.T) {
 		target func(*state.Target)
 		want   string // in the only fault; "" for none
 	}{
-		"sound":                       {nil, nil, ""},
-		"a base without sides":        {func(a *state.Asset) { a.Base["a.md"] = state.Pair{} }, nil, "neither side"},
-		"a base of another path":      {func(a *state.Asset) { a.Base["a.md"] = state.Pair{Local: entry("b.md")} }, nil, "that of b.md"},
-		"seen in a later version":     {func(a *state.Asset) { a.Seen["a.md"] = state.Seen{Entry: *entry("a.md"), Version: 9} }, nil, "version 9"},
-		"seen at another path":        {func(a *state.Asset) { a.Seen["a.md"] = state.Seen{Entry: *entry("b.md"), Version: 1} }, nil, "is of b.md"},
-		"own version of the future":   {func(a *state.Asset) { a.Own = []int32{9} }, nil, "version 9"},
-		"deletions on no side":        {func(a *state.Asset) { a.Deletions = []state.Deletion{{Files: 1, Side: "left"}} }, nil, `"left"`},
+		"sound":                     {nil, nil, ""},
+		"a base without sides":      {func(a *state.Asset) { a.Base["a.md"] = state.Pair{} }, nil, "neither side"},
+		"a base of another path":    {func(a *state.Asset) { a.Base["a.md"] = state.Pair{Local: entry("b.md")} }, nil, "that of b.md"},
+		"seen in a later version":   {func(a *state.Asset) { a.Seen["a.md"] = state.Seen{Entry: *entry("a.md"), Version: 9} }, nil, "version 9"},
+		"seen at another path":      {func(a *state.Asset) { a.Seen["a.md"] = state.Seen{Entry: *entry("b.md"), Version: 1} }, nil, "is of b.md"},
+		"own version of the future": {func(a *state.Asset) { a.Own = []int32{9} }, nil, "version 9"},
+		"deletions on no side":      {func(a *state.Asset) { a.Deletions = []state.Deletion{{Files: 1, Side: "left"}} }, nil, `"left"`},
+		"a dispute":                 {func(a *state.Asset) { a.Disputes = map[manifest.Path]state.Dispute{"a.md": {Apart: true}} }, nil, ""},
+		"a dispute over nothing":    {func(a *state.Asset) { a.Disputes = map[manifest.Path]state.Dispute{"a.md": {}} }, nil, "a.md is in dispute"},
+		"a settled base of another path": {func(a *state.Asset) {
+			a.Disputes = map[manifest.Path]state.Dispute{"a.md": {Settled: &state.Pair{Remote: entry("b.md")}}}
+		}, nil, "that of b.md"},
 		"an asset that is not known":  {nil, func(t *state.Target) { t.AssetID = "ki-2" }, "ki-2"},
 		"two pushes with one nonce":   {nil, func(t *state.Target) { t.Intents[1].Nonce = "n1" }, "no nonce of its own"},
 		"a push out of order":         {nil, func(t *state.Target) { t.Intents[1].Started = now.Add(-time.Hour) }, "began before"},

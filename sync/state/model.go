@@ -51,6 +51,10 @@ type Asset struct {
 	Deletions []Deletion                 `json:"deletions,omitempty"`
 	Turns     map[manifest.Path][]Turn   `json:"turns,omitempty"` // the last few of each path, oldest first
 
+	// Disputes are paths on which the sides differ and of which the base does
+	// not say all. An entry goes when the base of its path moves.
+	Disputes map[manifest.Path]Dispute `json:"disputes,omitempty"`
+
 	// Published are the last publishings of this machine, oldest first, so that
 	// they can be taken back. The making of the asset is none.
 	Published []Publishing `json:"published,omitempty"`
@@ -69,6 +73,20 @@ type Turn struct {
 	ID      manifest.ID `json:"id"`      // as it was sent, or read of somebody else's; zero: the path was deleted
 	Was     manifest.ID `json:"was"`     // of an own one: what the path held before
 	At      time.Time   `json:"at"`      // when it was found, by the local clock
+}
+
+// Dispute is what is known, beyond the base, of a path on which the sides
+// differ.
+type Dispute struct {
+	// Shown is the content of the remote that people were shown as the other
+	// side of a conflict; zero: none was.
+	Shown manifest.ID `json:"shown,omitzero"`
+	// Apart says that what is here is not merged with what is there, nor
+	// published for another reason, unless people say so: they took it back there.
+	Apart bool `json:"apart,omitempty"`
+	// Settled is the base that the path had in a conflict which people settled
+	// for what is here; nil: they did not. Both sides of it may be absent.
+	Settled *Pair `json:"settled,omitempty"`
 }
 
 // Publishing is what one run published.
