@@ -57,7 +57,7 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 		return err
 	}
 	if missing {
-		r.knownAsset.Base = nil // nothing here can have been changed knowingly
+		r.knownAsset.Base, r.knownAsset.Older = nil, 0 // nothing here can have been changed knowingly
 	} else if err := r.derive(ctx, id, snap, obs, diff.Policy{Direction: diff.Pull, Prefer: o.Prefer}); err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 		return err
 	}
 	r.unmerged = wanted.version != obs.version
-	p, err := r.propose(ctx, snap, wanted, diff.Policy{Direction: diff.Pull, Prefer: o.Prefer})
+	p, err := r.proposeVersion(ctx, id, snap, wanted, o)
 	if err != nil {
 		return err
 	}
@@ -92,15 +92,15 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 			r.note("commit what was checked out: until then it counts as a change of the remote (source: git)")
 		}
 	} else if wanted.version != obs.version {
-		// An older version is a local change: the base stays that of the
-		// newest one, and is that where there was none.
-		p.files.Settled, applied = nil, nil
-		if len(r.knownAsset.Base) == 0 {
-			r.setBase(obs)
+		if err := r.holdOlder(ctx, id, obs, wanted.version, p, applied); err != nil {
+			return err
 		}
+		p.files.Settled, applied = nil, nil
 		if n := len(p.files.Ahead); n > 0 {
 			r.note("%s changed here and left as they are: the directory is not just version %d", countFiles(n), wanted.version)
 		}
+	} else if o.Version != 0 && failed == nil {
+		r.knownAsset.Older = 0
 	}
 	if err := errors.Join(failed, r.recordCheckout(ctx, id, obs, p, applied)); err != nil {
 		return err

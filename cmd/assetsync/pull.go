@@ -28,8 +28,9 @@ kept in .assetsync/history.git.
 A file or directory inside of a target names all of the target.
 
 With --version, an older version is checked out as a local change, which the
-next push publishes. With --to, a version is written into another directory,
-and nothing else is touched.`,
+next push publishes; --version with another one, or the newest, goes on from
+there, and leaves what you have edited since. With --to, a version is written
+into another directory, and nothing else is touched.`,
 		Example: `  assetsync pull
   assetsync pull skills/eks-triage --version 3
   assetsync pull skills/eks-triage --version 3 --to /tmp/v3`,

@@ -86,6 +86,9 @@ func (a Asset) faults() (faults []string) {
 			fault("it counts %d deletions on side %q", d.Files, d.Side)
 		}
 	}
+	if a.Older < 0 || a.Older > a.Version {
+		fault("version %d was checked out, and the newest that was seen is %d", a.Older, a.Version)
+	}
 	for _, p := range slices.Sorted(maps.Keys(a.Disputes)) {
 		d := a.Disputes[p]
 		if d == (Dispute{}) {

@@ -32,6 +32,7 @@ func TestCheck(t *testing.T) {
 		"seen at another path":      {func(a *state.Asset) { a.Seen["a.md"] = state.Seen{Entry: *entry("b.md"), Version: 1} }, nil, "is of b.md"},
 		"own version of the future": {func(a *state.Asset) { a.Own = []int32{9} }, nil, "version 9"},
 		"deletions on no side":      {func(a *state.Asset) { a.Deletions = []state.Deletion{{Files: 1, Side: "left"}} }, nil, `"left"`},
+		"checked out of the future": {func(a *state.Asset) { a.Older = 9 }, nil, "version 9"},
 		"a dispute":                 {func(a *state.Asset) { a.Disputes = map[manifest.Path]state.Dispute{"a.md": {Apart: true}} }, nil, ""},
 		"a dispute over nothing":    {func(a *state.Asset) { a.Disputes = map[manifest.Path]state.Dispute{"a.md": {}} }, nil, "a.md is in dispute"},
 		"a settled base of another path": {func(a *state.Asset) {

@@ -51,6 +51,10 @@ type Asset struct {
 	Deletions []Deletion                 `json:"deletions,omitempty"`
 	Turns     map[manifest.Path][]Turn   `json:"turns,omitempty"` // the last few of each path, oldest first
 
+	// Older is the version that was last checked out in the place of the newest
+	// one, which the base is of; 0: none, or it was published since.
+	Older int32 `json:"older,omitempty"`
+
 	// Disputes are paths on which the sides differ and of which the base does
 	// not say all. An entry goes when the base of its path moves.
 	Disputes map[manifest.Path]Dispute `json:"disputes,omitempty"`

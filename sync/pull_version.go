@@ -1,0 +1,85 @@
+package sync
+
+import (
+	"context"
+	"maps"
+
+	"assetsync/diff"
+	"assetsync/manifest"
+	"assetsync/sync/state"
+)
+
+// proposeVersion plans a check out of what is wanted. What an earlier pull
+// checked out of an older version, and nobody has edited since, is no edit to
+// one that names a version: else there would be no way to another one, or back.
+func (r *run) proposeVersion(ctx context.Context, id string, snap manifest.Snapshot, wanted observation, o PullOptions) (p proposal, err error) {
+	policy := diff.Policy{Direction: diff.Pull, Prefer: o.Prefer}
+	if o.Version == 0 || r.knownAsset.Older == 0 {
+		return r.propose(ctx, snap, wanted, policy)
+	}
+	base := r.knownAsset.Base
+	defer func() { r.knownAsset.Base = base }() // which is that of the newest one
+	if r.knownAsset.Base, err = r.baseOfOlder(ctx, id, snap); err != nil {
+		return p, err
+	}
+	return r.propose(ctx, snap, wanted, policy)
+}
+
+// baseOfOlder is the base with the older version in it wherever the directory is
+// as that is. One that cannot be read any more tells nothing.
+func (r *run) baseOfOlder(ctx context.Context, id string, snap manifest.Snapshot) (map[manifest.Path]state.Pair, error) {
+	older := observation{version: r.knownAsset.Older, content: map[manifest.ID][]byte{}}
+	side, ok, err := r.sideOf(ctx, id, older.version)
+	if err != nil || !ok {
+		return r.knownAsset.Base, err
+	}
+	paths := maps.Clone(r.knownAsset.Base)
+	if paths == nil {
+		paths = map[manifest.Path]state.Pair{}
+	}
+	for e := range side.Tree.All() {
+		paths[e.Path] = r.knownAsset.Base[e.Path]
+	}
+	base := maps.Clone(r.knownAsset.Base)
+	for p := range paths {
+		there := side.Tree.Get(p)
+		here, err := r.localForm(ctx, id, older, there)
+		switch {
+		case err != nil:
+			return nil, err
+		case side.Unknown.Has(p) || !sameEntry(snap.Tree.Get(p), here):
+		case there == nil:
+			delete(base, p)
+		default:
+			base[p] = state.Pair{Local: here, Remote: there}
+		}
+	}
+	return base, nil
+}
+
+// holdOlder remembers that the directory holds an older version. That is a local
+// change: the base stays that of the newest one. Where there was no base, the
+// newest one becomes it of what was checked out, or was here already: what is in
+// conflict, or never was here, nobody here has decided about.
+func (r *run) holdOlder(ctx context.Context, id string, newest observation, version int32, p proposal, made []diff.Change) error {
+	r.knownAsset.Older = version
+	if len(r.knownAsset.Base) > 0 {
+		return nil
+	}
+	var paths []manifest.Path
+	for _, c := range made {
+		paths = append(paths, c.Path)
+	}
+	for path := range p.files.Settled {
+		paths = append(paths, path)
+	}
+	for _, path := range paths {
+		there := newest.side.Tree.Get(path)
+		here, err := r.localForm(ctx, id, newest, there)
+		if err != nil {
+			return err
+		}
+		r.setPair(path, state.Pair{Local: here, Remote: there})
+	}
+	return nil
+}
