@@ -82,8 +82,8 @@ func (r *run) mergeFile(p manifest.Path, base, ours, theirs []byte) ([]byte, boo
 }
 
 // isSound reports whether a merged main file is as good as ours was: it says
-// what identifies the asset, and for a type of one file the metadata that goes
-// with it is that of ours.
+// what identifies the asset, its frontmatter is YAML still, and for a type of one
+// file the metadata that goes with it is that of ours.
 func (r *run) isSound(p manifest.Path, ours, merged []byte) bool {
 	was, err1 := manifest.NewBundle(map[manifest.Path][]byte{p: ours})
 	is, err2 := manifest.NewBundle(map[manifest.Path][]byte{p: merged})
@@ -96,9 +96,19 @@ func (r *run) isSound(p manifest.Path, ours, merged []byte) bool {
 	sound := func(b manifest.Bundle) bool {
 		return !slices.ContainsFunc(assettype.Check(r.kind, b, r.allMetadata(b)), func(f assettype.Finding) bool { return f.Severity == assettype.Error })
 	}
+	if r.kind.Frontmatter && isPlain(ours) && !isPlain(merged) {
+		return false // a key twice, say: nobody knows which one counts
+	}
 	a, okA := assettype.Identity(r.kind, r.Target.Metadata, was)
 	b, okB := assettype.Identity(r.kind, r.Target.Metadata, is)
 	return okA == okB && a == b && (sound(is) || !sound(was))
+}
+
+// isPlain reports whether a main file has a frontmatter that is read without
+// difficulty.
+func isPlain(main []byte) bool {
+	f, err := assettype.ParseFrontmatter(main)
+	return err == nil && len(f.Warnings) == 0
 }
 
 // baseBytes returns what the local side of a base held: from history, which

@@ -111,6 +111,11 @@ func TestMergeRefused(t *testing.T) {
 			theirs: strings.Replace(skillMain, "name: demo", "name: other", 1) + lines(), wantElsewhere: true,
 		},
 		{
+			name: "one key at two places", path: "SKILL.md", start: skillMain,
+			ours:   strings.Replace(skillMain, "---\n# ", "license: MIT\n---\n# ", 1),
+			theirs: strings.Replace(skillMain, "name: demo\n", "name: demo\nlicense: Apache-2.0\n", 1), wantElsewhere: true,
+		},
+		{
 			name: "a revision is published", path: "a.md", start: lines(), ours: lines("1=ours"), theirs: lines("9=theirs"),
 			set: func(m *machine) { m.target.Rev = "HEAD" }, wantElsewhere: true,
 		},
