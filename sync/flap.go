@@ -73,8 +73,14 @@ func isFlap(turns []state.Turn, ours manifest.ID, now time.Time) bool {
 }
 
 func recentTurns(turns []state.Turn, now time.Time) []state.Turn {
-	return slices.DeleteFunc(slices.Clone(turns), func(t state.Turn) bool { return now.Sub(t.At) >= flapWindow })
+	return slices.DeleteFunc(slices.Clone(turns), func(t state.Turn) bool { return !isRecent(t.At, now, flapWindow) })
 }
+
+// isRecent reports whether a time on record is less than a span from now. One
+// that lies ahead was noted by a clock that was put right since: a little ahead
+// is as good as a little ago, a day ahead tells nothing and must hold up nothing
+// for a day.
+func isRecent(at, now time.Time, span time.Duration) bool { return now.Sub(at).Abs() < span }
 
 // stopFlaps takes out of a plan what would be one turn too many. With a
 // preference it is that side's.
@@ -125,7 +131,7 @@ func (r *run) takeTheirs(plan *diff.Plan, obs observation, flap func(diff.Change
 func (r *run) isOverwritten(c diff.Change) bool {
 	now := r.Now()
 	return slices.ContainsFunc(r.knownAsset.Turns[c.Path], func(t state.Turn) bool {
-		return t.Own && t.Was == idOf(c.New) && now.Sub(t.At) < overwrittenPause
+		return t.Own && t.Was == idOf(c.New) && isRecent(t.At, now, overwrittenPause)
 	})
 }
 

@@ -171,7 +171,7 @@ func guardDeletes(in guardInput) *guardStop {
 	}
 	earlier := 0
 	for _, d := range in.record.Deletions {
-		if d.Side == in.side && in.now.Sub(d.At) < deleteWindow {
+		if d.Side == in.side && isRecent(d.At, in.now, deleteWindow) {
 			earlier += d.Files
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	assetsync "assetsync/sync"
 )
@@ -370,5 +371,29 @@ func TestPutBackMeetsThird(t *testing.T) {
 	}
 	if got, err := os.ReadFile(res.Conflicts[0].Copy); err != nil || string(got) != "first" {
 		t.Errorf("the copy holds %q, %v", got, err)
+	}
+}
+
+// TestClockThatWasAhead publishes while the clock is a day ahead and is put right
+// afterwards. What somebody else changes then, to what the file was before, is
+// believed as soon as at any other time, and not a day later.
+func TestClockThatWasAhead(t *testing.T) {
+	for _, ahead := range []time.Duration{0, 24 * time.Hour} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			w := newWorld(t)
+			w.step = time.Millisecond
+			m, id := twoWay(w, fiveFiles)
+			w.now = w.now.Add(ahead)
+			m.write("a.md", "first")
+			m.mustSync(assetsync.Published)
+			w.now = w.now.Add(-ahead + time.Minute)
+			w.save(id, "a.md", fiveFiles["a.md"])
+			m.sync()
+			w.now = w.now.Add(time.Minute)
+			m.sync()
+			if got := m.files()["a.md"]; got != fiveFiles["a.md"] {
+				t.Errorf("two minutes later a.md is still %q here, %q there", got, fiveFiles["a.md"])
+			}
+		})
 	}
 }

@@ -319,7 +319,7 @@ func (r *run) countDeletions(side string, n int) {
 		return
 	}
 	now := r.Now()
-	recent := slices.DeleteFunc(slices.Clone(r.knownAsset.Deletions), func(d state.Deletion) bool { return now.Sub(d.At) >= deleteWindow })
+	recent := slices.DeleteFunc(slices.Clone(r.knownAsset.Deletions), func(d state.Deletion) bool { return !isRecent(d.At, now, deleteWindow) })
 	r.knownAsset.Deletions = append(recent, state.Deletion{At: now.UTC(), Files: n, Side: side})
 }
 
