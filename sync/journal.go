@@ -23,7 +23,11 @@ func (r *run) noteDown(obs observation, d deed, after proof, changes []diff.Chan
 	for _, c := range changes {
 		old, read := obs.side.Tree.Get(c.Path), after.read[c.Path]
 		if !sameEntry(old, read) {
-			p.Changes = append(p.Changes, publishedChange(c.Path, old, read, c.New))
+			change := publishedChange(c.Path, old, read, c.New)
+			if m, ok := r.merged[c.Path]; ok && sameEntry(&m.entry, c.New) {
+				change.Local = &m.local
+			}
+			p.Changes = append(p.Changes, change)
 		}
 	}
 	for key := range d.metadata {
@@ -83,7 +87,9 @@ func (r *run) noteDownIntent(ctx context.Context, in state.Intent, obs observati
 	for _, c := range in.Changes {
 		now := obs.side.Tree.Get(c.Path)
 		if !obs.side.Unknown.Has(c.Path) && !sameEntry(now, c.Old) && (sameEntry(now, c.New) || r.cameOf(sent, c.New, now, obs)) {
-			p.Changes = append(p.Changes, publishedChange(c.Path, c.Old, now, c.New))
+			change := publishedChange(c.Path, c.Old, now, c.New)
+			change.Local = c.Local
+			p.Changes = append(p.Changes, change)
 		}
 	}
 	r.addPublishing(p)

@@ -67,13 +67,14 @@ func (r *run) findVersion(ctx context.Context, id string, snap manifest.Snapshot
 }
 
 // seenAt returns the states of a path that this machine knows of: as both sides
-// were settled, as it is here, and as this machine left the remote itself.
+// were settled, as it is here, and as this machine left the remote itself. Of a
+// merge that it published it does not know the others' part before that is pulled.
 func (r *run) seenAt(p manifest.Path, snap manifest.Snapshot) []*manifest.Entry {
 	states := []*manifest.Entry{r.knownAsset.Base[p].Remote}
 	if !snap.Unknown.Has(p) && snap.Tree.Len() > 0 {
 		states = append(states, snap.Tree.Get(p))
 	}
-	if c, ok := r.wroteLast(p); ok {
+	if c, ok := r.wroteLast(p); ok && c.Local == nil {
 		states = append(states, c.New)
 	}
 	return states

@@ -148,7 +148,7 @@ type PlannedChange struct {
 	Old  *manifest.Entry `json:"old,omitempty"` // on the remote, as observed
 	New  *manifest.Entry `json:"new,omitempty"` // as sent
 	// Local is what the source holds when a merge with the remote was sent in
-	// its place.
+	// its place; of a [Publishing], the same of one that stands.
 	Local *manifest.Entry `json:"local,omitempty"`
 	// Sent is, of a [Publishing], what was sent where the service made New of it.
 	Sent *manifest.Entry `json:"sent,omitempty"`
