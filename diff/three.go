@@ -76,6 +76,10 @@ type Input struct {
 	// which both changed and which merge; see [Merge]. A path that is not in it
 	// does not merge.
 	Merged map[manifest.Path]manifest.Entry
+	// Apart reports whether a path was taken back on the remote while the local
+	// side held something of its own: then a deletion there is one that no edit
+	// here undoes unasked. Nil: none was.
+	Apart  func(manifest.Path) bool
 	Policy Policy
 }
 
@@ -147,7 +151,8 @@ func (p Plan) Empty() bool { return len(p.Publish) == 0 && len(p.Checkout) == 0 
 //   - one side changed: the other one takes it, as far as the direction
 //     allows;
 //   - one side deleted, the other changed: the delete loses, the change is
-//     taken as if it were the only one;
+//     taken as if it were the only one; but for a deletion on the remote by
+//     which the path was taken back there, which is a change as others are;
 //   - both changed, and one of them holds what the base is to the other: only
 //     the other one did, because the sides of a base are two forms of one content;
 //   - both changed: merged where that is possible, else a conflict, unless
@@ -255,8 +260,9 @@ func (t *three) settle(s state, recorded bool) {
 }
 
 func (t *three) bothChanged(s state) {
+	takenBack := t.in.Apart != nil && t.in.Apart(s.path)
 	switch {
-	case s.remote == nil:
+	case s.remote == nil && !takenBack:
 		t.publish(s, WhyKeptHere)
 	case s.local == nil:
 		t.checkout(s, WhyKeptThere)

@@ -14,7 +14,7 @@ import (
 // is in conflict from now on, so that no push undoes what was taken back.
 func (r *run) checkOutBack(ctx context.Context, id string, snap manifest.Snapshot, newest observation, then earlier, clean map[manifest.Path]bool) error {
 	var changes []diff.Change
-	var stay []manifest.Path
+	var stay, gone []manifest.Path
 	for _, b := range then.paths {
 		local, live := snap.Tree.Get(b.Path), newest.side.Tree.Get(b.Path)
 		if r.ignores(snap, b.Path) || newest.side.Unknown.Has(b.Path) {
@@ -27,14 +27,22 @@ func (r *run) checkOutBack(ctx context.Context, id string, snap manifest.Snapsho
 		if !r.isBack(ctx, then, b, live, want, newest) || sameEntry(local, want) {
 			continue
 		}
-		if clean[b.Path] {
+		switch {
+		case clean[b.Path]:
 			changes = append(changes, diff.Change{Path: b.Path, Old: local, New: live, Why: diff.WhyBack})
-		} else {
+		case sameEntry(r.knownAsset.Base[b.Path].Remote, live):
+			r.endDispute(b.Path) // what is here was made of what is live: it is a change to be published
+		case local == nil:
+			gone = append(gone, b.Path)
+		default:
 			stay = append(stay, b.Path)
 		}
 	}
 	if len(stay) > 0 {
 		r.note("changed here and left as it is: %s; it is in conflict with what was taken back, until push --prefer local or pull --prefer remote", some(stay))
+	}
+	if len(gone) > 0 {
+		r.note("changed here and left as it is: %s; a pull brings back what was deleted here", some(gone))
 	}
 	if r.Target.Rev != "" {
 		if len(changes) > 0 {

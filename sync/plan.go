@@ -75,6 +75,7 @@ func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observati
 		Remote:  obs.side,
 		Ignored: ignored,
 		Form:    forms,
+		Apart:   func(p manifest.Path) bool { return r.knownAsset.Disputes[p].Apart },
 		Policy:  policy,
 	}
 	plan := diff.Three(in)

@@ -120,6 +120,7 @@ func (r *run) takeBackOnce(ctx context.Context, o BackOptions, find finder) (Pre
 		return r.preview(ctx, id, obs, then, p)
 	}
 	clean := r.untouched(snap, obs, then)
+	r.keepApart(p.changes, clean)
 	newest, err := r.publishBack(ctx, id, obs, then, p)
 	if err != nil {
 		return Preview{}, err
@@ -339,6 +340,19 @@ func (r *run) untouched(snap manifest.Snapshot, obs observation, then earlier) m
 			(ours || sameEntry(local, r.knownAsset.Base[b.Path].Local) || sameEntry(local, obs.side.Tree.Get(b.Path)))
 	}
 	return clean
+}
+
+// keepApart remembers the paths on which the directory holds something of its
+// own while the remote goes back: a merge, or an edit that wins over a deletion,
+// would bring what is taken back, or was never to be published, unasked.
+func (r *run) keepApart(changes []diff.Change, clean map[manifest.Path]bool) {
+	for _, c := range changes {
+		if !clean[c.Path] {
+			d := r.knownAsset.Disputes[c.Path]
+			d.Apart = true
+			r.setDispute(c.Path, d)
+		}
+	}
 }
 
 // publishBack makes the earlier state on the remote, proves and records it. The

@@ -365,3 +365,69 @@ func TestBackOfSingleFile(t *testing.T) {
 		})
 	}
 }
+
+// TestUndoKeepsApart takes back a publish of a file with a newer edit here that
+// was never published. Neither a merge nor an edit that wins over a deletion
+// brings it to the remote unasked; each way out does what it says.
+func TestUndoKeepsApart(t *testing.T) {
+	type story struct{ before, published, edit string }
+	stories := map[string]story{
+		"would merge":   {lines(), lines("1=ours"), lines("1=ours", "9=edit")},
+		"the file went": {"", lines("1=ours"), lines("1=ours", "9=edit")},
+	}
+	ends := map[string]struct {
+		end        func(*machine) assetsync.Result
+		live, here func(story) string
+	}{
+		"push --prefer local": {
+			func(m *machine) assetsync.Result { return m.push(assetsync.PushOptions{Prefer: diff.Local}) },
+			func(s story) string { return s.edit }, func(s story) string { return s.edit },
+		},
+		"pull --prefer remote": {
+			func(m *machine) assetsync.Result { return m.pull(assetsync.PullOptions{Prefer: diff.Remote}) },
+			func(s story) string { return s.before }, func(s story) string { return s.before },
+		},
+		"resolve --ours": {
+			func(m *machine) assetsync.Result {
+				m.want(m.resolve(assetsync.Ours), assetsync.Planned)
+				return m.push(assetsync.PushOptions{})
+			},
+			func(s story) string { return s.edit }, func(s story) string { return s.edit },
+		},
+		"resolve --theirs": {
+			func(m *machine) assetsync.Result { return m.resolve(assetsync.Theirs) },
+			func(s story) string { return s.before }, func(s story) string { return s.before },
+		},
+	}
+	for name, s := range stories {
+		for how, end := range ends {
+			t.Run(name+", "+how, func(t *testing.T) {
+				w := newWorld(t)
+				m := w.machine(skill(map[string]string{"a.md": "a", "b.md": "b", "c.md": "c"}))
+				if s.before != "" {
+					m.write("f.md", s.before)
+				}
+				id := m.mustPush(assetsync.Created).AssetID
+				m.write("f.md", s.published)
+				m.mustPush(assetsync.Published)
+				m.write("f.md", s.edit)
+				m.want(m.undo(assetsync.BackOptions{}), assetsync.Published)
+				for range 2 {
+					m.want(m.status(), assetsync.Conflict)
+					m.want(m.push(assetsync.PushOptions{}), assetsync.Conflict)
+					m.want(m.pull(assetsync.PullOptions{}), assetsync.Conflict)
+				}
+				if live, here := w.live(id, 0)["f.md"], m.files()["f.md"]; live != s.before || here != s.edit {
+					t.Fatalf("f.md is %q there, %q here", live, here)
+				}
+				if res := end.end(m); res.Error != nil {
+					t.Errorf("%s\n%s", res.Outcome, describe(res))
+				}
+				if live, here := w.live(id, 0)["f.md"], m.files()["f.md"]; live != end.live(s) || here != end.here(s) {
+					t.Errorf("f.md is %q there, %q here", live, here)
+				}
+				m.wantQuiet()
+			})
+		}
+	}
+}
