@@ -21,7 +21,8 @@ func (p Pair) isForm(e *manifest.Entry) bool {
 	return p.Local != nil && p.Remote != nil && (same(e, p.Local) || same(e, p.Remote))
 }
 
-func (p Pair) equal(q Pair) bool { return same(p.Local, q.Local) && same(p.Remote, q.Remote) }
+// Equal reports whether two pairs are of the same contents.
+func (p Pair) Equal(q Pair) bool { return same(p.Local, q.Local) && same(p.Remote, q.Remote) }
 
 // Base is the base of all paths. A path that is not in it was absent on both
 // sides.
@@ -250,7 +251,7 @@ func (t *three) unknown(p manifest.Path) (Why, bool) {
 
 func (t *three) settle(s state, recorded bool) {
 	now := Pair{s.local, s.remote}
-	if s.base.equal(now) && recorded == (s.local != nil) {
+	if s.base.Equal(now) && recorded == (s.local != nil) {
 		return
 	}
 	if t.plan.Settled == nil {

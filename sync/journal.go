@@ -148,9 +148,29 @@ func (r *run) noteCheckOut(obs observation, changes []diff.Change) error {
 	}
 	c := &state.CheckOut{At: r.Now().UTC(), Version: obs.version}
 	for _, change := range changes {
-		c.Changes = append(c.Changes, state.PlannedChange{Path: change.Path, Old: change.Old, New: change.New})
+		one := state.PlannedChange{Path: change.Path, Old: change.Old, New: change.New}
+		edited, err := r.isEdited(obs, change)
+		if err != nil {
+			return err
+		}
+		if edited {
+			base := r.knownAsset.Base[change.Path]
+			one.Base = &base
+		}
+		c.Changes = append(c.Changes, one)
 	}
 	return r.putCheckOut(c)
+}
+
+// isEdited reports whether a change replaces what somebody here made of a file,
+// and not just what both sides were.
+func (r *run) isEdited(obs observation, c diff.Change) (bool, error) {
+	base := r.knownAsset.Base[c.Path].Local
+	if c.Old == nil || base == nil || sameEntry(c.Old, base) || r.Target.Text != manifest.TextLF {
+		return c.Old != nil && !sameEntry(c.Old, base), nil
+	}
+	form, err := r.formOf(obs, base.ID)
+	return form != c.Old.ID, err
 }
 
 // noteKept corrects what was in the worktree: a plan names text by its LF form,

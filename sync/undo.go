@@ -98,8 +98,8 @@ func (r *run) lastPublishing() int {
 
 // UndoLocal brings back the files that the last check out replaced or deleted in
 // the directory. Those that were changed since stay, and are conflicts. The base
-// stays, too, so that what came back is a change here. It asks the remote
-// nothing.
+// stays, too, so that what came back is a change here; where that was one before
+// the check out, it is in conflict again. It asks the remote nothing.
 func (e *Engine) UndoLocal(ctx context.Context, o BackOptions) (view Preview, res Result) {
 	res = e.inWorktree().do(ctx, verbUndoLocal, o.Consent, func(ctx context.Context, r *run) (err error) {
 		view, err = r.undoLocal(ctx, o)
@@ -198,16 +198,36 @@ func (r *run) formsOfBack(paths []diff.Back) (map[manifest.ID]manifest.ID, error
 // out, unless something of it is left to be taken back.
 func (r *run) bringBack(ctx context.Context, id string, kept observation, changes []diff.Change) error {
 	made, failed := r.checkOut(ctx, id, kept, changes)
+	again := r.contest(made)
 	if failed == nil && len(made) == len(changes) && len(r.res.Conflicts) == 0 {
 		r.knownAsset.CheckedOut = nil
 	}
-	if len(made) > 0 && r.Target.Rev == "" {
+	if len(again) > 0 {
+		r.note("in conflict again: %s; what came back was made without theirs", some(again))
+	}
+	if len(made) > len(again) && r.Target.Rev == "" {
 		r.note("what came back counts as changed here: the next push, or the daemon, publishes it")
 	}
 	if failed != nil {
 		return failed
 	}
 	return r.commit()
+}
+
+// contest makes conflicts again of files that came back, in memory: what was
+// edited here was not made of what was checked out in its place, or merged with
+// it, so it is published over that no more than before.
+func (r *run) contest(made []diff.Change) (again []manifest.Path) {
+	for _, c := range r.knownAsset.CheckedOut.Changes {
+		back := slices.ContainsFunc(made, func(m diff.Change) bool { return m.Path == c.Path })
+		if !back || c.Base == nil || diff.Pair(r.knownAsset.Base[c.Path]).Equal(diff.Pair(*c.Base)) {
+			continue
+		}
+		r.setPair(c.Path, *c.Base)
+		r.setDispute(c.Path, state.Dispute{Apart: true})
+		again = append(again, c.Path)
+	}
+	return again
 }
 
 func (r *run) previewLocal(ctx context.Context, p proposal, o BackOptions) (view Preview, err error) {

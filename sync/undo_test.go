@@ -431,3 +431,49 @@ func TestUndoKeepsApart(t *testing.T) {
 		}
 	}
 }
+
+// TestUndoLocalContests brings back an edit that theirs, or a merge, had taken the
+// place of: it was made without theirs, so that no push, and no daemon, publishes
+// it over them.
+func TestUndoLocalContests(t *testing.T) {
+	theirs := lines("9=theirs")
+	for name, tt := range map[string]struct {
+		ours   string
+		settle func(*machine) assetsync.Result
+	}{
+		"resolve --theirs":     {lines("9=ours"), func(m *machine) assetsync.Result { m.mustConflict(); return m.resolve(assetsync.Theirs) }},
+		"pull --prefer remote": {lines("9=ours"), func(m *machine) assetsync.Result { return m.pull(assetsync.PullOptions{Prefer: diff.Remote}) }},
+		"a merging pull":       {lines("1=ours"), func(m *machine) assetsync.Result { return m.pull(assetsync.PullOptions{}) }},
+		"a merge that was published": {lines("1=ours"), func(m *machine) assetsync.Result {
+			res := m.pull(assetsync.PullOptions{})
+			m.mustPush(assetsync.Published)
+			return res
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			m, id := merging(w)
+			m.target.Direction = assetsync.BothWays
+			w.save(id, "a.md", theirs)
+			m.write("a.md", tt.ours)
+			m.want(tt.settle(m), assetsync.CheckedOut)
+			live := w.live(id, 0)["a.md"]
+			res := m.undoLocal(assetsync.BackOptions{})
+			m.want(res, assetsync.CheckedOut)
+			if all := describe(res); !strings.Contains(all, "in conflict again: a.md") || strings.Contains(all, "the next push") {
+				t.Errorf("not said as it is:\n%s", all)
+			}
+			m.mustConflict()
+			m.want(m.sync(), assetsync.Conflict)
+			w.wantFile(id, "a.md", live)
+			m.wantFile("a.md", tt.ours)
+			m.want(m.push(assetsync.PushOptions{Prefer: diff.Local}), assetsync.Published)
+			w.wantFile(id, "a.md", tt.ours)
+		})
+	}
+}
+
+func (m *machine) mustConflict() {
+	m.t.Helper()
+	m.want(m.push(assetsync.PushOptions{}), assetsync.Conflict)
+}
