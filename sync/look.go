@@ -95,14 +95,17 @@ func (e *Engine) Status(ctx context.Context) Result {
 	})
 }
 
-// noteGuards tells what would stop a push, when there is something to push.
+// noteGuards tells what would stop a push: a directory that holds nothing any
+// more stops one that has nothing to publish, too.
 func (r *run) noteGuards(ctx context.Context, snap manifest.Snapshot, obs observation, p proposal) error {
-	if !p.writes() || len(r.res.Problems) > 0 {
+	if !r.Target.Direction.Publishes() || len(r.res.Problems) > 0 {
 		return nil
 	}
 	speak := PushOptions{DryRun: true}
-	if _, err := r.gitQuiet(ctx, speak); err != nil {
-		r.note("whether git is in the way cannot be told: %v", err)
+	if p.writes() {
+		if _, err := r.gitQuiet(ctx, speak); err != nil {
+			r.note("whether git is in the way cannot be told: %v", err)
+		}
 	}
 	err := r.guard(ctx, snap, obs, p, speak)
 	if errors.Is(err, manifest.ErrChanged) {
