@@ -83,7 +83,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 			return err
 		}
 		if len(r.res.Conflicts) > 0 {
-			r.note("a file that changed on both sides stays as it is on both: %s", hintResolve)
+			r.note("a file that changed on both sides stays as it is on both: %s", r.hintConflicts())
 		}
 		switch {
 		case len(r.res.Problems) > 0:
@@ -183,13 +183,31 @@ func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun 
 		e.Hint = "publish " + r.From.Env + "'s with --prefer local, or make both one in " + r.From.Env + " first"
 	default:
 		e.Message = fmt.Sprintf("%s changed on both sides; your files are as they were", countFiles(n))
-		e.Hint = hintResolve
+		e.Hint = r.hintConflicts()
 	}
 	return e
 }
 
+// hintConflicts says how the conflicts of files in the result end.
+func (r *run) hintConflicts() string {
+	isClash := func(c ConflictReport) bool { return c.Why == string(diff.WhyClash) }
+	i := slices.IndexFunc(r.res.Conflicts, isClash)
+	switch {
+	case i < 0:
+		return hintResolve
+	case !slices.ContainsFunc(r.res.Conflicts, func(c ConflictReport) bool { return !isClash(c) }):
+		return hintClash
+	}
+	return fmt.Sprintf("%s; of %s: %s", hintResolve, shownName(r.res.Conflicts[i].Path), hintClash)
+}
+
 // hintResolve says how a conflict of files ends.
 const hintResolve = "take over what you want of theirs, then assetsync resolve --merged FILE; or take one side: resolve --ours FILE, resolve --theirs FILE"
+
+// hintClash says how a conflict ends of a file in whose place is a directory on
+// the other side. No side of it can be taken: it would cost paths that nobody
+// named.
+const hintClash = "rename or delete one of the two, here or on the remote"
 
 // conflictCopy writes the bytes of the other side's file beside the state and
 // returns where: one copy of each content, however often it is in the way.

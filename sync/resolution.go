@@ -92,7 +92,7 @@ func (r *run) chosen(conflicts []diff.Conflict, paths []manifest.Path) (chosen [
 			continue
 		}
 		if c.Why == diff.WhyClash {
-			return nil, usage("rename or delete one of the two", "%s cannot be settled so: %s", c.Path, c.Why)
+			return nil, usage(hintClash, "%s cannot be settled so: %s", c.Path, c.Why)
 		}
 		chosen = append(chosen, c)
 	}
