@@ -24,7 +24,7 @@ type PushOptions struct {
 	// that the directory never was in.
 	OneVersion bool
 	Base       int32 // a version to take as the base; 0: the recorded one
-	Unattended bool  // nobody waits for the result, as of a daemon's own look
+	Unattended bool  // nobody waits for the result, as of a daemon's own look or a hook's push
 	Consent    Consent
 }
 

@@ -306,7 +306,9 @@ func (r *run) take(d done) error {
 			return err
 		}
 	}
-	r.knownAsset.Older = 0 // what is here is live
+	if len(d.bases) > 0 {
+		r.knownAsset.Older = 0 // what is here is live
+	}
 	r.knownAsset.Own = append(slices.Clone(r.knownAsset.Own), r.made...)
 	r.knownAsset.Own = r.knownAsset.Own[max(0, len(r.knownAsset.Own)-maxOwn):]
 	r.countDeletions("remote", d.deleted)

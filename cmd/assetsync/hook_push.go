@@ -199,7 +199,7 @@ func (j *hookJob) push(ctx, waiting context.Context) ([]assetsync.Result, error)
 	if err != nil || len(targets) == 0 {
 		return nil, err
 	}
-	o := assetsync.PushOptions{OneVersion: true} // a commit is one version
+	o := assetsync.PushOptions{OneVersion: true, Unattended: true} // a commit is one version
 	if s, err := j.worktree.State(); err == nil && s.Head == j.commit {
 		results, _, ok, err := j.asked(ctx, j.config, targetNames(targets), func(r *running) ([]assetsync.Result, []string, error) {
 			return r.client.Push(ctx, r.ask, o)
