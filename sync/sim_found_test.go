@@ -1,9 +1,16 @@
 package sync_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
+	"path"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -253,5 +260,170 @@ func TestLateInTwoForms(t *testing.T) {
 	m.want(res, assetsync.Published)
 	if n := len(w.writes(since)); n != 4 { // two, each rewritten
 		t.Errorf("%d writes: %q\n%s\nlive %q", n, w.writes(since), describe(res), w.live(id, 0)["SKILL.md"])
+	}
+}
+
+// nineLines are five files of nine lines each.
+func nineLines(edits ...string) map[string]string {
+	files := map[string]string{}
+	for p := range fiveFiles {
+		files[p] = lines(edits...)
+	}
+	return files
+}
+
+// failProof pushes, and no look after its write is answered.
+func (m *machine) failProof() {
+	m.t.Helper()
+	wrote := false
+	m.engineWith(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodGet && wrote {
+			return nil, errors.New("connection reset by peer")
+		}
+		wrote = wrote || r.Method != http.MethodGet
+		return m.world.Do(r)
+	}, func(e *assetsync.Engine) { m.want(e.Push(m.t.Context(), assetsync.PushOptions{}), assetsync.Failed) })
+}
+
+// TestMergeAfterFailedProof lets a push end before its proof, and both sides go
+// on from what it published, on lines of their own: that merges.
+func TestMergeAfterFailedProof(t *testing.T) {
+	for _, q := range []string{"rewrite=off", "rewrite=extra-version"} {
+		t.Run(q, func(t *testing.T) {
+			w := newWorld(t, q)
+			m := w.machine(skill(nineLines()))
+			main := m.files()["SKILL.md"] + lines()
+			m.write("SKILL.md", main)
+			id := m.mustPush(assetsync.Created).AssetID
+			writeAll(m, nineLines("1=first"))
+			m.write("SKILL.md", strings.Replace(main, "one\n", "first\n", 1))
+			m.failProof()
+			for p, content := range w.live(id, 0) {
+				w.save(id, p, strings.Replace(content, "nine\n", "theirs\n", 1))
+			}
+			writeAll(m, nineLines("1=second"))
+			m.write("SKILL.md", strings.Replace(main, "one\n", "second\n", 1))
+			m.mustPush(assetsync.Published)
+			for p, content := range w.live(id, 0) {
+				if !strings.Contains(content, "second\n") || !strings.Contains(content, "theirs\n") {
+					t.Errorf("%s is not merged:\n%s", p, content)
+				}
+			}
+		})
+	}
+}
+
+// TestRevertWhileMerged lets a push end before its proof after it has overwritten
+// somebody's line, and the file go back here to what it was before: the line of
+// theirs comes back, and ours is what the file says here.
+func TestRevertWhileMerged(t *testing.T) {
+	w := newWorld(t)
+	m, id := merging(w)
+	m.write("a.md", lines("1=ours"))
+	w.beforeWrite(func() { w.save(id, "a.md", lines("9=theirs")) })
+	m.failProof()
+	m.write("a.md", lines())
+	m.mustPush(assetsync.Published)
+	w.wantFile(id, "a.md", lines("9=theirs"))
+	m.mustPull(assetsync.CheckedOut)
+	m.wantFile("a.md", lines("9=theirs"))
+}
+
+// TestMergeOfTwoForms edits a main file on both sides that the service rewrote
+// when the asset was made, on different lines.
+func TestMergeOfTwoForms(t *testing.T) {
+	w := newWorld(t, "rewrite=extra-version")
+	m := w.machine(map[string]string{"SKILL.md": skillMain + lines()})
+	id := m.mustPush(assetsync.Created).AssetID
+	w.save(id, "SKILL.md", strings.Replace(w.live(id, 0)["SKILL.md"], "nine\n", "theirs\n", 1))
+	m.write("SKILL.md", skillMain+lines("1=ours"))
+	m.mustPush(assetsync.Published)
+	if live := w.live(id, 0)["SKILL.md"]; !strings.Contains(live, "ours\n") || !strings.Contains(live, "theirs\n") {
+		t.Errorf("not merged:\n%s", live)
+	}
+}
+
+// TestDeadZipAfterPull lets a zip that overwrote somebody's edit end before its
+// proof, and a pull take its version over: it is known for ours all the same, and
+// the edit comes back.
+func TestDeadZipAfterPull(t *testing.T) {
+	w := newWorld(t, "rewrite=frontmatter")
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("SKILL.md", skillMain+"more\n")
+	w.beforeWrite(func() { w.saveByFileCall(id, "b.md", "theirs") })
+	m.failProof()
+	m.pull(assetsync.PullOptions{})
+	m.push(assetsync.PushOptions{})
+	if got := w.live(id, 0)["b.md"]; got != "theirs" {
+		t.Errorf("b.md=%q", got)
+	}
+}
+
+// TestGoneInOneListing deletes a file here while one listing lacks it too: that
+// is believed of the remote when a second one agrees, or the file would come back
+// as one that somebody has made.
+func TestGoneInOneListing(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.rm("a.md")
+	lacking := true
+	m.engineWith(func(r *http.Request) (*http.Response, error) {
+		resp, err := m.world.Do(r)
+		if err != nil || !lacking || path.Base(r.URL.Path) != "files" {
+			return resp, err
+		}
+		lacking = false
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Items []map[string]any `json:"items"`
+		}
+		if err := json.Unmarshal(body, &page); err != nil {
+			return nil, err
+		}
+		page.Items = slices.DeleteFunc(page.Items, func(f map[string]any) bool { return f["path"] == "a.md" })
+		if body, err = json.Marshal(page); err != nil {
+			return nil, err
+		}
+		resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		resp.Header.Set("Content-Length", fmt.Sprint(len(body)))
+		return resp, nil
+	}, func(e *assetsync.Engine) { e.Pull(t.Context(), assetsync.PullOptions{}) })
+	m.mustPush(assetsync.Published)
+	if _, live := w.live(id, 0)["a.md"]; live {
+		t.Error("a.md is live")
+	}
+}
+
+// TestCopyIsOfThen lets somebody change a file at the same time, which is put
+// back, and a third person change it again before the run ends: the copy that is
+// named holds what the first one wrote.
+func TestCopyIsOfThen(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "ours")
+	w.beforeWrite(func() { w.save(id, "a.md", "theirs") })
+	writes := 0
+	var res assetsync.Result
+	m.engineWith(func(r *http.Request) (*http.Response, error) {
+		resp, err := m.world.Do(r)
+		if r.Method != http.MethodGet {
+			if writes++; writes == 2 { // it was put back
+				w.save(id, "a.md", "of a third person")
+			}
+		}
+		return resp, err
+	}, func(e *assetsync.Engine) { res = e.Push(t.Context(), assetsync.PushOptions{}) })
+	m.want(res, assetsync.Conflict)
+	if !slices.ContainsFunc(res.Conflicts, func(c assetsync.ConflictReport) bool {
+		data, err := os.ReadFile(c.Copy)
+		return err == nil && string(data) == "theirs"
+	}) {
+		t.Error("no copy of theirs", describe(res))
 	}
 }
