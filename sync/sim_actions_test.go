@@ -94,6 +94,7 @@ func simActions() []simAction {
 		{"sync", machines, 4, line, verb("sync", false, func(_ *simRun, e *assetsync.Engine) assetsync.Result {
 			return e.Sync(context.Background(), assetsync.SyncOptions{})
 		})},
+		{"resolve", machines, 3, all, resolveConflicts},
 		{"set-metadata", machines, 1, line, setMetadata},
 		{"set-status", web, 1, line, setStatus},
 		{"status", machines, 2, line, verb("status", false, func(_ *simRun, e *assetsync.Engine) assetsync.Result {
@@ -475,6 +476,33 @@ func takeOver(s *sim, who string, _ simStep, _ *rand.Rand) {
 		}
 	}
 	s.commit(who)
+}
+
+// resolveConflicts says which content counts of the paths that a machine was told
+// are in conflict. Who takes his own, or what he made of both, has seen the other
+// one that he was shown, and no more.
+func resolveConflicts(s *sim, who string, step simStep, rnd *rand.Rand) {
+	w := s.workers[who]
+	w.wait()
+	if len(w.conflict) == 0 {
+		return
+	}
+	o := assetsync.ResolveOptions{Take: pick(rnd, assetsync.Ours, assetsync.Theirs, assetsync.Merged), Consent: assetsync.Consent{Deletes: 100}}
+	for _, p := range w.conflict {
+		o.Paths = append(o.Paths, manifest.Path(p))
+	}
+	w.run("resolve", drawHarm(rnd), step.seed, func(r *simRun, e *assetsync.Engine) assetsync.Result {
+		r.consent, r.remoteOnly = o.Take == assetsync.Theirs, true
+		files := w.files()
+		if o.Take != assetsync.Theirs {
+			for _, p := range o.Paths {
+				for _, m := range marksIn(string(p), files[string(p)]) {
+					s.ledger.link(m, string(p), w.shown[string(p)])
+				}
+			}
+		}
+		return e.Resolve(context.Background(), o)
+	})
 }
 
 // setMetadata changes a key that the config of one machine owns: the other has

@@ -28,6 +28,7 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 	w.conflict, w.outcome = nil, string(res.Outcome)
 	for _, c := range res.Conflicts {
 		w.conflict = append(w.conflict, string(c.Path))
+		w.shown[string(c.Path)] = w.heldAt(res.Version, string(c.Path))
 	}
 	if !w.settled {
 		w.totals.conflicts += len(w.conflict)
@@ -57,6 +58,16 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 			w.ledger.saved = append(w.ledger.saved, simSaved{m, w.name, len(w.line)})
 		}
 	}
+}
+
+// heldAt is what a version held of a path, at the end.
+func (s *sim) heldAt(version int32, path string) string {
+	for _, v := range slices.Backward(s.line) {
+		if v.version == version {
+			return v.files[path]
+		}
+	}
+	return ""
 }
 
 // judgeConflicts wants conflicts only where two writers meant one path.

@@ -94,6 +94,7 @@ type simWorker struct {
 	latest   map[string]string // what was saved since the last run began; "": deleted
 	deleted  map[string]bool   // paths that somebody deleted here
 	conflict []string          // paths that the last run called conflicts
+	shown    map[string]string // what the remote held of a path when it was told to be one
 	outcome  string            // of the last run
 }
 
@@ -177,7 +178,7 @@ func (s *sim) worker(name string) *simWorker {
 	root := filepath.Join(s.dir, name)
 	w := &simWorker{
 		sim: s, name: name, lane: 1 + len(s.workers), dir: filepath.Join(root, "demo"), state: filepath.Join(root, ".assetsync"),
-		changed: map[string]bool{}, broken: map[string]string{}, deleted: map[string]bool{}, latest: map[string]string{},
+		changed: map[string]bool{}, broken: map[string]string{}, deleted: map[string]bool{}, latest: map[string]string{}, shown: map[string]string{},
 	}
 	w.target = assetsync.Target{
 		Name: "demo", Path: w.dir, ConfigDir: root, Type: "skill", AssetID: s.asset,
