@@ -70,5 +70,8 @@ func problemOf(f assettype.Finding) manifest.Problem {
 	if f.Field != "" && f.Path == "" {
 		detail = "metadata: " + f.Message
 	}
+	if f.Line > 0 {
+		detail = fmt.Sprintf("line %d: %s", f.Line, detail)
+	}
 	return manifest.Problem{Path: f.Path, Kind: manifest.ProblemKind(f.Rule), Detail: detail, Hint: f.Fix}
 }

@@ -5,12 +5,14 @@ import (
 	"encoding/binary"
 	"slices"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Finding is one place that looks like a credential. Nothing of the secret is
 // in it.
 type Finding struct {
 	Line    int    // from 1
+	Column  int    // in characters, from 1
 	Rule    string // its stable name
 	Excerpt string // what is no secret of it, then "***"
 }
@@ -140,7 +142,8 @@ func (c *scan) findings() []Finding {
 		last = h
 		line += bytes.Count(c.text[at:h.start], []byte{'\n'})
 		at = h.start
-		if out = append(out, Finding{line, h.rule, h.excerpt}); len(out) == MaxFindings {
+		begin := bytes.LastIndexByte(c.text[:at], '\n') + 1
+		if out = append(out, Finding{line, utf8.RuneCount(c.text[begin:at]) + 1, h.rule, h.excerpt}); len(out) == MaxFindings {
 			break
 		}
 	}

@@ -353,3 +353,22 @@ func BenchmarkScan(b *testing.B) {
 		})
 	}
 }
+
+func TestColumn(t *testing.T) {
+	const secret = "gh" + "p_" + "x7Kq2LmN9pR4sT6vW8yZ1aB3cD5eF0gH2iJ4"
+	for name, tt := range map[string]struct {
+		text         string
+		line, column int
+	}{
+		"begins the file":           {secret, 1, 1},
+		"in characters, not bytes":  {"é\nü: " + secret, 2, 4},
+		"the second of a long line": {"a\n" + secret + " " + secret, 2, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := New().Scan([]byte(tt.text))
+			if len(got) == 0 || got[0].Line != tt.line || got[0].Column != tt.column {
+				t.Errorf("got %v, want %d:%d", got, tt.line, tt.column)
+			}
+		})
+	}
+}

@@ -106,7 +106,7 @@ func checkAgentsMD(p manifest.Path, content []byte) []Finding {
 		out = append(out, advised("agents-md-size", fmt.Sprintf("has %d bytes; the guide says 25 KB, which may mean %d", len(content), safeAgentsMDBytes)).at(p))
 	}
 	if _, err := ParseFrontmatter(content); err == nil {
-		out = append(out, refused("no-frontmatter", "agents_md takes no frontmatter").at(p).fixedBy("remove the lines between --- and ---"))
+		out = append(out, refused("no-frontmatter", "agents_md takes no frontmatter").at(p).on(1, 1).fixedBy("remove the lines between --- and ---"))
 	}
 	if !utf8.Valid(content) || bytes.IndexByte(content, 0) >= 0 {
 		out = append(out, refused("markdown-only", "agents_md takes Markdown only, this is not UTF-8 text").at(p))
@@ -143,12 +143,14 @@ func checkFrontmatter(p manifest.Path, content []byte) []Finding {
 		if errors.Is(err, ErrNoFrontmatter) {
 			message = "has no frontmatter: a zip needs name and description there"
 		}
-		return []Finding{refused("frontmatter-required", message).at(p).
+		where := asSyntaxError(err)
+		return []Finding{refused("frontmatter-required", message).at(p).on(max(where.Line, 1), max(where.Column, 1)).
 			fixedBy(`begin the file with lines "---", "name: …", "description: …", "---"`)}
 	}
 	var out []Finding
 	for _, w := range f.Warnings {
-		out = append(out, advised("frontmatter-yaml", w).at(p).fixedBy("put the value in quotes"))
+		out = append(out, advised("frontmatter-yaml", "frontmatter is read line by line, because it is not valid YAML: "+w.What).
+			at(p).on(max(w.Line, 1), max(w.Column, 1)).fixedBy("put the value in quotes"))
 	}
 	for _, k := range []struct {
 		key   string
@@ -156,16 +158,16 @@ func checkFrontmatter(p manifest.Path, content []byte) []Finding {
 		check func(string, any) []Finding
 	}{{"name", f.Name, checkName}, {"description", f.Description, checkDescription}} {
 		if k.value == "" {
-			out = append(out, refused("frontmatter-required", "frontmatter has no "+k.key).at(p))
+			out = append(out, refused("frontmatter-required", "frontmatter has no "+k.key).at(p).on(f.Position(k.key)).fixedBy("add a line "+k.key+": … to the frontmatter"))
 			continue
 		}
 		for _, found := range k.check(metadataField(k.key), k.value) {
 			found.Message = "frontmatter " + k.key + ": " + found.Message
-			out = append(out, found.at(p))
+			out = append(out, found.at(p).on(f.Position(k.key)))
 		}
 	}
 	if n := utf8.RuneCountInString(f.Description); n > 0 && n < minHelpfulChars {
-		out = append(out, advised("description-short", fmt.Sprintf("description has %d characters; from %d on agents choose the skill well", n, minHelpfulChars)).at(p))
+		out = append(out, advised("description-short", fmt.Sprintf("description has %d characters; from %d on agents choose the skill well", n, minHelpfulChars)).at(p).on(f.Position("description")))
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -30,7 +31,40 @@ type Frontmatter struct {
 	Description string         // "" when absent or not a text
 	Fields      map[string]any // all keys with their values as YAML has them, never nil
 	Body        int            // offset of the first byte after the closing line
-	Warnings    []string       // what was read with difficulty; clauses without a full stop
+	Warnings    []*SyntaxError // what was read with difficulty
+
+	lines [][]byte // between the fences
+}
+
+// SyntaxError is a place of a frontmatter that cannot be read as it is meant.
+type SyntaxError struct {
+	Line, Column int    // in the file, from 1; 0 where nobody knows
+	What         string // a clause without a full stop
+}
+
+// Error implements error.
+func (e *SyntaxError) Error() string {
+	if e.Line == 0 {
+		return e.What
+	}
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.What)
+}
+
+// Position returns where the value of a key begins, as a line and a column in
+// the file, from 1; the first line when the frontmatter does not have the key
+// at its outermost level.
+func (f Frontmatter) Position(key string) (line, column int) {
+	for i, text := range f.lines {
+		m := keyLine.FindSubmatchIndex(bytes.TrimRight(text, " \t\n"))
+		if m == nil || string(text[m[2]:m[3]]) != key {
+			continue
+		}
+		if m[4] < 0 {
+			return i + 2, 1 // the value begins on a later line
+		}
+		return i + 2, utf8.RuneCount(text[:m[4]]) + 1
+	}
+	return 1, 1
 }
 
 // ParseFrontmatter reads the frontmatter of a main file. A byte order mark
@@ -41,14 +75,14 @@ func ParseFrontmatter(main []byte) (Frontmatter, error) {
 	if err != nil {
 		return Frontmatter{}, err
 	}
-	f := Frontmatter{Body: body}
+	f := Frontmatter{Body: body, lines: bytes.SplitAfter(head, []byte{'\n'})}
 	fields, yamlErr := parseYAML(head)
 	if yamlErr != nil {
 		fields = parseLines(head)
 		if len(fields) == 0 {
 			return Frontmatter{}, fmt.Errorf("read frontmatter: %w", yamlErr)
 		}
-		f.Warnings = append(f.Warnings, fmt.Sprintf("frontmatter is read line by line, because it is not valid YAML: %v", yamlErr))
+		f.Warnings = append(f.Warnings, asSyntaxError(yamlErr))
 	}
 	f.Fields = fields
 	f.Name, _ = fields["name"].(string)
@@ -128,11 +162,38 @@ func (r *referenceFinder) Visit(n ast.Node) ast.Visitor {
 	return r
 }
 
-// plainError keeps the first line of a YAML error, "[2:14] what is wrong";
-// the lines after it quote the source.
+var (
+	yamlPlace = regexp.MustCompile(`^\[(\d+):(\d+)\] (.*)$`)
+	yamlOther = regexp.MustCompile(` at \[(\d+):\d+\]$`) // a place that the text goes on to name
+)
+
+// plainError keeps the first line of a YAML error, "[2:14] what is wrong",
+// and turns its place into one of the file, which has a fence before it; the
+// lines after it quote the source.
 func plainError(err error) error {
 	line, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")
-	return errors.New(line)
+	m := yamlPlace.FindStringSubmatch(line)
+	if m == nil {
+		return &SyntaxError{What: line}
+	}
+	row, err1 := strconv.Atoi(m[1])
+	column, err2 := strconv.Atoi(m[2])
+	if err1 != nil || err2 != nil {
+		return &SyntaxError{What: line}
+	}
+	what := yamlOther.ReplaceAllStringFunc(m[3], func(at string) string {
+		other, _ := strconv.Atoi(yamlOther.FindStringSubmatch(at)[1]) // digits; too many of them are line 1
+		return fmt.Sprintf(" in line %d", other+1)
+	})
+	return &SyntaxError{Line: row + 1, Column: column, What: what}
+}
+
+func asSyntaxError(err error) *SyntaxError {
+	var known *SyntaxError
+	if errors.As(err, &known) {
+		return known
+	}
+	return &SyntaxError{What: err.Error()}
 }
 
 var keyLine = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*):(?:[ \t]+(.*))?$`)

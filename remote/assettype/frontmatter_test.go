@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"assetsync/remote/assettype"
 )
@@ -27,27 +28,27 @@ func TestParseFrontmatter(t *testing.T) {
 		{name: "empty", main: "---\n---\nbody", want: assettype.Frontmatter{Fields: map[string]any{}, Body: 8}},
 		{name: "unquoted colon", main: "---\nname: a\ndescription: Use this: now\n---\n",
 			want: assettype.Frontmatter{Name: "a", Description: "Use this: now", Fields: map[string]any{"name": "a", "description": "Use this: now"}, Body: 43,
-				Warnings: []string{"frontmatter is read line by line, because it is not valid YAML: [2:14] mapping value is not allowed in this context"}}},
+				Warnings: []*assettype.SyntaxError{{Line: 3, Column: 14, What: "mapping value is not allowed in this context"}}}},
 		{name: "unquoted colon in a later line", main: "---\nname: 'a'\ndescription: one\n  CRITICAL: two\n---\n",
 			want: assettype.Frontmatter{Name: "a", Description: "one CRITICAL: two", Fields: map[string]any{"name": "a", "description": "one CRITICAL: two"}, Body: 51,
-				Warnings: []string{"frontmatter is read line by line, because it is not valid YAML: [2:14] mapping value is not allowed in this context"}}},
+				Warnings: []*assettype.SyntaxError{{Line: 3, Column: 14, What: "mapping value is not allowed in this context"}}}},
 		{name: "block with a bad neighbour", main: "---\nname: a: b\ndescription: |\n  one\n  two\n---\n",
 			want: assettype.Frontmatter{Name: "a: b", Description: "one two", Fields: map[string]any{"name": "a: b", "description": "one two"}, Body: 46,
-				Warnings: []string{"frontmatter is read line by line, because it is not valid YAML: [1:7] mapping value is not allowed in this context"}}},
+				Warnings: []*assettype.SyntaxError{{Line: 2, Column: 7, What: "mapping value is not allowed in this context"}}}},
 		{name: "key twice", main: "---\nname: a\nname: b\n---\n",
 			want: assettype.Frontmatter{Name: "a", Fields: map[string]any{"name": "a"}, Body: 24,
-				Warnings: []string{`frontmatter is read line by line, because it is not valid YAML: [2:1] mapping key "name" already defined at [1:1]`}}},
+				Warnings: []*assettype.SyntaxError{{Line: 3, Column: 1, What: `mapping key "name" already defined in line 2`}}}},
 		{name: "aliases", main: "---\nname: &a x\ndescription: *a\n---\n",
 			want: assettype.Frontmatter{Name: "&a x", Description: "*a", Fields: map[string]any{"name": "&a x", "description": "*a"}, Body: 35,
-				Warnings: []string{"frontmatter is read line by line, because it is not valid YAML: anchors and aliases are not supported"}}},
+				Warnings: []*assettype.SyntaxError{{What: "anchors and aliases are not supported"}}}},
 		{name: "none", main: "# Steps\n", err: "no frontmatter"},
 		{name: "empty file", main: "", err: "no frontmatter"},
 		{name: "not the first line", main: "\n---\nname: a\n---\n", err: "no frontmatter"},
 		{name: "not closed", main: "---\nname: a\n", err: `read frontmatter: no closing line "---"`},
-		{name: "no mapping", main: "---\n- a\n---\n", err: "read frontmatter: [1:1] sequence was used where mapping is expected"},
+		{name: "no mapping", main: "---\n- a\n---\n", err: "read frontmatter: line 2, column 1: sequence was used where mapping is expected"},
 		{name: "too deep", main: "---\na: " + strings.Repeat("[", 257) + "\n---\n",
 			want: assettype.Frontmatter{Fields: map[string]any{"a": strings.Repeat("[", 257)}, Body: 269,
-				Warnings: []string{"frontmatter is read line by line, because it is not valid YAML: more than 256 brackets"}}},
+				Warnings: []*assettype.SyntaxError{{What: "more than 256 brackets"}}}},
 		{name: "too long", main: "---\n" + strings.Repeat("# comment\n", 7000) + "---\n", err: "longer than 32768 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -61,8 +62,31 @@ func TestParseFrontmatter(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
+			if diff := cmp.Diff(c.want, got, cmpopts.IgnoreUnexported(assettype.Frontmatter{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPosition(t *testing.T) {
+	for _, c := range []struct {
+		name, main, key string
+		line, column    int
+	}{
+		{"value", "---\nname: a\ndescription: b\n---\n", "description", 3, 14},
+		{"after CRLF and a byte order mark", "\ufeff---\r\nname: a\r\n---\r\n", "name", 2, 7},
+		{"value on later lines", "---\nname:\n  a\n---\n", "name", 2, 1},
+		{"the outermost key", "---\nmetadata:\n  name: no\nname: yes\n---\n", "name", 4, 7},
+		{"no such key", "---\nname: a\n---\n", "description", 1, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := assettype.ParseFrontmatter([]byte(c.main))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if line, column := f.Position(c.key); line != c.line || column != c.column {
+				t.Errorf("got %d:%d, want %d:%d", line, column, c.line, c.column)
 			}
 		})
 	}
