@@ -38,7 +38,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	if err != nil {
 		return "", err
 	}
-	if err := r.lintBundle(bundle); err != nil {
+	if err := r.lintBundle(snap, bundle); err != nil {
 		return "", err
 	}
 	r.noteLineEnds(ctx, diff.Two(manifest.Tree{}, snap.Tree))

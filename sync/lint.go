@@ -8,6 +8,7 @@ import (
 
 	"assetsync/manifest"
 	"assetsync/remote/assettype"
+	"assetsync/sync/lint"
 )
 
 func renameHint(suggestion string) string {
@@ -28,30 +29,51 @@ func (r *run) lint(ctx context.Context, snap manifest.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	return r.lintBundle(bundle)
+	return r.lintBundle(snap, bundle)
 }
 
-func (r *run) lintBundle(bundle manifest.Bundle) error {
-	for _, f := range assettype.Check(r.kind, bundle, r.allMetadata(bundle)) {
-		p := problemOf(f)
-		if f.Severity == assettype.Error {
-			r.res.Problems = append(r.res.Problems, p)
-			continue
+// lintBundle is lint of what was read. Credentials are the business of a
+// guard, which has a consent.
+func (r *run) lintBundle(snap manifest.Snapshot, bundle manifest.Bundle) error {
+	found := lint.Check(lint.Asset{
+		Type: r.kind, Files: bundle, Metadata: r.allMetadata(bundle), Ignored: ignoredBy(snap),
+	})
+	for _, f := range lint.Errors(found) {
+		r.res.Problems = append(r.res.Problems, problemOf(f))
+	}
+	r.noteWarnings(lint.Warnings(found))
+	return r.blockOnProblems()
+}
+
+// mostWarnings is how many warnings a push tells.
+const mostWarnings = 3
+
+// noteWarnings tells the first of what stops nothing, and how many more there
+// are.
+func (r *run) noteWarnings(found []lint.Finding) {
+	for i, f := range found {
+		if i == mostWarnings {
+			r.note("%d more warnings; assetsync lint shows them, with what to do", len(found)-mostWarnings)
+			return
 		}
+		p := problemOf(f)
 		r.note("%s", strings.TrimPrefix(string(p.Path)+": "+p.Detail, ": "))
 	}
-	return r.blockOnProblems()
 }
 
 // allMetadata is what is sent with new content: what follows from a single
 // file, and the owned keys. What the service itself derives from a
 // frontmatter is not sent.
 func (r *run) allMetadata(bundle manifest.Bundle) map[string]any {
+	return metadataOf(r.kind, r.Target, bundle)
+}
+
+func metadataOf(kind assettype.Type, t Target, bundle manifest.Bundle) map[string]any {
 	metadata := map[string]any{}
-	if r.kind.SingleFile {
-		maps.Copy(metadata, assettype.DerivedMetadata(r.kind, bundle))
+	if kind.SingleFile {
+		maps.Copy(metadata, assettype.DerivedMetadata(kind, bundle))
 	}
-	maps.Copy(metadata, r.Target.Metadata)
+	maps.Copy(metadata, t.Metadata)
 	return metadata
 }
 
@@ -65,7 +87,7 @@ func (r *run) blockOnProblems() error {
 	return errStopped
 }
 
-func problemOf(f assettype.Finding) manifest.Problem {
+func problemOf(f lint.Finding) manifest.Problem {
 	detail := f.Message
 	if f.Field != "" && f.Path == "" {
 		detail = "metadata: " + f.Message

@@ -40,14 +40,9 @@ func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
 // checkNames adds to the problems what the service's pattern of names
 // forbids. A name that the asset has already is one that it takes.
 func (r *run) checkNames(tree manifest.Tree, asset diff.Side) {
-	for e := range tree.All() {
-		if _, ok := asset.Tree.Lookup(e.Path); ok || asset.Unknown.Has(e.Path) {
-			continue
-		}
-		if err := r.limits.CheckPath(string(e.Path)); err != nil {
-			r.res.Problems = append(r.res.Problems, manifest.Problem{
-				Path: e.Path, Kind: manifest.BadName, Detail: err.Error(), Hint: renameHint(r.limits.SuggestPath(string(e.Path))),
-			})
+	for _, p := range badNames(r.limits, tree) {
+		if _, ok := asset.Tree.Lookup(p.Path); !ok && !asset.Unknown.Has(p.Path) {
+			r.res.Problems = append(r.res.Problems, p)
 		}
 	}
 }

@@ -17,16 +17,18 @@ var (
 
 // annotation is a message at a place in the sources.
 type annotation struct {
-	level      string // "error" or "notice"
-	file, line string // "" is nowhere
-	title      string
-	text       string
+	level  string // "error", "warning" or "notice"
+	file   string // "" is nowhere, as with line and column
+	line   string
+	column string
+	title  string
+	text   string
 }
 
 // String is the command that makes it.
 func (n annotation) String() string {
 	var properties []string
-	for _, p := range [][2]string{{"file", n.file}, {"line", n.line}, {"title", n.title}} {
+	for _, p := range [][2]string{{"file", n.file}, {"line", n.line}, {"col", n.column}, {"title", n.title}} {
 		if p[1] != "" {
 			properties = append(properties, p[0]+"="+commandProperty.Replace(p[1]))
 		}

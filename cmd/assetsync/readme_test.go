@@ -52,6 +52,9 @@ func TestReadme(t *testing.T) {
 	}
 	r.watch(t, sections["Watch"])
 	r.history(t, sections["History"])
+	for _, c := range sections["Lint"] {
+		r.run(t, strings.Replace(c, "assetsync ", "assetsync -C mine ", 1))
+	}
 	for _, c := range sections["Conflicts"] {
 		checkCommandLine(t, c) // there is none; resolve.txtar has some
 	}
@@ -70,6 +73,7 @@ func TestReadme(t *testing.T) {
 	delete(sections, "Hook")
 	delete(sections, "Without a config")
 	delete(sections, "In CI")
+	delete(sections, "Lint")
 	delete(sections, "Conflicts")
 	delete(sections, "Rehearse without AWS")
 	for title := range sections {

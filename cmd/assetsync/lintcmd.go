@@ -1,0 +1,396 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	assetsync "assetsync/sync"
+	"assetsync/sync/lint"
+)
+
+// lintFlags are the flags of a lint.
+type lintFlags struct {
+	rev    string // a git revision to look at
+	typ    string // of a directory without a config
+	strict bool   // warnings count as errors
+	fix    bool
+	format string
+}
+
+// The forms of what lint prints.
+const (
+	formatText   = "text"
+	formatJSON   = "json"
+	formatGithub = "github"
+	formatSARIF  = "sarif"
+)
+
+var lintFormats = []string{formatText, formatJSON, formatGithub, formatSARIF}
+
+func (a *app) lintCommand() *cobra.Command {
+	var l lintFlags
+	cmd := &cobra.Command{
+		Use:   "lint [TARGET...] | lint DIR",
+		Short: "Look for what is wrong with the files, without the remote",
+		Long: `Look for what is wrong with what a push would publish: what the service refuses,
+links that lead nowhere, characters that people do not see and agents read,
+credentials. Neither the remote nor the state is needed. docs/lint.md lists the
+rules and what to do about each.
+
+A push does this first, with all rules but those on credentials, which it has a
+guard for, and on the size of a zip: errors stop it, warnings do not.
+
+DIR is a directory, or a file, that is no target of a config. Its type is told
+by what it holds, or by --type.
+
+The exit code is 4 when there is an error, as that of a push would be, and with
+--strict also when there is a warning.`,
+		Example: `  assetsync lint
+  assetsync lint skills/eks-triage --strict
+  assetsync lint ./my-skill --fix
+  assetsync lint --rev HEAD --format sarif`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.checkLintFlags(cmd, &l); err != nil {
+				return err
+			}
+			ctx, cancel := a.within(cmd.Context())
+			defer cancel()
+			return a.lint(ctx, args, l)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&l.rev, "rev", "", "look at the tree of the git revision `REV` instead of what the targets' sources say")
+	f.StringVar(&l.typ, "type", "", "the asset `TYPE` of a directory or file without a config (default: told by what is there)")
+	f.BoolVar(&l.strict, "strict", false, "warnings count as errors")
+	f.BoolVar(&l.fix, "fix", false, "correct in the files what needs no thought, and show what is left")
+	f.StringVar(&l.format, "format", formatText, "`FORMAT` of what is printed: "+wordList(lintFormats, "or"))
+	cmd.MarkFlagsMutuallyExclusive("rev", "fix")
+	completeWords(cmd, "format", lintFormats)
+	completeWords(cmd, "type", typeNames())
+	return cmd
+}
+
+// completeWords completes a flag by words.
+func completeWords(cmd *cobra.Command, flag string, words []string) {
+	err := cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return words, cobra.ShellCompDirectiveNoFileComp
+	})
+	if err != nil {
+		panic(err) // the flag does not exist
+	}
+}
+
+func (a *app) checkLintFlags(cmd *cobra.Command, l *lintFlags) error {
+	switch {
+	case !slices.Contains(lintFormats, l.format):
+		return usageError(nil, "use --format "+wordList(lintFormats, "or"), "--format %s is not known", quoted(l.format))
+	case a.jsonOut && cmd.Flags().Changed("format") && l.format != formatJSON:
+		return usageError(nil, "give one of them", "--json and --format %s exclude each other", l.format)
+	case cmd.Flags().Changed("type") && !slices.Contains(typeNames(), l.typ):
+		return usageError(nil, "use "+wordList(typeNames(), "or"), "--type %s is not known", quoted(l.typ))
+	}
+	a.jsonOut = a.jsonOut || l.format == formatJSON
+	return nil
+}
+
+// lintTarget is a target of the envelope of lint.
+type lintTarget struct {
+	Target   string            `json:"target"`
+	Type     string            `json:"type"`
+	Outcome  assetsync.Outcome `json:"outcome"` // unchanged; blocked by an error; failed
+	Commit   string            `json:"commit,omitempty"`
+	Errors   int               `json:"errors"`
+	Warnings int               `json:"warnings"`
+	Findings []lintFinding     `json:"findings"`
+	Fixed    []assetsync.Fixed `json:"fixed,omitempty"`
+	lint.Size
+	Error *assetsync.Error `json:"error,omitempty"`
+}
+
+// lintFinding is a finding with the file that it is in.
+type lintFinding struct {
+	lint.Finding
+	File string `json:"file,omitempty"` // absolute; the config for what is about metadata
+
+	line, column int // in File; 0: none
+}
+
+func (a *app) lint(ctx context.Context, args []string, l lintFlags) error {
+	targets, config, err := a.lintTargets(ctx, args, l)
+	if err != nil {
+		return err
+	}
+	results := make([]lintTarget, len(targets))
+	for i, t := range targets {
+		results[i] = a.lintOne(ctx, config, t, l)
+	}
+	a.setExit(lintCode(results, l.strict))
+	switch l.format {
+	case formatGithub:
+		return a.writeLintGithub(results)
+	case formatSARIF:
+		return a.writeSARIF(results)
+	}
+	if a.jsonOut {
+		a.explainLint(results)
+		return a.writeEnvelope(envelope{Targets: results})
+	}
+	return a.printLint(results, l)
+}
+
+// lintOne looks at one target, after it has made fixes.
+func (a *app) lintOne(ctx context.Context, config *Config, t Target, l lintFlags) lintTarget {
+	out := lintTarget{Target: t.Name, Type: t.Type, Outcome: assetsync.Unchanged, Findings: []lintFinding{}}
+	fail := func(err error) lintTarget {
+		out.Outcome, out.Error = assetsync.Failed, assetsync.AsError(err)
+		return out
+	}
+	repo, err := a.worktrees.around(t)
+	if err != nil {
+		return fail(err)
+	}
+	if l.fix {
+		if t.Rev != "" {
+			a.say("note: %s: what counts is a commit, and --fix changes the directory: commit what it did", t.Name)
+		}
+		if out.Fixed, err = assetsync.FixLint(ctx, t); err != nil {
+			return fail(err)
+		}
+	}
+	found, err := assetsync.Lint(ctx, t, repo)
+	if err != nil {
+		return fail(err)
+	}
+	out.Size, out.Commit = found.Size, found.Commit
+	out.Errors, out.Warnings = len(lint.Errors(found.Findings)), len(lint.Warnings(found.Findings))
+	for _, f := range found.Findings {
+		out.Findings = append(out.Findings, placed(config, t, f))
+	}
+	if out.Errors > 0 {
+		out.Outcome = assetsync.Blocked
+	}
+	return out
+}
+
+// placed finds the file of a finding. Metadata stands in the config.
+func placed(config *Config, t Target, f lint.Finding) lintFinding {
+	one := lintFinding{Finding: f, File: t.Path, line: f.Line, column: f.Column}
+	switch {
+	case f.Field != "" && f.Path == "" && config.File != "":
+		one.File, one.line, one.column = config.configFile(), t.Line, 1
+	case f.Path != "" && isDirType(t.Type):
+		one.File = filepath.Join(t.Path, filepath.FromSlash(string(f.Path)))
+	}
+	return one
+}
+
+// lintCode is the exit code of a look: that of a push, which a finding stops.
+func lintCode(results []lintTarget, strict bool) int {
+	var codes []int
+	for _, r := range results {
+		switch {
+		case r.Error != nil:
+			codes = append(codes, exitCode(r.Error.Kind))
+		case r.Errors > 0 || strict && r.Warnings > 0:
+			codes = append(codes, exitCode(assetsync.KindGuard))
+		}
+	}
+	return worstCode(codes)
+}
+
+// lintTargets finds what to look at: targets of the config, or what lies at
+// paths that are none.
+func (a *app) lintTargets(ctx context.Context, args []string, l lintFlags) ([]Target, *Config, error) {
+	config, err := a.loadConfig()
+	noConfig := errors.Is(err, os.ErrNotExist) && a.configPath == ""
+	switch {
+	case l.typ != "" || noConfig && len(args) > 0:
+		return a.lintPaths(ctx, args, l)
+	case err != nil:
+		return nil, nil, err
+	}
+	rev, err := a.worktrees.commit(ctx, config.Dir, l.rev)
+	if err != nil {
+		return nil, nil, err
+	}
+	// What is published does not depend on the environment.
+	x, err := a.worktrees.expand(ctx, config, Environment{Name: a.envName}, ExpandOptions{Rev: rev})
+	if err != nil {
+		return nil, nil, err
+	}
+	a.sayAll(x.notesOn(x.Targets))
+	chosen, err := Select(x.Targets, args, a.cwd)
+	if err != nil && a.areOutside(args, x.Targets) {
+		return a.lintPaths(ctx, args, l)
+	}
+	if err == nil && len(chosen) == 0 {
+		err = usageError(nil, "add an entry under targets:, or name a directory", "%s has no target%s", config.shown(), inRevision(rev))
+	}
+	if len(args) == 0 {
+		chosen = slices.DeleteFunc(chosen, func(t Target) bool { return !t.Direction.Publishes() })
+	}
+	return chosen, config, err
+}
+
+// areOutside reports whether all arguments are paths that exist and belong to
+// no target.
+func (a *app) areOutside(args []string, targets []Target) bool {
+	for _, arg := range args {
+		if _, err := os.Stat(a.abs(arg)); err != nil || len(selectOne(targets, arg, a.cwd)) > 0 {
+			return false
+		}
+	}
+	return len(args) > 0
+}
+
+// lintPaths makes targets of paths without a config.
+func (a *app) lintPaths(ctx context.Context, args []string, l lintFlags) ([]Target, *Config, error) {
+	if len(args) != 1 {
+		return nil, nil, usageError(nil, "for example: assetsync lint ./my-skill --type skill", "a lint without a config takes one directory or file, not %d", len(args))
+	}
+	at := a.abs(args[0])
+	if _, err := os.Stat(at); err != nil && l.rev == "" { // a revision may hold what is gone
+		return nil, nil, usageError(err, "name a directory or a file", "lint %s: %s", args[0], plainCause(err))
+	}
+	config, err := DirectConfig(at, DirectOptions{Type: l.typ})
+	if err != nil {
+		return nil, nil, err
+	}
+	a.base = config.Dir
+	rev, err := a.worktrees.commit(ctx, config.Dir, l.rev)
+	if err != nil {
+		return nil, nil, err
+	}
+	x, err := a.worktrees.expand(ctx, config, Environment{}, ExpandOptions{Rev: rev})
+	if err == nil && len(x.Targets) == 0 {
+		a.sayAll(x.notesOn(nil))
+		err = usageError(nil, "say the type with --type", "lint %s: there is no asset%s", args[0], inRevision(rev))
+	}
+	return x.Targets, config, err
+}
+
+// printLint prints for people: a line for each finding and what to do, then one
+// for each target.
+func (a *app) printLint(results []lintTarget, l lintFlags) error {
+	var b strings.Builder
+	fixable := 0
+	for _, f := range distinct(results) {
+		fmt.Fprintf(&b, "%s: %s: %s (%s)\n", a.lintPlace(f), f.Severity, shownText(f.Message), f.Rule)
+		fmt.Fprintf(&b, "    fix: %s\n", shownText(f.Fix))
+		if f.Fixable {
+			fixable++
+		}
+	}
+	for _, r := range results {
+		for _, f := range r.Fixed {
+			fmt.Fprintf(&b, "%s: fixed %s\n", shownText(r.Target+"/"+string(f.Path)), count(f.Fixes, "place"))
+		}
+		if r.Error == nil {
+			fmt.Fprintf(&b, "%s: %s\n", r.Target, r.summary())
+		}
+	}
+	_, err := fmt.Fprint(a.stdout, b.String())
+	a.explainLint(results)
+	if fixable > 0 && !l.fix && l.rev == "" {
+		a.say("hint: assetsync lint --fix corrects %d of them", fixable)
+	}
+	return err
+}
+
+// lintPlace is the place of a finding as an editor takes it.
+func (a *app) lintPlace(f lintFinding) string {
+	place := shownText(shortPath(f.File, a.cwd))
+	if f.line > 0 {
+		place += fmt.Sprintf(":%d:%d", f.line, f.column)
+	}
+	return place
+}
+
+// summary is what a target is like, in one line.
+func (r lintTarget) summary() string {
+	s := "nothing found"
+	if r.Errors+r.Warnings > 0 {
+		s = count(r.Errors, "error") + ", " + count(r.Warnings, "warning")
+	}
+	s += fmt.Sprintf("; %s, %s", count(r.Files, "file"), count(int(r.Bytes), "byte"))
+	if r.ZipBytes > 0 {
+		s += fmt.Sprintf(", %d as a zip", r.ZipBytes)
+	}
+	return s
+}
+
+// explainLint says which targets could not be looked at.
+func (a *app) explainLint(results []lintTarget) {
+	for _, r := range results {
+		if r.Error != nil {
+			a.sayError(r.Target, r.Error)
+		}
+	}
+}
+
+// distinct are the findings of all targets, each once: several targets may be
+// of one file.
+func distinct(results []lintTarget) (list []lintFinding) {
+	type place struct {
+		file, rule, message string
+		line, column        int
+	}
+	seen := map[place]bool{}
+	for _, r := range results {
+		for _, f := range r.Findings {
+			at := place{f.File, f.Rule, f.Message, f.line, f.column}
+			if !seen[at] {
+				list = append(list, f)
+			}
+			seen[at] = true
+		}
+	}
+	return list
+}
+
+// writeLintGithub writes commands for the runner of a workflow.
+func (a *app) writeLintGithub(results []lintTarget) error {
+	var b strings.Builder
+	for _, f := range distinct(results) {
+		n := annotation{level: string(f.Severity), file: a.inRepository(f.File), title: "assetsync: " + f.Rule, text: f.Message + "\nfix: " + f.Fix}
+		if f.line > 0 {
+			n.line, n.column = fmt.Sprint(f.line), fmt.Sprint(f.column)
+		}
+		b.WriteString(n.String())
+	}
+	for _, r := range results {
+		if r.Error != nil {
+			b.WriteString(annotation{level: "error", title: "assetsync: " + r.Target, text: withHint(r.Error.Message, r.Error.Hint)}.String())
+		}
+	}
+	_, err := fmt.Fprint(a.stdout, b.String())
+	a.explainLint(results)
+	return err
+}
+
+// inRepository is a file relative to the top of its repository, which is where
+// a workflow's workspace is; outside of one relative to the config.
+func (a *app) inRepository(file string) string {
+	if rel := a.place(file); rel != "" {
+		return rel
+	}
+	top := a.base
+	if found, err := a.worktrees.find(filepath.Dir(file)); err == nil && found != nil {
+		top = found.Top()
+	}
+	for _, resolve := range []func(string) (string, error){func(s string) (string, error) { return s, nil }, filepath.EvalSymlinks} {
+		from, err1 := resolve(top)
+		to, err2 := resolve(file)
+		if rel, err := filepath.Rel(from, to); err == nil && err1 == nil && err2 == nil && filepath.IsLocal(rel) {
+			return filepath.ToSlash(rel)
+		}
+	}
+	return filepath.ToSlash(file)
+}

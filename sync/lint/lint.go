@@ -1,0 +1,152 @@
+package lint
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"assetsync/manifest"
+	"assetsync/manifest/secrets"
+	"assetsync/remote/assettype"
+)
+
+// Finding is one place that breaks a rule.
+type Finding struct {
+	Rule     string             `json:"rule"` // one of [Rules]
+	Severity assettype.Severity `json:"severity"`
+	Path     manifest.Path      `json:"path,omitempty"`   // of the file; "" when it is about the asset
+	Line     int                `json:"line,omitempty"`   // from 1; 0: the file as a whole
+	Column   int                `json:"column,omitempty"` // in characters, from 1; 0 with Line 0
+	Field    string             `json:"field,omitempty"`  // JSON pointer: "/metadata/agent_types"
+	Message  string             `json:"message"`          // what is wrong, a clause without a full stop
+	Fix      string             `json:"fix"`              // what to do, a clause without a full stop
+	Fixable  bool               `json:"fixable"`          // Edit does it
+
+	Edit *Edit `json:"-"` // the fix, where it is mechanical
+}
+
+// Edit replaces the bytes from Start to before End of the file by New.
+type Edit struct {
+	Start, End int
+	New        string
+}
+
+// Asset is what is about to be published.
+type Asset struct {
+	Type     assettype.Type
+	Files    manifest.Bundle
+	Metadata map[string]any // that is sent with it
+
+	// Ignored reports whether the ignore rules leave a path out. Nil: nothing is
+	// known of that.
+	Ignored func(manifest.Path) bool
+
+	// Secrets looks for credentials, but in files that MayBeSecret matches. Nil:
+	// nobody does.
+	Secrets     *secrets.Scanner
+	MayBeSecret manifest.Patterns
+}
+
+// Check returns what is wrong, in order of path and place; what is about the
+// asset comes first.
+func Check(a Asset) []Finding {
+	var out []Finding
+	for _, f := range assettype.Check(a.Type, a.Files, a.Metadata) {
+		out = append(out, ofType(f))
+	}
+	addFrontmatterEdits(a, out)
+	docs := newDocuments(a)
+	for e := range a.Files.Tree().All() {
+		content, _ := a.Files.Content(e.Path)
+		out = append(out, a.checkFile(e.Path, content)...)
+		out = append(out, docs.checkLinks(e.Path)...)
+	}
+	return Sorted(out)
+}
+
+// checkFile looks at what any file may hold.
+func (a Asset) checkFile(p manifest.Path, content []byte) []Finding {
+	var out []Finding
+	if text, ok := textOf(p, content); ok {
+		out = checkHidden(text)
+	} else {
+		out = checkEncoding(p, content)
+	}
+	if a.Secrets != nil && !a.MayBeSecret.Match(p) {
+		out = append(out, a.secretsIn(content)...)
+	}
+	for i := range out {
+		out[i].Path = p
+	}
+	return out
+}
+
+func (a Asset) secretsIn(content []byte) (out []Finding) {
+	for _, s := range a.Secrets.Scan(content) {
+		f := newFinding("secret", fmt.Sprintf("looks like a credential (%s: %s)", s.Rule, s.Excerpt))
+		f.Line, f.Column = s.Line, s.Column
+		out = append(out, f)
+	}
+	return out
+}
+
+// ofType turns a finding of the asset's type into one of ours.
+func ofType(f assettype.Finding) Finding {
+	return Finding{
+		Rule: f.Rule, Severity: f.Severity, Path: f.Path, Line: f.Line, Column: f.Column, Field: f.Field,
+		Message: f.Message, Fix: cmp.Or(f.Fix, fixOf(f.Rule)),
+	}
+}
+
+// OfProblem turns what a scan could not publish into an error.
+func OfProblem(p manifest.Problem) Finding {
+	return Finding{
+		Rule: string(p.Kind), Severity: assettype.Error, Path: p.Path,
+		Message: p.Detail, Fix: cmp.Or(p.Hint, fixOf(string(p.Kind))),
+	}
+}
+
+// newFinding makes a finding of the severity and with the fix of its rule.
+func newFinding(rule, message string) Finding {
+	r := mustRule(rule)
+	return Finding{Rule: rule, Severity: r.Severity, Message: message, Fix: r.Fix}
+}
+
+// edited gives a finding its mechanical fix.
+func (f Finding) edited(start, end int, text string) Finding {
+	f.Edit, f.Fixable = &Edit{start, end, text}, true
+	return f
+}
+
+// Sorted puts findings in order: what is about the asset as a whole, then
+// files by path and place.
+func Sorted(list []Finding) []Finding {
+	slices.SortStableFunc(list, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return list
+}
+
+// absences are the rules about what is not there.
+var absences = []string{"main-file", "wrapping-folder", "single-file", "frontmatter-required", ruleDeadLink, ruleDeadAnchor, ruleLinkCase, ruleFromRoot}
+
+// WithoutAbsences leaves out the findings that say that something is missing:
+// nobody knows that of files that could not all be read.
+func WithoutAbsences(list []Finding) []Finding {
+	return slices.DeleteFunc(list, func(f Finding) bool { return slices.Contains(absences, f.Rule) })
+}
+
+// Errors returns the findings that stop a publish.
+func Errors(list []Finding) []Finding { return ofSeverity(list, assettype.Error) }
+
+// Warnings returns the findings that stop nothing.
+func Warnings(list []Finding) []Finding { return ofSeverity(list, assettype.Warning) }
+
+func ofSeverity(list []Finding, s assettype.Severity) (out []Finding) {
+	for _, f := range list {
+		if f.Severity == s {
+			out = append(out, f)
+		}
+	}
+	return out
+}
