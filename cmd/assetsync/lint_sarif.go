@@ -134,10 +134,10 @@ func (d *sarifDriver) addRules(found []lintFinding) map[string]int {
 }
 
 func (a *app) sarifLocation(f lintFinding) sarifLocation {
-	file := (&url.URL{Path: a.inRepository(f.File)}).EscapedPath()
+	file := (&url.URL{Path: a.inRepository(f.File)}).String()
 	at := sarifLocation{sarifPhysical{Artifact: sarifArtifact{file, sarifRoot}}}
-	if f.line > 0 {
-		at.Physical.Region = &sarifRegion{f.line, f.column}
+	if f.Line > 0 {
+		at.Physical.Region = &sarifRegion{f.Line, f.Column}
 	}
 	return at
 }

@@ -116,10 +116,8 @@ type lintTarget struct {
 
 // lintFinding is a finding with the file that it is in.
 type lintFinding struct {
-	lint.Finding
-	File string `json:"file,omitempty"` // absolute; the config for what is about metadata
-
-	line, column int // in File; 0: none
+	lint.Finding        // its place is one in File
+	File         string `json:"file"` // absolute; the config for what is about metadata
 }
 
 func (a *app) lint(ctx context.Context, args []string, l lintFlags) error {
@@ -181,10 +179,10 @@ func (a *app) lintOne(ctx context.Context, config *Config, t Target, l lintFlags
 
 // placed finds the file of a finding. Metadata stands in the config.
 func placed(config *Config, t Target, f lint.Finding) lintFinding {
-	one := lintFinding{Finding: f, File: t.Path, line: f.Line, column: f.Column}
+	one := lintFinding{f, t.Path}
 	switch {
 	case f.Field != "" && f.Path == "" && config.File != "":
-		one.File, one.line, one.column = config.configFile(), t.Line, 1
+		one.File, one.Line, one.Column = config.configFile(), t.Line, 1
 	case f.Path != "" && isDirType(t.Type):
 		one.File = filepath.Join(t.Path, filepath.FromSlash(string(f.Path)))
 	}
@@ -225,7 +223,6 @@ func (a *app) lintTargets(ctx context.Context, args []string, l lintFlags) ([]Ta
 	if err != nil {
 		return nil, nil, err
 	}
-	a.sayAll(x.notesOn(x.Targets))
 	chosen, err := Select(x.Targets, args, a.cwd)
 	if err != nil && a.areOutside(args, x.Targets) {
 		return a.lintPaths(ctx, args, l)
@@ -236,6 +233,7 @@ func (a *app) lintTargets(ctx context.Context, args []string, l lintFlags) ([]Ta
 	if len(args) == 0 {
 		chosen = slices.DeleteFunc(chosen, func(t Target) bool { return !t.Direction.Publishes() })
 	}
+	a.sayAll(x.notesOn(chosen))
 	return chosen, config, err
 }
 
@@ -299,7 +297,7 @@ func (a *app) printLint(results []lintTarget, l lintFlags) error {
 	_, err := fmt.Fprint(a.stdout, b.String())
 	a.explainLint(results)
 	if fixable > 0 && !l.fix && l.rev == "" {
-		a.say("hint: assetsync lint --fix corrects %d of them", fixable)
+		a.say("hint: --fix corrects %d of them", fixable)
 	}
 	return err
 }
@@ -307,8 +305,8 @@ func (a *app) printLint(results []lintTarget, l lintFlags) error {
 // lintPlace is the place of a finding as an editor takes it.
 func (a *app) lintPlace(f lintFinding) string {
 	place := shownText(shortPath(f.File, a.cwd))
-	if f.line > 0 {
-		place += fmt.Sprintf(":%d:%d", f.line, f.column)
+	if f.Line > 0 {
+		place += fmt.Sprintf(":%d:%d", f.Line, f.Column)
 	}
 	return place
 }
@@ -345,7 +343,7 @@ func distinct(results []lintTarget) (list []lintFinding) {
 	seen := map[place]bool{}
 	for _, r := range results {
 		for _, f := range r.Findings {
-			at := place{f.File, f.Rule, f.Message, f.line, f.column}
+			at := place{f.File, f.Rule, f.Message, f.Line, f.Column}
 			if !seen[at] {
 				list = append(list, f)
 			}
@@ -360,8 +358,8 @@ func (a *app) writeLintGithub(results []lintTarget) error {
 	var b strings.Builder
 	for _, f := range distinct(results) {
 		n := annotation{level: string(f.Severity), file: a.inRepository(f.File), title: "assetsync: " + f.Rule, text: f.Message + "\nfix: " + f.Fix}
-		if f.line > 0 {
-			n.line, n.column = fmt.Sprint(f.line), fmt.Sprint(f.column)
+		if f.Line > 0 {
+			n.line, n.column = fmt.Sprint(f.Line), fmt.Sprint(f.Column)
 		}
 		b.WriteString(n.String())
 	}

@@ -158,7 +158,7 @@ func checkFrontmatter(p manifest.Path, content []byte) []Finding {
 		check func(string, any) []Finding
 	}{{"name", f.Name, checkName}, {"description", f.Description, checkDescription}} {
 		if k.value == "" {
-			out = append(out, refused("frontmatter-required", "frontmatter has no "+k.key).at(p).on(f.Position(k.key)).fixedBy("add a line "+k.key+": … to the frontmatter"))
+			out = append(out, lacking(f, k.key).at(p).on(f.Position(k.key)))
 			continue
 		}
 		for _, found := range k.check(metadataField(k.key), k.value) {
@@ -170,4 +170,16 @@ func checkFrontmatter(p manifest.Path, content []byte) []Finding {
 		out = append(out, advised("description-short", fmt.Sprintf("description has %d characters; from %d on agents choose the skill well", n, minHelpfulChars)).at(p).on(f.Position("description")))
 	}
 	return out
+}
+
+// lacking is the finding that a frontmatter has no text for a key.
+func lacking(f Frontmatter, key string) Finding {
+	switch v := f.Fields[key].(type) {
+	case nil:
+		return refused("frontmatter-required", "frontmatter has no "+key).fixedBy("add a line " + key + ": … to the frontmatter")
+	case string:
+		return refused("frontmatter-required", "frontmatter has an empty "+key).fixedBy("write the " + key + " behind " + key + ":")
+	default:
+		return refused("frontmatter-required", fmt.Sprintf("frontmatter %s is %v, and no text", key, v)).fixedBy("put the value in quotes")
+	}
 }

@@ -259,6 +259,8 @@ func TestFrontmatter(t *testing.T) {
 		"bad name": {"---\ndescription: " + long + "\nname: Not Good\n---\n", []string{
 			`SKILL.md:3:7: error: frontmatter name: name "Not Good" must be a-z, 0-9 and hyphens, with no hyphen at either end (name-pattern)`}, ""},
 		"no name":  {"---\ndescription: " + long + "\n---\n", []string{"SKILL.md:1:1: error: frontmatter has no name (frontmatter-required)"}, ""},
+		"a number": {"---\nname: 12\ndescription: " + long + "\n---\n", []string{"SKILL.md:2:7: error: frontmatter name is 12, and no text (frontmatter-required)"}, ""},
+		"empty":    {"---\nname: ''\ndescription: " + long + "\n---\n", []string{"SKILL.md:2:7: error: frontmatter has an empty name (frontmatter-required)"}, ""},
 		"short":    {"---\nname: a\ndescription: b\n---\n", []string{"SKILL.md:3:14: warning: description has 1 characters; from 100 on agents choose the skill well (description-short)"}, ""},
 		"mapping?": {"---\n- a\n---\n", []string{"SKILL.md:2:1: error: cannot read frontmatter: line 2, column 1: sequence was used where mapping is expected (frontmatter-required)"}, ""},
 	} {
