@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"assetsync/manifest"
 	assetsync "assetsync/sync"
 	"assetsync/sync/lint"
 )
@@ -112,6 +113,8 @@ type lintTarget struct {
 	Fixed    []assetsync.Fixed `json:"fixed,omitempty"`
 	lint.Size
 	Error *assetsync.Error `json:"error,omitempty"`
+
+	at Target
 }
 
 // lintFinding is a finding with the file that it is in.
@@ -145,7 +148,7 @@ func (a *app) lint(ctx context.Context, args []string, l lintFlags) error {
 
 // lintOne looks at one target, after it has made fixes.
 func (a *app) lintOne(ctx context.Context, config *Config, t Target, l lintFlags) lintTarget {
-	out := lintTarget{Target: t.Name, Type: t.Type, Outcome: assetsync.Unchanged, Findings: []lintFinding{}}
+	out := lintTarget{Target: t.Name, Type: t.Type, Outcome: assetsync.Unchanged, Findings: []lintFinding{}, at: t}
 	fail := func(err error) lintTarget {
 		out.Outcome, out.Error = assetsync.Failed, assetsync.AsError(err)
 		return out
@@ -179,14 +182,20 @@ func (a *app) lintOne(ctx context.Context, config *Config, t Target, l lintFlags
 
 // placed finds the file of a finding. Metadata stands in the config.
 func placed(config *Config, t Target, f lint.Finding) lintFinding {
-	one := lintFinding{f, t.Path}
-	switch {
-	case f.Field != "" && f.Path == "" && config.File != "":
+	one := lintFinding{f, fileIn(t, f.Path)}
+	if f.Field != "" && f.Path == "" && config.File != "" {
 		one.File, one.Line, one.Column = config.configFile(), t.Line, 1
-	case f.Path != "" && isDirType(t.Type):
-		one.File = filepath.Join(t.Path, filepath.FromSlash(string(f.Path)))
 	}
 	return one
+}
+
+// fileIn is the file of a path in a target; "" is the target itself. A single
+// file has a name of its own.
+func fileIn(t Target, p manifest.Path) string {
+	if p == "" || !isDirType(t.Type) {
+		return t.Path
+	}
+	return filepath.Join(t.Path, filepath.FromSlash(string(p)))
 }
 
 // lintCode is the exit code of a look: that of a push, which a finding stops.
@@ -288,7 +297,7 @@ func (a *app) printLint(results []lintTarget, l lintFlags) error {
 	}
 	for _, r := range results {
 		for _, f := range r.Fixed {
-			fmt.Fprintf(&b, "%s: fixed %s\n", shownText(r.Target+"/"+string(f.Path)), count(f.Fixes, "place"))
+			fmt.Fprintf(&b, "%s: fixed %s\n", shownText(shortPath(fileIn(r.at, f.Path), a.cwd)), count(f.Fixes, "place"))
 		}
 		if r.Error == nil {
 			fmt.Fprintf(&b, "%s: %s\n", r.Target, r.summary())
