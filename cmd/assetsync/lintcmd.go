@@ -227,7 +227,12 @@ func (a *app) lintTargets(ctx context.Context, args []string, l lintFlags) ([]Ta
 	if err != nil {
 		return nil, nil, err
 	}
-	// What is published does not depend on the environment.
+	// What is published does not depend on the environment: any will do.
+	if a.envName != "" {
+		if _, err := config.chooseEnvironment(a.envName); err != nil {
+			return nil, nil, err
+		}
+	}
 	x, err := a.worktrees.expand(ctx, config, Environment{Name: a.envName}, ExpandOptions{Rev: rev})
 	if err != nil {
 		return nil, nil, err

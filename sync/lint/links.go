@@ -31,10 +31,11 @@ type documents struct {
 	folded  map[string]manifest.Path // files and directories by their names in lower case
 	parsed  map[manifest.Path]*document
 	tooLong map[manifest.Path]bool
+	budget  int // see maxLinkWork
 }
 
 func newDocuments(a Asset) *documents {
-	ds := &documents{a, map[string]bool{".": true}, map[string]manifest.Path{}, map[manifest.Path]*document{}, map[manifest.Path]bool{}}
+	ds := &documents{a, map[string]bool{".": true}, map[string]manifest.Path{}, map[manifest.Path]*document{}, map[manifest.Path]bool{}, maxLinkWork}
 	for e := range a.Files.Tree().All() {
 		ds.folded[strings.ToLower(string(e.Path))] = e.Path
 		for dir := range e.Path.Dirs {
@@ -54,7 +55,7 @@ func (ds *documents) get(p manifest.Path) *document {
 	var d *document
 	content, _ := ds.asset.Files.Content(p)
 	if t, ok := textOf(p, content); ok && isMarkdown(p) {
-		read, ok := parseMarkdown(t)
+		read, ok := parseMarkdown(t, &ds.budget)
 		if ok {
 			d = read
 		}

@@ -1,6 +1,7 @@
 package lint_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +97,20 @@ func TestLinks(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// TestLinksOfManyFiles has files of which the second is one too many.
+func TestLinksOfManyFiles(t *testing.T) {
+	costly := strings.Repeat("[a](b) ", 11_000) // 850 million
+	got := said(lint.Check(skill(t, "x\n", map[string]string{"a.md": costly, "b.md": costly, "b": "", "c.md": "[x](gone.md)\n"})))
+	got = slices.DeleteFunc(got, func(line string) bool { return strings.HasSuffix(line, "(extension)") })
+	want := []string{
+		"b.md: warning: its links are not checked: a paragraph with so many of them takes too long (links-unchecked)",
+		`c.md:1:1: warning: link "gone.md" leads to no file of the asset (dead-link)`,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }
 

@@ -16,9 +16,9 @@ import (
 	"assetsync/remote/assettype"
 )
 
-// maxLinkWork bounds what one Markdown file may cost: the parser looks for the
-// end of each link up to the end of its paragraph. It is some seconds; a file
-// of 200 KB in paragraphs as people write them is a thousandth of it.
+// maxLinkWork bounds what the Markdown of one asset may cost: the parser looks
+// for the end of each link up to the end of its paragraph. It is some seconds; a
+// file of 200 KB in paragraphs as people write them is a thousandth of it.
 const maxLinkWork = 1_000_000_000
 
 // document is what is known of a Markdown file.
@@ -35,9 +35,9 @@ type link struct {
 	image  bool
 }
 
-// parseMarkdown reads a document, false when that would take too long. What
-// stands in code is no link.
-func parseMarkdown(t text) (*document, bool) {
+// parseMarkdown reads a document, and takes from budget what that costs; false
+// when that is more than is left. What stands in code is no link.
+func parseMarkdown(t text, budget *int) (*document, bool) {
 	d := &document{text: t, anchors: map[string]int{}}
 	body := 0
 	if f, err := assettype.ParseFrontmatter(t.content); err == nil {
@@ -46,9 +46,11 @@ func parseMarkdown(t text) (*document, bool) {
 		body = len(byteOrderMark)
 	}
 	source := t.content[body:]
-	if linkWork(source) > maxLinkWork {
+	work := linkWork(source)
+	if work > *budget {
 		return d, false
 	}
+	*budget -= work
 	root := goldmark.DefaultParser().Parse(gmtext.NewReader(source), parser.WithContext(parser.NewContext()))
 	// The walk ends with an error only when its function returns one.
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
