@@ -1,10 +1,10 @@
 package lint
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -64,7 +64,8 @@ func addFrontmatterEdits(a Asset, found []Finding) {
 	}
 }
 
-// quoteValue puts the value of the key in a line of a frontmatter in quotes.
+// quoteValue puts the value of the key in a line of a frontmatter in quotes,
+// with the indented lines that continue it.
 func quoteValue(content []byte, line int) (Edit, bool) {
 	was, err := assettype.ParseFrontmatter(content)
 	t := newText(content)
@@ -72,20 +73,31 @@ func quoteValue(content []byte, line int) (Edit, bool) {
 		return Edit{}, false
 	}
 	begin := t.lines[line-1]
-	raw := strings.TrimRight(string(t.line(begin)), "\r\n")
-	key, value, ok := strings.Cut(raw, ":")
-	value = strings.TrimSpace(value)
-	if !ok || value == "" || strings.ContainsAny(value[:1], `"'|>[{&*!`) {
+	key, value, ok := strings.Cut(string(content[begin:t.continued(line)]), ":")
+	text := strings.TrimSpace(value)
+	if !ok || text == "" || strings.ContainsAny(text[:1], `"'|>[{&*!`) {
 		return Edit{}, false
 	}
-	start := begin + len(key) + 1 + strings.Index(raw[len(key)+1:], value)
-	e := Edit{start, start + len(value), strconv.Quote(value)}
+	start := begin + len(key) + 1 + strings.Index(value, text)
+	e := Edit{start, start + len(text), `"` + inQuotes.Replace(text) + `"`}
 	fixed, _ := apply(content, []Edit{e})
 	is, err := assettype.ParseFrontmatter(fixed)
 	if err != nil || len(is.Warnings) > 0 || is.Name != was.Name || is.Description != was.Description {
 		return Edit{}, false
 	}
 	return e, true
+}
+
+var inQuotes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// continued is the offset behind a line, from 1, and the indented ones after it.
+func (t text) continued(line int) int {
+	for ; line < len(t.lines); line++ {
+		if next := t.content[t.lines[line]:]; !bytes.HasPrefix(next, []byte{' '}) && !bytes.HasPrefix(next, []byte{'\t'}) {
+			return t.lines[line]
+		}
+	}
+	return len(t.content)
 }
 
 // String is a finding as one line: "PATH:LINE:COLUMN: SEVERITY: MESSAGE (RULE)".

@@ -269,7 +269,10 @@ func TestFrontmatter(t *testing.T) {
 		"with CRLF": {"---\r\nname: one\r\ndescription: Use this: now " + long + "\r\n---\r\n", []string{
 			"SKILL.md:3:14: warning: frontmatter is read line by line, because it is not valid YAML: mapping value is not allowed in this context (frontmatter-yaml)"},
 			"---\r\nname: one\r\ndescription: \"Use this: now " + long + "\"\r\n---\r\n"},
-		"over two lines": {"---\nname: one\ndescription: Use\n  this: now " + long + "\n---\n", []string{
+		"over two lines": {"---\nname: one\ndescription: Use \"it\"\n  \\d: now " + long + "\n---\nx: y\n", []string{
+			"SKILL.md:3:14: warning: frontmatter is read line by line, because it is not valid YAML: mapping value is not allowed in this context (frontmatter-yaml)"},
+			"---\nname: one\ndescription: \"Use \\\"it\\\"\n  \\\\d: now " + long + "\"\n---\nx: y\n"},
+		"two at fault": {"---\nname: one\ndescription: Use this: now " + long + "\nmore: a: b\n---\n", []string{
 			"SKILL.md:3:14: warning: frontmatter is read line by line, because it is not valid YAML: mapping value is not allowed in this context (frontmatter-yaml)"}, ""},
 		"bad name": {"---\ndescription: " + long + "\nname: Not Good\n---\n", []string{
 			`SKILL.md:3:7: error: frontmatter name: name "Not Good" must be a-z, 0-9 and hyphens, with no hyphen at either end (name-pattern)`}, ""},
