@@ -25,7 +25,8 @@ func (r *run) noteDown(obs observation, d deed, after proof, changes []diff.Chan
 		if !sameEntry(old, read) {
 			change := publishedChange(c.Path, old, read, c.New)
 			if m, ok := r.merged[c.Path]; ok && sameEntry(&m.entry, c.New) {
-				change.Local = &m.local
+				base := r.knownAsset.Base[c.Path]
+				change.Local, change.Base = &m.local, &base
 			}
 			p.Changes = append(p.Changes, change)
 		}
@@ -139,6 +140,19 @@ func (r *run) wroteLast(p manifest.Path) (state.PlannedChange, bool) {
 	return state.PlannedChange{}, false
 }
 
+// pushedLast returns the last of this machine's publishings of a path that took
+// nothing back; nothing where none is on record.
+func (r *run) pushedLast(p manifest.Path) state.PlannedChange {
+	for _, one := range slices.Backward(r.knownAsset.Published) {
+		for _, c := range one.Changes {
+			if c.Path == p && one.Verb == "" {
+				return c
+			}
+		}
+	}
+	return state.PlannedChange{}
+}
+
 // noteCheckOut makes durable what is about to be checked out, so that it can
 // be taken back whenever the run ends. What is on record else stays as it was:
 // the run has not come to its commit point.
@@ -148,29 +162,38 @@ func (r *run) noteCheckOut(obs observation, changes []diff.Change) error {
 	}
 	c := &state.CheckOut{At: r.Now().UTC(), Version: obs.version}
 	for _, change := range changes {
-		one := state.PlannedChange{Path: change.Path, Old: change.Old, New: change.New}
-		edited, err := r.isEdited(obs, change)
+		base, err := r.baseOfEdit(obs, change)
 		if err != nil {
 			return err
 		}
-		if edited {
-			base := r.knownAsset.Base[change.Path]
-			one.Base = &base
-		}
-		c.Changes = append(c.Changes, one)
+		c.Changes = append(c.Changes, state.PlannedChange{Path: change.Path, Old: change.Old, New: change.New, Base: base})
 	}
 	return r.putCheckOut(c)
 }
 
-// isEdited reports whether a change replaces what somebody here made of a file,
-// and not just what both sides were.
-func (r *run) isEdited(obs observation, c diff.Change) (bool, error) {
-	base := r.knownAsset.Base[c.Path].Local
-	if c.Old == nil || base == nil || sameEntry(c.Old, base) || r.Target.Text != manifest.TextLF {
-		return c.Old != nil && !sameEntry(c.Old, base), nil
+// baseOfEdit returns, where a change replaces what somebody here made of a file,
+// the base of that. It is nil where it replaces what both sides were. Our side of a
+// merge that was published was not made of what others had published either.
+func (r *run) baseOfEdit(obs observation, c diff.Change) (*state.Pair, error) {
+	if c.Old == nil {
+		return nil, nil
 	}
-	form, err := r.formOf(obs, base.ID)
-	return form != c.Old.ID, err
+	if merged := r.pushedLast(c.Path); merged.Local != nil && sameEntry(merged.Local, c.Old) {
+		return cmp.Or(merged.Base, &state.Pair{Local: merged.Old, Remote: merged.Old}), nil
+	}
+	base := r.knownAsset.Base[c.Path]
+	same := sameEntry(c.Old, base.Local)
+	if !same && base.Local != nil && r.Target.Text == manifest.TextLF {
+		form, err := r.formOf(obs, base.Local.ID)
+		if err != nil {
+			return nil, err
+		}
+		same = form == c.Old.ID
+	}
+	if same {
+		return nil, nil
+	}
+	return &base, nil
 }
 
 // noteKept corrects what was in the worktree: a plan names text by its LF form,

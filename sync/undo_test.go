@@ -449,6 +449,24 @@ func TestUndoLocalContests(t *testing.T) {
 			m.mustPush(assetsync.Published)
 			return res
 		}},
+		"a merging push, and a pull": {lines("1=ours"), func(m *machine) assetsync.Result {
+			m.mustPush(assetsync.Published)
+			return m.pull(assetsync.PullOptions{})
+		}},
+		"a merging push, taken back": {lines("1=ours"), func(m *machine) assetsync.Result {
+			m.mustPush(assetsync.Published)
+			m.want(m.undo(assetsync.BackOptions{}), assetsync.Published)
+			res := m.status()
+			res.Outcome = assetsync.CheckedOut
+			return res
+		}},
+		"both ways": {lines("1=ours"), func(m *machine) assetsync.Result {
+			res := m.sync()
+			if res.Outcome == assetsync.Published && len(res.CheckedOut) == 1 {
+				res.Outcome = assetsync.CheckedOut
+			}
+			return res
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

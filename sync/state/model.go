@@ -150,8 +150,9 @@ type PlannedChange struct {
 	// Local is what the source holds when a merge with the remote was sent in
 	// its place; of a [Publishing], the same of one that stands.
 	Local *manifest.Entry `json:"local,omitempty"`
-	// Base is, of a [CheckOut], the base that the path had where the worktree held
-	// something else, which was replaced. Both sides of it may be absent.
+	// Base is, of a [CheckOut], the base of an edit in the worktree that was
+	// replaced, and of a [Publishing] that of a merge; nil: there was none. Both
+	// sides of it may be absent.
 	Base *Pair `json:"base,omitempty"`
 	// Sent is, of a [Publishing], what was sent where the service made New of it.
 	Sent *manifest.Entry `json:"sent,omitempty"`
