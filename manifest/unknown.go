@@ -43,4 +43,5 @@ const (
 	BadName     ProblemKind = "bad-name"     // a name that is no Path
 	NameTwins   ProblemKind = "name-twins"   // differs from another name only by case or Unicode form
 	TooLarge    ProblemKind = "too-large"    // larger than the limit
+	InTheWay    ProblemKind = "in-the-way"   // its place here is taken by something that is not published
 )

@@ -50,11 +50,7 @@ func (r *run) checkOutBack(ctx context.Context, id string, snap manifest.Snapsho
 		}
 		return r.conflictsBack()
 	}
-	outcome := r.res.Outcome
 	made, failed := r.checkOut(ctx, id, newest, changes)
-	if outcome == Published {
-		r.res.Outcome = Published
-	}
 	if len(made) > 0 {
 		r.note("checked out here: %s", someChanges(made))
 	}

@@ -96,3 +96,43 @@ func TestHostileTargetName(t *testing.T) {
 		})
 	}
 }
+
+// TestDirectoryLeadsOut makes the directory of a target a link out of the config's
+// directory: nothing is read or written there. A link to another place below the
+// config's directory goes on working.
+func TestDirectoryLeadsOut(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		inside bool
+	}{{"out", false}, {"inside", true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			m := w.machine(skill(map[string]string{"a.md": "a"}))
+			id := m.mustPush(assetsync.Created).AssetID
+			place := filepath.Join(t.TempDir(), "moved")
+			if tt.inside {
+				place = filepath.Join(m.target.ConfigDir, "moved")
+			}
+			if err := os.Rename(m.dir, place); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(place, m.dir); err != nil {
+				t.Skip(err)
+			}
+			w.save(id, "new.md", "theirs")
+			w.save(id, "a.md", "theirs")
+			for verb, res := range map[string]assetsync.Result{
+				"push": m.push(assetsync.PushOptions{}), "status": m.status(), "pull": m.pull(assetsync.PullOptions{}),
+			} {
+				refused := res.Error != nil && strings.Contains(res.Error.Message, "leads out by a symbolic link")
+				if refused == tt.inside {
+					t.Errorf("%s: %s", verb, describe(res))
+				}
+			}
+			_, err := os.Stat(filepath.Join(place, "new.md"))
+			if data, _ := os.ReadFile(filepath.Join(place, "a.md")); (err == nil) != tt.inside || string(data) == "a" == tt.inside {
+				t.Errorf("a.md is %q, new.md: %v", data, err)
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 
 	"assetsync/diff"
 	"assetsync/manifest"
@@ -74,16 +75,20 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 	p.changes = p.files.Checkout
 	r.report(p, wanted)
 	r.res.Version = wanted.version
+	if r.holdsUp(p, wanted) {
+		r.res.Outcome = Blocked
+	}
 	if err := r.guardCheckout(ctx, id, snap, obs, wanted, p, o); err != nil {
 		return err
 	}
 	if o.DryRun {
-		if len(p.changes) > 0 {
+		if len(p.changes) > 0 && r.res.Outcome == Unchanged {
 			r.res.Outcome = Planned
 		}
 		return r.conflicts(ctx, id, wanted, true)
 	}
 	applied, failed := r.checkOut(ctx, id, wanted, p.changes)
+	r.res.Changes = reportChanges(applied)
 	if r.Target.Rev != "" {
 		// What is checked out is not committed: until it is, it stays a
 		// change of the remote, or the next push would undo it.
@@ -186,13 +191,11 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 	if len(changes) == 0 {
 		return nil, nil
 	}
-	if err := os.MkdirAll(r.dir.dir, 0o755); err != nil {
+	root, err := r.dir.make()
+	if err != nil {
 		return nil, fmt.Errorf("check out: %w", err)
 	}
-	wt, err := worktree.OpenHooked(r.dir.dir, r.hook(r.dir.dir))
-	if err != nil {
-		return nil, err
-	}
+	wt := worktree.New(root, r.hook(r.dir.dir))
 	defer wt.Close()
 	wt.Text = r.Target.Text
 	keep := func(p manifest.Path, data []byte) error {
@@ -217,6 +220,7 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 	}
 	var made []diff.Change
 	var failed []error
+	refused := false
 	for i, res := range wt.Apply(ctx, r.dir.local(changes), content, keep) {
 		switch res.Outcome {
 		case worktree.Done:
@@ -224,18 +228,39 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 		case worktree.Conflict:
 			r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: res.Path, Why: "was saved here while it was checked out; your save stays"})
 		case worktree.Refused:
-			r.res.Problems = append(r.res.Problems, manifest.Problem{Path: res.Path, Kind: manifest.BadName, Detail: res.Err.Error()})
+			r.res.Problems = append(r.res.Problems, refusal(res))
+			refused = true
 		default:
 			failed = append(failed, res.Err)
 		}
 	}
-	if len(made) > 0 && r.res.Outcome == Unchanged {
+	switch {
+	case refused:
+		r.res.Outcome = Blocked
+	case len(made) > 0 && r.res.Outcome == Unchanged:
 		r.res.Outcome = CheckedOut
 	}
 	if len(failed) > 0 {
 		return made, fmt.Errorf("check out: %w", errors.Join(failed...))
 	}
 	return made, nil
+}
+
+// refusal says why a change could not be made in the directory.
+func refusal(res worktree.Result) manifest.Problem {
+	p := manifest.Problem{Path: res.Path, Kind: manifest.BadName, Detail: res.Err.Error()}
+	if errors.Is(res.Err, worktree.ErrInTheWay) {
+		p.Kind, p.Hint = manifest.InTheWay, "move it away, put a directory of its own in the place of a link, and repeat the command"
+	}
+	return p
+}
+
+// holdsUp reports whether a change of the remote cannot be taken, because what is
+// here at its path cannot be told.
+func (r *run) holdsUp(p proposal, obs observation) bool {
+	return slices.ContainsFunc(p.files.Frozen, func(f diff.Frozen) bool {
+		return f.Why != diff.WhyUnknownThere && !sameEntry(r.knownAsset.Base[f.Path].Remote, obs.side.Tree.Get(f.Path))
+	})
 }
 
 // local names changes as the directory does: a single file has its own name

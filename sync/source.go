@@ -32,7 +32,7 @@ type source interface {
 // published under a name of its own.
 type directory struct {
 	dir  string        // absolute
-	top  string        // the config's directory, where ignore files begin to count outside of git
+	top  string        // the config's directory, which holds dir, and where ignore files begin to count outside of git; "": none
 	file string        // base name of the single file; "" for a directory
 	as   manifest.Path // what the single file is published as
 	main manifest.Path
@@ -59,11 +59,44 @@ func newDirectory(t Target, kind assettype.Type, limits remote.Limits) directory
 
 func (s directory) mainFile() manifest.Path { return s.main }
 
+// open opens the directory. What leads out of the config's is never opened: a
+// repository that somebody else made reads and writes nowhere else.
+func (s directory) open() (*os.Root, error) {
+	if s.top == "" {
+		return os.OpenRoot(s.dir)
+	}
+	root, err := manifest.OpenBelow(s.top, s.dir)
+	return root, outside(err)
+}
+
+// make is open, but makes the directory where it is missing.
+func (s directory) make() (*os.Root, error) {
+	if s.top != "" {
+		root, err := manifest.MakeBelow(s.top, s.dir, 0o755)
+		return root, outside(err)
+	}
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return nil, err
+	}
+	return os.OpenRoot(s.dir)
+}
+
+// outside says what to do about a directory that leads out of the config's.
+func outside(err error) error {
+	if !errors.Is(err, manifest.ErrLeadsOut) {
+		return err
+	}
+	return &Error{
+		Kind: KindUsage, Err: err, Message: err.Error(),
+		Hint: "put a directory in the place of the link, or the config above what it leads to",
+	}
+}
+
 // errSourceMissing is a root that is not there.
 var errSourceMissing = errors.New("the source is missing")
 
 func (s directory) scan(ctx context.Context) (manifest.Snapshot, error) {
-	root, err := os.OpenRoot(s.dir)
+	root, err := s.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return manifest.Snapshot{}, fmt.Errorf("read %s: %w", s.dir, errSourceMissing)
 	}
@@ -85,7 +118,7 @@ func (s directory) scan(ctx context.Context) (manifest.Snapshot, error) {
 }
 
 func (s directory) read(ctx context.Context, e manifest.Entry) ([]byte, error) {
-	root, err := os.OpenRoot(s.dir)
+	root, err := s.open()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", s.dir, err)
 	}
@@ -98,7 +131,7 @@ func (s directory) read(ctx context.Context, e manifest.Entry) ([]byte, error) {
 }
 
 func (s directory) readMain(context.Context) ([]byte, error) {
-	root, err := os.OpenRoot(s.dir)
+	root, err := s.open()
 	if err != nil {
 		return nil, err
 	}

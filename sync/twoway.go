@@ -134,7 +134,9 @@ func (r *run) takePending(ctx context.Context, snap manifest.Snapshot, obs obser
 	if err := r.guardCheckout(ctx, id, snap, obs, obs, p, PullOptions{}); err != nil {
 		return err
 	}
-	problems := len(r.res.Problems)
+	if r.holdsUp(p, obs) {
+		r.res.Outcome = Blocked
+	}
 	made, failed := r.checkOut(ctx, id, obs, p.changes)
 	r.res.CheckedOut = reportChanges(made)
 	r.res.Pending = slices.DeleteFunc(r.res.Pending, func(c ChangeReport) bool {
@@ -143,13 +145,7 @@ func (r *run) takePending(ctx context.Context, snap manifest.Snapshot, obs obser
 	if err := errors.Join(failed, r.recordCheckout(ctx, id, obs, p, made)); err != nil {
 		return err
 	}
-	if err := r.conflicts(ctx, id, obs, false); err != nil {
-		return err
-	}
-	if len(r.res.Problems) > problems { // a name that cannot be held here is for people
-		r.res.Outcome = Blocked
-	}
-	return nil
+	return r.conflicts(ctx, id, obs, false)
 }
 
 // noteAhead says what is changed here of a target that publishes nothing.

@@ -103,6 +103,7 @@ func (x *expander) target(s *source, t TargetConfig, name string, meta metadata)
 	x.out.Targets = append(x.out.Targets, Target{
 		Name:             name,
 		Path:             x.config.osPath(s.path),
+		ConfigDir:        x.config.top(),
 		Type:             s.typ,
 		AssetID:          t.Asset.V.In(x.env.Name),
 		Metadata:         meta,

@@ -46,6 +46,9 @@ type ExpandOptions struct {
 	// At returns the files of c.Dir as a git revision has them. It is needed
 	// where there is a git source, and called once for each revision.
 	At func(rev string) (fs.FS, error)
+	// LeadsOut reports whether a name below c.Dir leads out of it by a symbolic
+	// link; nil: none does.
+	LeadsOut func(name string) bool
 }
 
 // Expand finds the targets of c in env. fsys is the view of c.Dir as it is;
@@ -64,6 +67,7 @@ func (c *Config) Expand(fsys fs.FS, env Environment, opts ExpandOptions) (Expans
 	x.openViews(fsys)
 	x.findAll()
 	x.resolveAll()
+	x.refuseOutside()
 	x.refuseNested()
 	for _, name := range slices.Sorted(maps.Keys(x.sources)) {
 		x.build(x.sources[name])

@@ -190,17 +190,17 @@ func TestExpandTarget(t *testing.T) {
 	}
 	want := []Target{
 		{
-			Name: "ops/AGENTS.md", Path: filepath.FromSlash("/repo/ops/AGENTS.md"), Type: "agents_md",
+			Name: "ops/AGENTS.md", Path: filepath.FromSlash("/repo/ops/AGENTS.md"), ConfigDir: filepath.FromSlash("/repo"), Type: "agents_md",
 			Metadata: map[string]any{"agent_type": "CHAT"}, MaxFileCalls: 3, MaxDeletes: 10, MaxDeletePercent: 25, When: assetsync.OnSave, Direction: assetsync.PushOnly, Line: 25,
 		},
 		{
-			Name: "skills/eks", Path: filepath.FromSlash("/repo/skills/eks"), Type: "skill", AssetID: "ki-1",
+			Name: "skills/eks", Path: filepath.FromSlash("/repo/skills/eks"), ConfigDir: filepath.FromSlash("/repo"), Type: "skill", AssetID: "ki-1",
 			Metadata: map[string]any{"agent_types": []any{"GENERIC"}, "status": "ACTIVE"}, Ignore: []string{"evals/"}, AllowSecrets: []string{"fixtures/"},
 			Atomic: true, MaxFileCalls: 7, MaxDeletes: 1, MaxDeletePercent: 2, Protected: true, Create: CreateNever, RenamedFrom: "old",
 			Text: manifest.TextLF, Rev: "HEAD", When: assetsync.OnCommit, Direction: assetsync.PushOnly, Branch: "main", Line: 3,
 		},
 		{
-			Name: "skills/rds", Path: filepath.FromSlash("/repo/skills/rds"), Type: "skill", AssetID: "ki-2",
+			Name: "skills/rds", Path: filepath.FromSlash("/repo/skills/rds"), ConfigDir: filepath.FromSlash("/repo"), Type: "skill", AssetID: "ki-2",
 			Metadata: map[string]any{"agent_types": []any{"CHAT"}, "status": "ACTIVE"}, Ignore: []string{"evals/"}, AllowSecrets: []string{"fixtures/"},
 			MaxFileCalls: 7, MaxDeletes: 1, MaxDeletePercent: 2, Protected: true, Create: CreateAlways, RenamedFrom: "older",
 			Text: manifest.TextExact, When: assetsync.Manually, Direction: assetsync.PullOnly, Branch: "release", Line: 3,

@@ -3,14 +3,56 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
+
+	"assetsync/manifest"
 )
 
 // View returns what Expand needs to see: the files below c.Dir. Symbolic
-// links are followed, also out of it.
+// links are followed, also out of it: see [ExpandOptions.LeadsOut].
 func (c *Config) View() fs.FS { return os.DirFS(c.Dir) }
+
+// LeadsOut reports whether a name below c.Dir leads out of it by a symbolic link.
+func (c *Config) LeadsOut(name string) bool {
+	if c.top() == "" {
+		return false
+	}
+	_, err := manifest.RealBelow(c.top(), c.osPath(name))
+	return errors.Is(err, manifest.ErrLeadsOut)
+}
+
+// top is the directory that all targets lie in; "" when the command line names
+// the target, and a link may lead anywhere.
+func (c *Config) top() string {
+	if c.File == "" {
+		return ""
+	}
+	return c.Dir
+}
+
+// refuseOutside finds sources that links lead out of the config's directory to: a
+// repository that somebody else made would read and write anywhere.
+func (x *expander) refuseOutside() {
+	if x.opts.LeadsOut == nil {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(x.sources)) {
+		s := x.sources[name]
+		switch {
+		case !x.opts.LeadsOut(name):
+		case s.byName:
+			x.add(x.at(s), "", "target %s %s", quoted(name), leadsOut)
+		default:
+			delete(x.sources, name)
+			x.part[name] = leadsOut
+		}
+	}
+}
+
+const leadsOut = "leads out of the directory of the config by a symbolic link: put a directory in its place, or move the config up"
 
 // view is the directory of a config as it is, or as a git revision has it.
 type view struct {

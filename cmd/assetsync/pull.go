@@ -25,6 +25,10 @@ Local changes stay. A path that changed on both sides is a conflict: your
 bytes stay, theirs are put under .assetsync/conflicts/. What is replaced is
 kept in .assetsync/history.git.
 
+A file takes the place of a symbolic link, and what the link names stays. What
+cannot be taken, because something that is not published stands in its place, is
+listed, and the exit code is 4.
+
 A file or directory inside of a target names all of the target.
 
 With --version, an older version is checked out as a local change, which the

@@ -203,7 +203,7 @@ func (a *app) headline(r assetsync.Result) string {
 		outcome = a.planned(r)
 	case r.Guard == assetsync.GuardRollback:
 		outcome = "superseded" // no conflict of contents: there is nothing to resolve
-	case r.Outcome == assetsync.Blocked && r.Published == assetsync.ByNothing && len(r.Changes) > 0:
+	case r.Outcome == assetsync.Blocked && r.Guard != "" && r.Published == assetsync.ByNothing && len(r.Changes) > 0:
 		outcome += ", nothing done" // what follows is what was planned
 	}
 	parts := []string{outcome}
@@ -297,7 +297,10 @@ func (a *app) explain(results []assetsync.Result) {
 				a.say("hint: %s", p.Hint)
 			}
 		}
-		if r.Outcome == assetsync.Blocked && r.Error == nil && (a.command == "push" || a.harmless) {
+		switch blocked := r.Outcome == assetsync.Blocked && r.Error == nil; {
+		case blocked && a.command == "pull":
+			a.say("assetsync: %s: not all that the remote holds is here, because of %s", r.Target, count(len(r.Problems), "problem"))
+		case blocked && (a.command == "push" || a.harmless):
 			a.say("assetsync: %s: nothing was published, because of %s", r.Target, count(len(r.Problems), "problem"))
 		}
 		if r.Error != nil {

@@ -298,14 +298,17 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // each runs a verb on every target, a few at once, and returns the results in
-// the order of the targets. One target's failure never stops another.
+// the order of the targets. One target's failure never stops another. Targets of
+// one file go one after the other: what one checks out, no other is reading.
 func (s *session) each(ctx context.Context, verb func(context.Context, *assetsync.Engine) assetsync.Result) []assetsync.Result {
 	results := make([]assetsync.Result, len(s.engines))
 	var group errgroup.Group
 	group.SetLimit(parallelTargets)
-	for i, engine := range s.engines {
+	for _, shared := range s.byPath() {
 		group.Go(func() error {
-			results[i] = verb(ctx, engine)
+			for _, i := range shared {
+				results[i] = verb(ctx, s.engines[i])
+			}
 			return nil
 		})
 	}
@@ -318,6 +321,22 @@ func (s *session) each(ctx context.Context, verb func(context.Context, *assetsyn
 		s.sayAll(orphans)
 	}
 	return results
+}
+
+// byPath returns the indices of the engines, those of one directory or file
+// together.
+func (s *session) byPath() [][]int {
+	var groups [][]int
+	at := map[string]int{}
+	for i, engine := range s.engines {
+		g, ok := at[engine.Target.Path]
+		if !ok {
+			g = len(groups)
+			at[engine.Target.Path], groups = g, append(groups, nil)
+		}
+		groups[g] = append(groups[g], i)
+	}
+	return groups
 }
 
 // finish prints the results and closes the session. With exitCode, anything

@@ -124,6 +124,7 @@ func (w *worktrees) expand(ctx context.Context, config *Config, env Environment,
 	if o.At == nil {
 		o.At = func(rev string) (fs.FS, error) { return w.view(ctx, config, rev) }
 	}
+	o.LeadsOut = config.LeadsOut
 	return config.Expand(config.View(), env, o)
 }
 

@@ -30,7 +30,7 @@ var (
 )
 
 // applier makes single changes. Its names are free of links, but for the
-// last segment.
+// last segment: a link is replaced or deleted, and what it names stays.
 type applier struct {
 	root    *os.Root
 	disk    *durable.Dir
@@ -39,17 +39,25 @@ type applier struct {
 	keep    Keep
 }
 
-// create makes a file that is not there. It replaces nothing.
+// create makes a file that is not there. It replaces nothing but an empty
+// directory, which is no content.
 func (a applier) create(c diff.Change, name string) Result {
-	if _, err := a.root.Lstat(name); err == nil {
-		if data, _, err := a.read(name); err == nil && a.is(data, *c.New) {
-			return done(c)
-		}
+	info, err := a.root.Lstat(name)
+	inTheWay := err == nil && info.IsDir()
+	switch {
+	case err == nil && !inTheWay && a.isMade(c, name):
+		return done(c)
+	case err == nil && !inTheWay:
 		return conflict(c, errTaken)
 	}
 	data, err := a.fetch(*c.New)
 	if err != nil {
 		return fail(c, err)
+	}
+	if inTheWay {
+		if err := a.disk.RemoveDir(name); err != nil && !isGone(err) {
+			return refuse(c, fmt.Errorf("%w: %w", ErrInTheWay, err))
+		}
 	}
 	if err := a.disk.MkdirAll(path.Dir(name), 0o777); err != nil {
 		if errors.Is(err, fs.ErrExist) {
@@ -65,16 +73,21 @@ func (a applier) create(c diff.Change, name string) Result {
 	switch {
 	case err == nil:
 		return done(c)
-	case errors.Is(err, fs.ErrExist):
+	case !errors.Is(err, fs.ErrExist):
+		return fail(c, errors.Join(err, a.drop(temp)))
+	case !a.isMade(c, name):
 		return conflict(c, errors.Join(errTaken, a.drop(temp)))
 	}
-	return fail(c, errors.Join(err, a.drop(temp)))
+	if err := a.drop(temp); err != nil { // somebody else was faster
+		return fail(c, err)
+	}
+	return done(c)
 }
 
-// update replaces a file by an exchange. Known before it: the file was what
-// the plan assumes, and those bytes are kept.
+// update replaces a file, or the link that stands for it, by an exchange. Known
+// before it: the file was what the plan assumes, and those bytes are kept.
 func (a applier) update(c diff.Change, name string) Result {
-	old, info, err := a.read(name)
+	old, info, err := a.readThrough(name)
 	switch {
 	case isGone(err), errors.Is(err, errIrregular), errors.Is(err, errTooLarge):
 		return conflict(c, errMoved)
@@ -98,13 +111,13 @@ func (a applier) update(c diff.Change, name string) Result {
 	}
 	exchanged := a.disk.Exchange(temp, name)
 	switch out, err := a.look(temp); {
-	case err == nil && out == c.New.ID: // nothing was exchanged
+	case err == nil && out == c.New.ID && exchanged != nil: // nothing was exchanged
 		err := errors.Join(exchanged, a.drop(temp))
 		if errors.Is(exchanged, fs.ErrNotExist) || errors.Is(exchanged, fs.ErrExist) {
 			return conflict(c, errors.Join(errMoved, err))
 		}
 		return fail(c, err)
-	case err == nil && out == manifest.BlobID(old): // these bytes are kept
+	case err == nil && (out == c.New.ID || out == manifest.BlobID(old)): // saved by somebody else meanwhile, or kept
 		if err := errors.Join(exchanged, a.drop(temp)); err != nil {
 			return fail(c, err)
 		}
@@ -217,13 +230,23 @@ func (a applier) salvage(p manifest.Path, temp string) error {
 	return a.drop(temp)
 }
 
+// isMade reports whether a name is what a change makes of it, also where links
+// that stay inside lead to it.
+func (a applier) isMade(c diff.Change, name string) bool {
+	data, _, err := a.readThrough(name)
+	if c.New == nil {
+		return isGone(err)
+	}
+	return err == nil && a.is(data, *c.New)
+}
+
 // isGone reports whether there is nothing: neither the file nor, where a part
 // of its name became a file, its directory.
 func isGone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDir) }
 
-// look returns the blob id of a regular file.
+// look returns the blob id of a regular file, or of the one that a link names.
 func (a applier) look(name string) (manifest.ID, error) {
-	data, _, err := a.read(name)
+	data, _, err := a.readThrough(name)
 	return manifest.BlobID(data), err
 }
 

@@ -20,9 +20,12 @@
 //
 // # Symbolic links
 //
-// What a plan names is the published file. Where its path is a link, or leads
-// through one, that stays inside the directory, an update replaces the file
-// that the link names, so that the link goes on to work; a delete removes the
-// link and leaves what it names. Nothing is ever written through a link that
-// leads out of the directory, nor into .git and .assetsync.
+// What a plan names is the published file. Where its path is a link that stays
+// inside the directory, a file takes the place of the link, or the link goes, as
+// in a checkout of git; what it names stays as it is, for that is a path of its
+// own, or not published at all. A link stays where what it names becomes the very
+// same. Below a linked directory nothing is changed: what the plan wants there is
+// so by then, because of what the link leads to, or it is refused with
+// [ErrInTheWay]. So nothing is ever written through a link, be it out of the
+// directory or into .git and .assetsync.
 package worktree

@@ -116,6 +116,65 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A link is replaced while any step fails, or somebody saves: what it names stays.
+func TestLinkAtEveryStep(t *testing.T) {
+	const files, change = "d/f->../g g:x", "d/f:x>y"
+	for n := range countSteps(t, files, change) {
+		for _, effect := range []bool{false, true} {
+			t.Run(fmt.Sprintf("step %d fails, effect %v", n+1, effect), func(t *testing.T) {
+				w := newWorld(t, files)
+				steps := 0
+				w.hook = func(_ durable.Op, do func() error) error {
+					if steps++; steps != n+1 {
+						return do()
+					}
+					if effect {
+						return errors.Join(errFault, do())
+					}
+					return errFault
+				}
+				if r := w.apply(change)[0]; r.Outcome != Failed || !errors.Is(r.Err, errFault) {
+					t.Errorf("%+v", r)
+				}
+				w.finish(change, "d/f:y g:x")
+			})
+		}
+		for how, save := range saves {
+			t.Run(fmt.Sprintf("saved before step %d %s", n+1, how), func(t *testing.T) {
+				w := newWorld(t, files)
+				w.hook = at(n+1, func() { save(w, "saved") })
+				r := w.apply(change)[0]
+				switch got := w.list(); got {
+				case "d/f:saved g:x", "d/f->../g g:saved", "d/f:y g:saved":
+				default:
+					t.Errorf("outcome %s, files %q, want the save", r.Outcome, got)
+				}
+			})
+		}
+	}
+}
+
+// Somebody saves just what is checked out, between the look and the exchange or
+// before any other step, as the other target of one file does: the change is done.
+func TestSaveOfTheSame(t *testing.T) {
+	for how, save := range saves {
+		t.Run(how, func(t *testing.T) {
+			everyStep(t, func(t *testing.T, w *world, n int, change, want string) {
+				if want == "" {
+					t.Skip("nothing is saved")
+				}
+				w.hook = at(n, func() { save(w, "y") })
+				if r := w.apply(change)[0]; r.Outcome != Done || r.Err != nil {
+					t.Errorf("%+v, want done", r)
+				}
+				if got := w.list(); got != want {
+					t.Errorf("files %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
 // The process ends before any step.
 func TestCrashes(t *testing.T) {
 	type crash struct{}

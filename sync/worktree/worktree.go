@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -24,7 +23,6 @@ type Worktree struct {
 	Text manifest.Text
 
 	root *os.Root
-	real string // the absolute name of the root, free of links
 	disk *durable.Dir
 }
 
@@ -40,11 +38,15 @@ type Keep func(manifest.Path, []byte) error
 // Outcome is what became of a change.
 type Outcome string
 
+// ErrInTheWay is, of a change that was refused, that something which is not
+// published is in its place.
+var ErrInTheWay = errors.New("something else is in its place")
+
 // The outcomes.
 const (
 	Done     Outcome = "done"     // the path is what the change says
 	Conflict Outcome = "conflict" // the path is not what the plan assumed; what the user saved stays
-	Refused  Outcome = "refused"  // the path cannot be held here; nothing was done
+	Refused  Outcome = "refused"  // the path cannot be held here, or not before somebody makes room; nothing was done
 	Failed   Outcome = "failed"   // a step failed; look again to see what is there
 )
 
@@ -57,24 +59,18 @@ type Result struct {
 }
 
 // Open opens the directory dir for writing.
-func Open(dir string) (*Worktree, error) { return OpenHooked(dir, nil) }
+func Open(dir string) (*Worktree, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open worktree: %w", err)
+	}
+	return New(root, nil), nil
+}
 
-// OpenHooked is Open with a hook at every step that changes the directory; nil
-// is none.
-func OpenHooked(dir string, hook durable.Hook) (*Worktree, error) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open worktree: %w", err)
-	}
-	real, err := filepath.EvalSymlinks(abs)
-	if err != nil {
-		return nil, fmt.Errorf("open worktree: %w", err)
-	}
-	root, err := os.OpenRoot(real)
-	if err != nil {
-		return nil, fmt.Errorf("open worktree: %w", err)
-	}
-	return &Worktree{root: root, real: real, disk: durable.New(root, hook)}, nil
+// New returns the worktree of an open directory, with a hook at every step that
+// changes it; nil is none. Close closes root.
+func New(root *os.Root, hook durable.Hook) *Worktree {
+	return &Worktree{root: root, disk: durable.New(root, hook)}
 }
 
 // Close releases the directory.
@@ -90,117 +86,45 @@ func (w *Worktree) Close() error { return w.root.Close() }
 func (w *Worktree) Apply(ctx context.Context, changes []diff.Change, content Content, keep Keep) []Result {
 	a := applier{w.root, w.disk, w.Text, content, keep}
 	results := make([]Result, len(changes))
-	var emptied []string
-	for i, c := range changes {
-		if c.New == nil {
-			var dir string
-			dir, results[i] = w.delete(ctx, a, c)
-			emptied = append(emptied, dir)
-		}
+	early, late := w.inOrder(changes)
+	for _, i := range early {
+		results[i] = w.apply(ctx, a, changes[i])
 	}
-	w.removeEmptied(emptied, changes)
-	for i, c := range changes {
-		if c.New != nil {
-			results[i] = w.write(ctx, a, c)
-		}
+	w.removeEmptied(changes, results)
+	for _, i := range late {
+		results[i] = w.apply(ctx, a, changes[i])
 	}
 	return results
 }
 
-// delete returns, besides the result, the directory that the delete may have
-// left empty.
-func (w *Worktree) delete(ctx context.Context, a applier, c diff.Change) (string, Result) {
-	name, r := w.prepare(ctx, c)
-	if r.Outcome != "" {
-		return ".", r
+func (w *Worktree) apply(ctx context.Context, a applier, c diff.Change) Result {
+	if err := ctx.Err(); err != nil {
+		return fail(c, err)
 	}
-	r = a.delete(c, name)
-	if r.Outcome != Done || name != string(c.Path) {
-		return ".", r // a directory that a link leads to is not the plan's
+	name := string(c.Path)
+	if reason := unholdable(name); reason != "" {
+		return refuse(c, errors.New(reason))
 	}
-	return path.Dir(name), r
-}
-
-func (w *Worktree) write(ctx context.Context, a applier, c diff.Change) Result {
-	name, r := w.prepare(ctx, c)
-	if r.Outcome != "" {
-		return r
-	}
-	if c.Old == nil {
-		return a.create(c, name)
-	}
-	// A link stays; the file that it names is what is published.
-	name, err := w.resolve(name)
-	if err != nil {
+	link, err := w.linkAbove(name)
+	switch {
+	case err != nil:
 		return refuse(c, err)
+	case link != "" && a.isMade(c, name):
+		return done(c)
+	case link != "":
+		return refuse(c, fmt.Errorf("%w: %s is a symbolic link, and what is below it is what that leads to", ErrInTheWay, link))
+	case c.New == nil:
+		return a.delete(c, name)
+	case c.Old == nil:
+		return a.create(c, name)
 	}
 	return a.update(c, name)
 }
 
-// prepare returns the name to work on, or a result that ends the change.
-func (w *Worktree) prepare(ctx context.Context, c diff.Change) (string, Result) {
-	if err := ctx.Err(); err != nil {
-		return "", fail(c, err)
-	}
-	if reason := unholdable(string(c.Path)); reason != "" {
-		return "", refuse(c, errors.New(reason))
-	}
-	name, err := w.locate(string(c.Path))
-	if err != nil {
-		return "", refuse(c, err)
-	}
-	return name, Result{}
-}
-
-// locate returns name with the links in its directory resolved; name itself
-// may be a link, and directories may be missing.
-func (w *Worktree) locate(name string) (string, error) {
-	dir, rest := path.Dir(name), path.Base(name)
-	for dir != "." {
-		_, err := w.root.Lstat(dir)
-		if err == nil {
-			break
-		}
-		if !isGone(err) {
-			return "", err
-		}
-		dir, rest = path.Dir(dir), path.Join(path.Base(dir), rest)
-	}
-	at, err := w.resolve(dir)
-	if err != nil {
-		return "", err
-	}
-	return path.Join(at, rest), nil
-}
-
-// resolve returns the name, free of links, of what name leads to. It is
-// where to look; that nothing outside is written, whatever moves meanwhile,
-// is os.Root's doing.
-func (w *Worktree) resolve(name string) (string, error) {
-	real, err := filepath.EvalSymlinks(filepath.Join(w.real, filepath.FromSlash(name)))
-	if isGone(err) {
-		if info, lerr := w.root.Lstat(name); lerr == nil && info.Mode().Type() == fs.ModeSymlink {
-			return "", errors.New("is a symbolic link to nothing")
-		}
-		return name, nil // gone; whoever looks at it will say so
-	}
-	if err != nil {
-		return "", err
-	}
-	rel, err := filepath.Rel(w.real, real)
-	if err != nil || !filepath.IsLocal(rel) {
-		return "", errors.New("leads out of the directory by a symbolic link")
-	}
-	rel = filepath.ToSlash(rel)
-	if reason := unholdable(rel); reason != "" && rel != "." {
-		return "", fmt.Errorf("leads to %q, which %s", rel, reason)
-	}
-	return rel, nil
-}
-
 // removeEmptied removes the directories that deletes left empty, up to the
-// root, but not those that a change is about to fill.
-func (w *Worktree) removeEmptied(dirs []string, changes []diff.Change) {
+// root, but not those that a change is about to fill, nor those that a link
+// leads to: they are not the plan's.
+func (w *Worktree) removeEmptied(changes []diff.Change, results []Result) {
 	needed := map[string]bool{".": true}
 	for _, c := range changes {
 		if c.New != nil {
@@ -209,10 +133,16 @@ func (w *Worktree) removeEmptied(dirs []string, changes []diff.Change) {
 			}
 		}
 	}
-	for _, dir := range dirs {
+	for i, c := range changes {
+		if c.New != nil || results[i].Outcome != Done {
+			continue
+		}
+		if link, err := w.linkAbove(string(c.Path)); link != "" || err != nil {
+			continue
+		}
 		// Most often the error says that the directory is not empty; in
 		// any case an empty directory is no content.
-		for !needed[dir] && w.disk.RemoveDir(dir) == nil {
+		for dir := path.Dir(string(c.Path)); !needed[dir] && w.disk.RemoveDir(dir) == nil; {
 			dir = path.Dir(dir)
 		}
 	}

@@ -111,10 +111,11 @@ func (w *world) keep(p manifest.Path, data []byte) error {
 
 func (w *world) open() *Worktree {
 	w.t.Helper()
-	tree, err := OpenHooked(w.dir, w.hook)
+	root, err := os.OpenRoot(w.dir)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	tree := New(root, w.hook)
 	w.t.Cleanup(func() { tree.Close() })
 	return tree
 }
@@ -179,7 +180,8 @@ func TestApply(t *testing.T) {
 		{"deleted already, its directory is a file", "d:x", "d/a:x>-", "done", "d:x", ""},
 
 		{"create over a file", "a:x", "a:->y", "conflict", "a:x", ""},
-		{"create over a directory", "a/b:x", "a:->y", "conflict", "a/b:x", ""},
+		{"create over a directory", "a/b:x", "a:->y", "refused", "a/b:x", ""},
+		{"create over an empty directory", "a/", "a:->y", "done", "a:y", ""},
 		{"create below a file", "a:x", "a/b:->y", "conflict", "a:x", ""},
 		{"update of other content", "a:z", "a:x>y", "conflict", "a:z", ""},
 		{"update of nothing", "", "a:x>y", "conflict", "", ""},
@@ -189,23 +191,34 @@ func TestApply(t *testing.T) {
 		{"delete of a directory", "a/b:x", "a:x>-", "conflict", "a/b:x", ""},
 		{"one conflict stops no other", "a:z b:x", "a:x>y b:x>y c:->y", "conflict done done", "a:z b:y c:y", "x"},
 
-		{"update through a link", "a->d/f d/f:x", "a:x>y", "done", "a->d/f d/f:y", "x"},
-		{"update through two links", "a->b b->c c:x", "a:x>y", "done", "a->b b->c c:y", "x"},
-		{"update in a linked directory", "l->d d/f:x", "l/f:x>y", "done", "d/f:y l->d", "x"},
-		{"update through a link up a linked directory", "l->d/e d/e/s->../f d/f:x f:z", "l/s:x>y", "done", "d/e/s->../f d/f:y f:z l->d/e", "x"},
+		{"update of a link", "a->d/f d/f:x", "a:x>y", "done", "a:y d/f:x", "x"},
+		{"update of a link to a link", "a->b b->c c:x", "a:x>y", "done", "a:y b->c c:x", "x"},
+		{"update of a link and differently of what it names", "a->b b:x", "a:x>y b:x>z", "done done", "a:y b:z", "x"},
+		{"the same, any order", "b->a a:x", "a:x>z b:x>y", "done done", "a:z b:y", "x"},
+		{"update of a link, delete of what it names", "a->b b:x", "a:x>y b:x>-", "done done", "a:y", "x"},
+		{"a link stays where what it names becomes the same", "a->d/b d/b:x", "a:x>y d/b:x>y", "done done", "a->d/b d/b:y", "x"},
+		{"links stay where what they name becomes the same", "a->b b->c c:x", "a:x>y b:x>y c:x>y", "done done done", "a->b b->c c:y", "x"},
+		{"update of a link that holds it already", "a->f f:y", "a:x>y", "done", "a->f f:y", ""},
 		{"delete a link", "a->f f:x", "a:x>-", "done", "f:x", "x"},
-		{"delete in a linked directory", "l->d d/f:x", "l/f:x>-", "done", "d/ l->d", "x"},
-		{"create in a linked directory", "l->d d/", "l/f:->y", "done", "d/f:y l->d", ""},
-		{"create in a new directory of a linked one", "l->d d/", "l/e/f:->y", "done", "d/e/f:y l->d", ""},
+		{"delete a link and what it names", "z->f f:x", "f:x>- z:x>-", "done done", "", "x"},
+		{"a link becomes a directory", "a->f f:x", "a:x>- a/b:->y", "done done", "a/b:y f:x", "x"},
 		{"create over a link", "a->f f:x", "a:->y", "conflict", "a->f f:x", ""},
-		{"update through a link to other content", "a->f f:z", "a:x>y", "conflict", "a->f f:z", ""},
+		{"created already, as a link", "a->f f:y", "a:->y", "done", "a->f f:y", ""},
+		{"update of a link to other content", "a->f f:z", "a:x>y", "conflict", "a->f f:z", ""},
 		{"delete of a link to other content", "a->f f:z", "a:x>-", "conflict", "a->f f:z", ""},
-		{"update of a broken link", "a->f", "a:x>y", "refused", "a->f", ""},
+		{"update of a broken link", "a->f", "a:x>y", "conflict", "a->f", ""},
 		{"delete of a broken link", "a->f", "a:x>-", "conflict", "a->f", ""},
-		{"update of a link in a circle", "a->b b->a", "a:x>y", "refused", "a->b b->a", ""},
+		{"update of a link in a circle", "a->b b->a", "a:x>y", "conflict", "a->b b->a", ""},
+		{"update of a link into .git", "l->.git/config .git/config:x", "l:x>y", "done", ".git/config:x l:y", "x"},
+
+		{"update in a linked directory", "l->d d/f:x", "l/f:x>y", "refused", "d/f:x l->d", ""},
+		{"delete in a linked directory", "l->d d/f:x", "l/f:x>-", "refused", "d/f:x l->d", ""},
+		{"create in a linked directory", "l->d d/", "l/f:->y", "refused", "d/ l->d", ""},
+		{"create in a new directory of a linked one", "l->d d/", "l/e/f:->y", "refused", "d/ l->d", ""},
+		{"the same in a linked directory and in what it leads to", "d->e e/f:x e/g:x e/i:x", "d/f:x>y d/g:x>- d/h:->y e/f:x>y e/g:x>- e/h:->y", "done done done done done done", "d->e e/f:y e/h:y e/i:x", "x"},
+		{"deleted already, with what a link leads to", "l->d d/e/", "l/e/f:x>-", "done", "d/e/ l->d", ""},
 		{"create below a broken link", "l->d", "l/f:->y", "refused", "l->d", ""},
 		{"create in .git by a link", "l->.git .git/", "l/config:->y", "refused", ".git/ l->.git", ""},
-		{"update in .git by a link", "l->.git/config .git/config:x", "l:x>y", "refused", ".git/config:x l->.git/config", ""},
 
 		{"git's own", ".git/config:x", ".git/config:x>y .GIT/hooks/pre-commit:->y d/.git:->y git~1/x:->y", "refused refused refused refused", ".git/config:x", ""},
 		{"our own", "", ".assetsync/state.db:->y " + manifest.TempPrefix + "a:->y", "refused refused", "", ""},
