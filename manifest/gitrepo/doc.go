@@ -34,7 +34,9 @@
 //
 //	Assetsync-Version: 12
 //	Assetsync-Foreign: true
+//	Assetsync-Metadata: {"agent_types":["GENERIC"]}
 //
+// The metadata is that of the asset as of the version, where it is known.
 // A commit of kept holds one file, at its path. Nothing here removes or
 // rewrites either ref, so git never prunes what they reach.
 //

@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,6 +41,10 @@ type Version struct {
 	Message string // for people; "" gives "version N"
 	Foreign bool   // made by somebody else
 	Last    bool   // is to be the newest arrival, though it may have arrived before
+
+	// Metadata is the asset's as of the version, a JSON object; nil: not known.
+	// One of more than 64 KiB is not kept.
+	Metadata json.RawMessage
 }
 
 // Record is what is known of a version without reading its files.
@@ -50,6 +55,7 @@ type Record struct {
 	CommitID manifest.ID
 	At       time.Time
 	Foreign  bool
+	Metadata json.RawMessage // a JSON object; nil: not known
 }
 
 // Kept is a file that is about to be overwritten.

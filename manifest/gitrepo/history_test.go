@@ -108,10 +108,10 @@ func TestPutThenGet(t *testing.T) {
 	dir := newDir(t)
 	h := open(t, dir)
 	first := put(t, h, version(t, 1, "SKILL.md:a references/x.md:b"))
-	second := put(t, h, Version{Number: 2, At: someDay, Bundle: bundle(t, "SKILL.md:c"), Foreign: true})
+	second := put(t, h, Version{Number: 2, At: someDay, Bundle: bundle(t, "SKILL.md:c"), Foreign: true, Metadata: []byte("{\n  \"status\": \"<ACTIVE>\"}")})
 	want := []Record{
-		{"", 1, bundle(t, "SKILL.md:a references/x.md:b").Tree().ID(), first, someDay.Add(time.Hour), false},
-		{"", 2, bundle(t, "SKILL.md:c").Tree().ID(), second, someDay, true},
+		{"", 1, bundle(t, "SKILL.md:a references/x.md:b").Tree().ID(), first, someDay.Add(time.Hour), false, nil},
+		{"", 2, bundle(t, "SKILL.md:c").Tree().ID(), second, someDay, true, []byte(`{"status":"<ACTIVE>"}`)},
 	}
 	for name, h := range map[string]*History{"the same": h, "opened again": open(t, dir)} {
 		t.Run(name, func(t *testing.T) {

@@ -1,10 +1,14 @@
 package gitrepo
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
@@ -77,7 +81,13 @@ const (
 	assetTrailer   = "Assetsync-Asset"
 	versionTrailer = "Assetsync-Version"
 	foreignTrailer = "Assetsync-Foreign"
+
+	metadataTrailer = "Assetsync-Metadata" // a JSON object on one line
 )
+
+// maxMetadata bounds the metadata that a commit carries, in bytes: it is read
+// with every look at the history.
+const maxMetadata = 64 << 10
 
 func versionMessage(v Version) string {
 	message := clean(v.Message)
@@ -91,7 +101,18 @@ func versionMessage(v Version) string {
 	if v.Foreign {
 		message += foreignTrailer + ": true\n"
 	}
+	var line bytes.Buffer
+	if json.Compact(&line, v.Metadata) == nil && isMetadata(line.Bytes()) {
+		message += metadataTrailer + ": " + line.String() + "\n"
+	}
 	return message
+}
+
+// isMetadata reports whether data is metadata that a commit can carry: a JSON
+// object on one line.
+func isMetadata(data []byte) bool {
+	return len(data) <= maxMetadata && bytes.HasPrefix(data, []byte("{")) && json.Valid(data) &&
+		utf8.Valid(data) && !bytes.ContainsFunc(data, unicode.IsControl)
 }
 
 func keptMessage(k Kept) string {
@@ -125,6 +146,10 @@ func parseVersion(c *object.Commit) (Record, error) {
 			r.Asset = value
 		case foreignTrailer:
 			r.Foreign = value == "true"
+		case metadataTrailer:
+			if isMetadata([]byte(value)) { // else it is not known
+				r.Metadata = json.RawMessage(value)
+			}
 		}
 	}
 	if r.Number == 0 {
