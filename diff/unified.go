@@ -31,7 +31,7 @@ func IsBinary(content []byte) bool {
 // "patch" take: the git header with abbreviated blob ids, then hunks with
 // context lines around. Names are paths without the prefixes "a/" and "b/";
 // [DevNull] says that the side is absent. A binary file gives one line with
-// both sizes. Equal files give "".
+// the sizes and ids of both sides. Equal files give "".
 //
 // Time and memory grow with the sizes and not with their product: files that
 // differ in very many places are shown with larger hunks than necessary.
@@ -46,7 +46,7 @@ func Unified(oldName, newName string, old, new []byte, context int) string {
 	}
 	oldLabel, newLabel := label("a/", oldName), label("b/", newName)
 	if IsBinary(old) || IsBinary(new) {
-		fmt.Fprintf(&b, "Binary files %s and %s differ (%d -> %d bytes)\n", oldLabel, newLabel, len(old), len(new))
+		fmt.Fprintf(&b, "Binary files %s%s and %s%s differ\n", oldLabel, blob(oldName, old), newLabel, blob(newName, new))
 		return b.String()
 	}
 	fmt.Fprintf(&b, "--- %s\n+++ %s\n", endLabel(oldLabel), endLabel(newLabel))
@@ -56,6 +56,25 @@ func Unified(oldName, newName string, old, new []byte, context int) string {
 	}
 	return b.String()
 }
+
+// blob says in a few words what a side holds. "git apply" passes over it.
+func blob(name string, content []byte) string {
+	if name == DevNull {
+		return ""
+	}
+	return fmt.Sprintf(" (%d %s %s)", len(content), plural(len(content), "byte", "bytes"), manifest.BlobID(content).Short())
+}
+
+// Renamed returns the patch of a file that has another name and is else the
+// same, as "git diff" prints it.
+func Renamed(oldName, newName string) string {
+	return fmt.Sprintf("diff --git %s %s\nsimilarity index 100%%\nrename from %s\nrename to %s\n",
+		label("a/", oldName), label("b/", newName), Quoted(oldName), Quoted(newName))
+}
+
+// Quoted is a name as git prints it alone on a line: quoted as C does when it
+// holds a control character, a quote or a backslash.
+func Quoted(name string) string { return label("", name) }
 
 func writeHeader(b *strings.Builder, oldName, newName string, old, new []byte) {
 	oldID, newID := manifest.BlobID(old), manifest.BlobID(new)

@@ -101,7 +101,7 @@ index 0ff3bbb..dd83c50 100644
 `},
 		{"binary", "a.png", "a.png", "\x89PNG\x00", "\x89PNG\x00\x00\x00", `diff --git a/a.png b/a.png
 index 0a7e2a1..e720d18 100644
-Binary files a/a.png and b/a.png differ (5 -> 7 bytes)
+Binary files a/a.png (5 bytes 0a7e2a1) and b/a.png (7 bytes e720d18) differ
 `},
 		{"names that need care", `a "b".md`, `a "b".md`, "x\n", "y\n", `diff --git "a/a \"b\".md" "b/a \"b\".md"
 index 587be6b..975fbec 100644
