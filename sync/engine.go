@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -190,12 +191,12 @@ func (r *run) note(format string, args ...any) {
 	}
 }
 
-func (r *run) historyKey() gitrepo.Key {
-	env := r.EnvName
-	if env == "" {
-		env = "default"
-	}
-	return gitrepo.Key{Env: env, Target: r.Target.Name}
+func (r *run) historyKey() gitrepo.Key { return HistoryKey(r.EnvName, r.Target.Name) }
+
+// HistoryKey returns where history keeps the versions of a target in an
+// environment, "" for one without a name.
+func HistoryKey(env, target string) gitrepo.Key {
+	return gitrepo.Key{Env: cmp.Or(env, "default"), Target: target}
 }
 
 // remember keeps a remote version in history; foreign says that somebody else
@@ -207,11 +208,19 @@ func (r *run) remember(ctx context.Context, obs observation, foreign bool) error
 	if err != nil || !ok {
 		return err
 	}
-	return r.tellDamage(r.putVersion(ctx, r.asVersion(obs.version, obs.updatedAt, bundle, foreign)))
+	return r.tellDamage(r.putVersion(ctx, r.asVersion(obs, bundle, foreign)))
 }
 
-// asVersion is a version as history keeps it.
-func (r *run) asVersion(number int32, at time.Time, bundle manifest.Bundle, foreign bool) gitrepo.Version {
+// asVersion is an observed version as history keeps it.
+func (r *run) asVersion(obs observation, bundle manifest.Bundle, foreign bool) gitrepo.Version {
+	v := r.versionOf(obs.version, obs.updatedAt, bundle, foreign)
+	if text, err := json.Marshal(obs.metadata); err == nil && obs.metadata != nil { // else it is not known
+		v.Metadata = text
+	}
+	return v
+}
+
+func (r *run) versionOf(number int32, at time.Time, bundle manifest.Bundle, foreign bool) gitrepo.Version {
 	return gitrepo.Version{
 		Asset: r.res.AssetID, Number: int(number), At: at, Bundle: bundle, Foreign: foreign,
 		Message: fmt.Sprintf("version %d of %s, by %s", number, r.Target.Name, maker(foreign)),

@@ -98,7 +98,8 @@ func (r *run) putAgain(ctx context.Context, known gitrepo.Record) error {
 	if err != nil || !ok {
 		return err
 	}
-	version := r.asVersion(int32(known.Number), known.At, bundle, known.Foreign)
+	version := r.versionOf(int32(known.Number), known.At, bundle, known.Foreign)
+	version.Metadata = known.Metadata
 	version.Last = true
 	return r.putVersion(ctx, version)
 }
@@ -117,7 +118,7 @@ func (r *run) fetchOne(ctx context.Context, id string, number int32) error {
 	if n := len(obs.side.Unknown); n > 0 {
 		r.note("version %d is kept without %s: %s %s", number, countFiles(n), shownName(obs.side.Unknown[0].Path), obs.side.Unknown[0].Reason)
 	}
-	version := r.asVersion(number, obs.updatedAt, bundle, !slices.Contains(r.knownAsset.Own, number))
+	version := r.asVersion(obs, bundle, !slices.Contains(r.knownAsset.Own, number))
 	version.Last = true
 	return r.putVersion(ctx, version)
 }

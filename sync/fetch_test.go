@@ -69,9 +69,11 @@ func TestFetch(t *testing.T) {
 	// The newest is at the ref, whatever was read last.
 	other := *m
 	other.state = t.TempDir()
-	other.engine(func(e *assetsync.Engine) { e.Revision(t.Context(), "6") })
+	other.engine(func(e *assetsync.Engine) {
+		e.Revision(t.Context(), assetsync.Revision{Kind: assetsync.VersionRevision, Version: 6})
+	})
 	other.fetch(1)
-	other.engine(func(e *assetsync.Engine) { e.Log(t.Context(), 3) })
+	other.engine(func(e *assetsync.Engine) { e.Log(t.Context(), assetsync.LogOptions{Limit: 3}) })
 	f, _ = other.fetch(0)
 	if got := other.history(f.Ref); got[0] != "6*" || !slices.Equal(got[:6], []string{"6*", "5*", "4*", "3*", "2*", "1*"}) {
 		t.Errorf("git log of another machine: %v", got)

@@ -554,11 +554,11 @@ func TestTextDiff(t *testing.T) {
 		trees := map[string]manifest.Tree{}
 		m.engine(func(e *assetsync.Engine) {
 			for _, name := range []string{from, "local"} {
-				bundle, res := e.Revision(t.Context(), name)
+				c, res := e.Revision(t.Context(), assetsync.Revision{Kind: assetsync.RevisionKind(name)})
 				if res.Error != nil {
 					t.Fatal(describe(res))
 				}
-				trees[name] = bundle.Tree()
+				trees[name] = c.Bundle.Tree()
 			}
 		})
 		var out []string

@@ -419,11 +419,11 @@ func verbs() []hostileVerb {
 	return []hostileVerb{
 		{"status", func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Status(ctx) }},
 		{"diff", func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
-			_, res := e.Revision(ctx, "remote")
+			_, res := e.Revision(ctx, assetsync.Revision{Kind: assetsync.RemoteRevision})
 			return res
 		}},
 		{"log", func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
-			_, res := e.Log(ctx, 10)
+			_, res := e.Log(ctx, assetsync.LogOptions{Limit: 10})
 			return res
 		}},
 		{"fetch", func(ctx context.Context, e *assetsync.Engine) assetsync.Result {

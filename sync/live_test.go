@@ -13,7 +13,7 @@ import (
 
 func (m *machine) log(limit int) (log []assetsync.VersionReport, res assetsync.Result) {
 	m.t.Helper()
-	m.engine(func(e *assetsync.Engine) { log, res = e.Log(m.t.Context(), limit) })
+	m.engine(func(e *assetsync.Engine) { log, res = e.Log(m.t.Context(), assetsync.LogOptions{Limit: limit}) })
 	return log, res
 }
 

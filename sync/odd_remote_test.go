@@ -293,7 +293,7 @@ func TestLogAfterRecreate(t *testing.T) {
 	m.want(res, assetsync.Created)
 	w.save(res.AssetID, "e.md", "theirs")
 	var log []assetsync.VersionReport
-	m.engine(func(e *assetsync.Engine) { log, res = e.Log(t.Context(), 10) })
+	m.engine(func(e *assetsync.Engine) { log, res = e.Log(t.Context(), assetsync.LogOptions{Limit: 10}) })
 	if len(log) > 0 && paths(log[0].Changes) != "update e.md" {
 		t.Errorf("version 2 changed e.md alone, the log says %q by %s", paths(log[0].Changes), log[0].By)
 	}

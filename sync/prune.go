@@ -323,7 +323,7 @@ func (r *run) keepWhole(ctx context.Context, id string, newest observation, numb
 	if n := len(obs.side.Unknown); n > 0 {
 		lost = fmt.Sprintf("version %d without %s: %s %s", number, countFiles(n), obs.side.Unknown[0].Path, obs.side.Unknown[0].Reason)
 	}
-	kept := r.asVersion(number, obs.updatedAt, bundle, !slices.Contains(r.knownAsset.Own, number))
+	kept := r.asVersion(obs, bundle, !slices.Contains(r.knownAsset.Own, number))
 	kept.Last = number == newest.version // that is what comes back
 	return lost, r.putVersion(ctx, kept)
 }

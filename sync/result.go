@@ -96,7 +96,7 @@ type MetadataChange struct {
 	Key    string `json:"key"`
 	Old    any    `json:"old,omitempty"`
 	New    any    `json:"new,omitempty"`
-	Action string `json:"action"` // "publish", "pending" or "conflict"
+	Action string `json:"action"` // "publish", "pending" or "conflict"; of a diff "create", "update" or "delete"
 	Why    string `json:"why"`
 }
 
@@ -118,6 +118,19 @@ func reportChanges(changes []diff.Change) []ChangeReport {
 		out = append(out, ChangeReport{c.Path, string(c.Action()), string(c.Why)})
 	}
 	return out
+}
+
+// After returns the result of a run that followed another one of its verb: the
+// notes of both are in it.
+func (r Result) After(first Result) Result {
+	notes := slices.Clone(first.Notes)
+	for _, n := range r.Notes {
+		if !slices.Contains(notes, n) {
+			notes = append(notes, n)
+		}
+	}
+	r.Notes = notes
+	return r
 }
 
 // Standing returns what a status would find after the run that r is of, and

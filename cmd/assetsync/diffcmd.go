@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -18,200 +19,202 @@ import (
 const statWidth = 80
 
 func (a *app) diffCommand() *cobra.Command {
-	var stat, exit bool
+	var view diffView
+	var exit bool
 	cmd := &cobra.Command{
-		Use:   "diff [A[..B]] [TARGET|PATH...]",
+		Use:   "diff [A[..B] | A B] [TARGET|PATH...] [-- PATH...]",
 		Short: "Show the differences as a patch",
 		Long: `Show the differences between two revisions of each target as a patch.
 
-A revision is local (your files), remote (the newest version), base (both
-sides as of the last time they were in step) or the number of a version.
 Without revisions it is remote..local: what a push changes, and, the other way
 round, what others changed since, which a push leaves. base..local is what
-changed here alone, base..remote what changed there. A alone is A..local. A PATH
-limits the patch to what lies below it.`,
+changed here alone, base..remote what changed there. A alone is A..local.
+A PATH limits the patch to what lies below it.
+
+` + revisionHelp + `
+
+What follows -- is a target or a path, whatever its name. Metadata that differs
+stands before the files of its target, which git apply passes over: the keys that
+the target owns, all keys between two versions. A commit has the metadata of its
+own config. A file that was only renamed is shown as such.`,
 		Example: `  assetsync diff
   assetsync diff --stat
   assetsync diff 2..3 skills/eks-triage
-  assetsync diff base skills/eks-triage/SKILL.md`,
+  assetsync diff v2 remote --name-only
+  assetsync diff base skills/eks-triage/SKILL.md
+  assetsync diff HEAD~1..remote
+  assetsync diff rev:v1.2 -- skills/eks-triage
+  assetsync diff env:staging..env:prod`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			from, to, paths := parseRevisions(args)
+			if err := view.check(); err != nil {
+				return err
+			}
 			ctx, cancel := a.within(cmd.Context())
 			defer cancel()
 			config, err := a.loadConfig()
 			if err != nil {
 				return err
 			}
-			if done, err := a.diffAsked(ctx, config, paths, from, to, diffView{stat, exit}); done || err != nil {
-				return err
-			}
-			s, err := a.openWith(ctx, config, sessionOptions{args: paths})
+			sides, paths, err := parseRevisions(args, cmd.ArgsLenAtDash(), a.wordsOf(ctx, config))
 			if err != nil {
 				return err
 			}
-			patches := a.patches(s.targets, paths)
-			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
-				return patches[e.Target.Name].load(ctx, e, from, to)
-			})
-			return s.abort(a.showDiff(s.env.Name, results, patches, diffView{stat, exit}))
+			if err := sides.settle(ctx, a, config); err != nil {
+				return err
+			}
+			return a.diff(ctx, config, sides, paths, view, exit)
 		},
 	}
-	cmd.Flags().BoolVar(&stat, "stat", false, "show how many lines change, not the lines")
+	view.register(cmd)
 	cmd.Flags().BoolVar(&exit, "exit-code", false, "exit with 8 when something differs")
 	return cmd
 }
 
-// diffView says what to show of a diff.
-type diffView struct{ stat, exitCode bool }
-
-// patches are the differences of targets, still empty.
-func (a *app) patches(targets []Target, paths []string) map[string]*patch {
-	patches := make(map[string]*patch, len(targets))
-	for _, t := range targets {
-		patches[t.Name] = &patch{target: t, single: !isDirType(t.Type), limits: a.pathsIn(t, paths)}
+func (a *app) diff(ctx context.Context, config *Config, sides revisions, paths []string, view diffView, exit bool) error {
+	if done, err := a.diffAsked(ctx, config, sides, paths, view, exit); done || err != nil {
+		return err
 	}
-	return patches
+	others, err := a.readElsewhere(ctx, config, sides, paths)
+	if err != nil {
+		return err
+	}
+	s, err := a.openWith(ctx, config, sessionOptions{args: paths})
+	if err != nil {
+		return err
+	}
+	patches := a.patches(s.targets, paths)
+	results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
+		return patches[e.Target.Name].load(ctx, e, sides, others)
+	})
+	err = s.close() // a pager may stay for long, and others need the state
+	return errors.Join(a.showDiff(s.env.Name, results, patches, view, exit), err)
+}
+
+// found is what was read of a revision of a target.
+type found struct {
+	contents assetsync.Contents
+	result   assetsync.Result
+}
+
+// elsewhere are the contents in other environments, by revision and target.
+type elsewhere map[assetsync.Revision]map[string]found
+
+// readElsewhere reads the revisions of other environments, each in a session of
+// its own: the state is open once at a time.
+func (a *app) readElsewhere(ctx context.Context, config *Config, sides revisions, paths []string) (elsewhere, error) {
+	all := elsewhere{}
+	for _, rev := range []assetsync.Revision{sides.from, sides.to} {
+		if rev.Kind != assetsync.EnvRevision || all[rev] != nil {
+			continue
+		}
+		name, version, err := splitEnvironment(config, rev.String(), rev.Name)
+		if err != nil {
+			return nil, err
+		}
+		there := *a
+		there.envName = name
+		s, err := there.openWith(ctx, config, sessionOptions{args: paths, allowMissing: true})
+		if err != nil {
+			return nil, fmt.Errorf("read environment %s: %w", name, err)
+		}
+		var mu sync.Mutex
+		all[rev] = map[string]found{}
+		s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
+			c, res := e.Revision(ctx, ofVersion(version))
+			mu.Lock()
+			defer mu.Unlock()
+			res.AssetID = "" // it is not that of the envelope's environment
+			all[rev][e.Target.Name] = found{c, res}
+			return res
+		})
+		if err := s.close(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// read returns what a revision holds of the target of an engine.
+func (o elsewhere) read(ctx context.Context, e *assetsync.Engine, rev assetsync.Revision) (assetsync.Contents, assetsync.Result) {
+	if rev.Kind != assetsync.EnvRevision {
+		return e.Revision(ctx, rev)
+	}
+	f, ok := o[rev][e.Target.Name]
+	if !ok {
+		return f.contents, assetsync.Failure(e.Target.Name, usageError(nil, "name the targets that both have",
+			"%s: there is no target %s", rev, e.Target.Name))
+	}
+	return f.contents, f.result
+}
+
+func (p *patch) load(ctx context.Context, e *assetsync.Engine, sides revisions, others elsewhere) assetsync.Result {
+	var old, res assetsync.Result
+	if p.old, old = others.read(ctx, e, sides.from); old.Error != nil {
+		return old
+	}
+	if p.new, res = others.read(ctx, e, sides.to); res.Error != nil {
+		return res
+	}
+	return p.compare(res.After(old))
 }
 
 // diffAsked asks a daemon for the contents, if there is one; it reports
-// whether it did.
-func (a *app) diffAsked(ctx context.Context, config *Config, paths []string, from, to string, view diffView) (bool, error) {
-	var contents map[string][]map[string][]byte
+// whether it did. One is of one environment.
+func (a *app) diffAsked(ctx context.Context, config *Config, sides revisions, paths []string, view diffView, exit bool) (bool, error) {
+	if sides.elsewhere() {
+		return false, nil
+	}
+	var contents map[string][2]assetsync.Contents
 	results, env, ok, err := a.asked(ctx, config, paths, func(r *running) (results []assetsync.Result, notes []string, err error) {
-		contents, results, notes, err = r.client.Revisions(ctx, r.ask, from, to)
+		contents, results, notes, err = r.contents(ctx, sides)
 		return results, notes, err
 	})
 	if err != nil || !ok {
 		return false, err
 	}
-	where, err := config.Environment(a.envName, a.getenv)
+	targets, err := a.targetsOf(ctx, config)
 	if err != nil {
 		return false, err
 	}
-	x, err := a.worktrees.expand(ctx, config, where, ExpandOptions{AllowMissing: true})
-	if err != nil {
-		return false, err
-	}
-	patches := a.patches(x.Targets, paths)
+	patches := a.patches(targets, paths)
 	for i, r := range results {
-		p, both := patches[r.Target], contents[r.Target]
 		if r.Error != nil {
 			continue
 		}
-		if p == nil || len(both) != 2 {
+		p, both := patches[r.Target], contents[r.Target]
+		if p == nil {
 			return false, fmt.Errorf("ask daemon: target %s is not whole", r.Target)
 		}
-		if p.old, err = bundleOf(both[0]); err != nil {
-			return false, err
-		}
-		if p.new, err = bundleOf(both[1]); err != nil {
-			return false, err
-		}
+		p.old, p.new = both[0], both[1]
 		results[i] = p.compare(r)
 	}
-	return true, a.showDiff(env, results, patches, view)
+	return true, a.showDiff(env, results, patches, view, exit)
 }
 
-func bundleOf(files map[string][]byte) (manifest.Bundle, error) {
-	named := make(map[manifest.Path][]byte, len(files))
-	for name, data := range files {
-		named[manifest.Path(name)] = data
+// contents asks for both sides of a diff, by target.
+func (r *running) contents(ctx context.Context, sides revisions) (map[string][2]assetsync.Contents, []assetsync.Result, []string, error) {
+	sent, results, notes, err := r.client.Revisions(ctx, r.ask, sides.from.String(), sides.to.String())
+	if err != nil {
+		return nil, results, notes, err
 	}
-	return manifest.NewBundle(named)
-}
-
-// parseRevisions parts the revisions from the paths.
-func parseRevisions(args []string) (from, to string, paths []string) {
-	from, to = "remote", "local"
-	if len(args) == 0 {
-		return from, to, nil
-	}
-	a, b, ranged := strings.Cut(args[0], "..")
-	switch {
-	case ranged && isRevision(a) && isRevision(b):
-		return a, b, args[1:]
-	case !ranged && isRevision(a):
-		return a, "local", args[1:]
-	}
-	return from, to, args
-}
-
-// isRevision reports whether s can be a revision: a word of ours or a number.
-// A target of that name is reached by ./NAME.
-func isRevision(s string) bool {
-	return s == "local" || s == "remote" || s == "base" || s != "" && strings.Trim(s, "0123456789") == ""
-}
-
-// patch is the difference of one target.
-type patch struct {
-	target   Target
-	single   bool            // the target is one file
-	limits   []manifest.Path // show only what lies below one of them; none: all
-	old, new manifest.Bundle
-	changes  []diff.Change
-}
-
-func (p *patch) load(ctx context.Context, e *assetsync.Engine, from, to string) assetsync.Result {
-	var res assetsync.Result
-	if p.old, res = e.Revision(ctx, from); res.Error != nil {
-		return res
-	}
-	if p.new, res = e.Revision(ctx, to); res.Error != nil {
-		return res
-	}
-	return p.compare(res)
-}
-
-// compare finds the changes, and puts them into the result.
-func (p *patch) compare(res assetsync.Result) assetsync.Result {
-	for _, c := range diff.Two(p.old.Tree(), p.new.Tree()) {
-		if len(p.limits) == 0 || slices.ContainsFunc(p.limits, c.Path.Under) {
-			p.changes = append(p.changes, c)
-			res.Changes = append(res.Changes, assetsync.ChangeReport{Path: c.Path, Action: string(c.Action()), Why: string(c.Why)})
+	contents := map[string][2]assetsync.Contents{}
+	for _, res := range results {
+		if res.Error != nil {
+			continue
 		}
-	}
-	if len(p.changes) > 0 {
-		res.Outcome = assetsync.Planned
-	}
-	return res
-}
-
-// name is a path of the target as people know it, relative to the config.
-func (p *patch) name(path manifest.Path) string {
-	if p.single {
-		return p.target.Name
-	}
-	return p.target.Name + "/" + string(path)
-}
-
-// text is the patch in git's form.
-func (p *patch) text(b *strings.Builder) {
-	for _, c := range p.changes {
-		old, new := p.contents(c)
-		name := p.name(c.Path)
-		oldName, newName := name, name
-		if c.Old == nil {
-			oldName = diff.DevNull
+		list := sent[res.Target]
+		if len(list) != 2 {
+			return nil, nil, nil, fmt.Errorf("ask daemon: target %s is not whole", res.Target)
 		}
-		if c.New == nil {
-			newName = diff.DevNull
+		var both [2]assetsync.Contents
+		for i := range both {
+			if both[i], err = contentsOf(list[i]); err != nil {
+				return nil, nil, nil, err
+			}
 		}
-		b.WriteString(diff.Unified(oldName, newName, old, new, diff.DefaultContext))
+		contents[res.Target] = both
 	}
-}
-
-func (p *patch) stats() (out []diff.FileStat) {
-	for _, c := range p.changes {
-		old, new := p.contents(c)
-		out = append(out, diff.StatOf(manifest.Path(p.name(c.Path)), old, new))
-	}
-	return out
-}
-
-func (p *patch) contents(c diff.Change) (old, new []byte) {
-	old, _ = p.old.Content(c.Path)
-	new, _ = p.new.Content(c.Path)
-	return old, new
+	return contents, results, notes, nil
 }
 
 // pathsIn returns what the arguments name inside a target; nothing when one
@@ -240,22 +243,20 @@ func (a *app) sayWhole(args []string, results []assetsync.Result, done string) {
 	}
 }
 
-func (a *app) showDiff(env string, results []assetsync.Result, patches map[string]*patch, view diffView) error {
+func (a *app) showDiff(env string, results []assetsync.Result, patches map[string]*patch, view diffView, exit bool) error {
 	if a.jsonOut {
-		return a.show(env, results, view.exitCode)
+		return a.show(env, results, exit)
 	}
-	a.setCode(results, view.exitCode)
+	a.setCode(results, exit)
 	var b strings.Builder
 	var stats []diff.FileStat
 	for _, r := range results {
-		if view.stat {
-			stats = append(stats, patches[r.Target].stats()...)
-		} else {
-			patches[r.Target].text(&b)
+		if p := patches[r.Target]; p != nil {
+			p.write(&b, view, &stats)
 		}
 	}
 	b.WriteString(diff.Stat(stats, statWidth))
-	_, err := fmt.Fprint(a.stdout, b.String())
+	err := a.showText(view.output, b.String())
 	a.explain(results)
 	return err
 }

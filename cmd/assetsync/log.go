@@ -3,12 +3,15 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 
+	"assetsync/diff"
+	"assetsync/manifest"
 	assetsync "assetsync/sync"
 )
 
@@ -22,17 +25,28 @@ type logTarget struct {
 
 func (a *app) logCommand() *cobra.Command {
 	var limit int
+	var patches bool
+	var view diffView
 	cmd := &cobra.Command{
-		Use:   "log [TARGET...]",
+		Use:   "log [TARGET|PATH...]",
 		Short: "Show the versions of each asset",
 		Long: `Show the versions of each asset, the newest first: when, by whom, and what changed.
+A PATH inside a target leaves the versions that changed it, or what lies below it.
+
+With -p, each has its patch. The files come from .assetsync/history.git where
+that has them; others are read, and kept there.
 
 In a git repository it names the commits that publish what a version holds,
 whoever published it: several where a revert made them so.`,
-		Example: "  assetsync log skills/eks-triage -n 5",
+		Example: `  assetsync log skills/eks-triage -n 5
+  assetsync log -p skills/eks-triage/SKILL.md
+  assetsync log --name-only`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 {
 				return usageError(nil, "for example -n 5", "-n %d is below 1", limit)
+			}
+			if err := view.check(); err != nil {
+				return err
 			}
 			ctx, cancel := a.within(cmd.Context())
 			defer cancel()
@@ -40,23 +54,38 @@ whoever published it: several where a revert made them so.`,
 			if err != nil {
 				return err
 			}
+			o := assetsync.LogOptions{Limit: limit, Contents: patches || view.stat || view.nameOnly}
 			var mu sync.Mutex
 			logs := map[string][]assetsync.VersionReport{}
 			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
-				log, res := e.Log(ctx, limit)
+				o := o
+				o.Paths = s.limitsOf(e.Target, args)
+				log, res := e.Log(ctx, o)
 				mu.Lock()
 				defer mu.Unlock()
 				logs[e.Target.Name] = log
 				return res
 			})
-			return s.finishLog(results, logs)
+			return s.finishLog(results, logs, args, view, o.Contents)
 		},
 	}
 	cmd.Flags().IntVarP(&limit, "max-count", "n", defaultLogLimit, "show at most `N` versions of each asset")
+	cmd.Flags().BoolVarP(&patches, "patch", "p", false, "show what each version changed as a patch")
+	view.register(cmd)
 	return cmd
 }
 
-func (s *session) finishLog(results []assetsync.Result, logs map[string][]assetsync.VersionReport) error {
+// limitsOf returns what arguments name inside a target, nothing when one means
+// all of it.
+func (a *app) limitsOf(t Target, args []string) []manifest.Path {
+	if !isDirType(t.Type) {
+		return nil
+	}
+	return a.pathsIn(t, args)
+}
+
+func (s *session) finishLog(results []assetsync.Result, logs map[string][]assetsync.VersionReport, args []string, view diffView, contents bool) error {
+	closed := s.close() // a pager may stay for long, and others need the state
 	targets := make([]logTarget, len(results))
 	for i, r := range results {
 		// Never null, also of a target that failed.
@@ -64,25 +93,31 @@ func (s *session) finishLog(results []assetsync.Result, logs map[string][]assets
 	}
 	s.setCode(results, false)
 	if s.jsonOut {
-		return s.abort(s.writeResults(s.env.Name, targets, results))
+		return errors.Join(s.writeResults(s.env.Name, targets, results), closed)
 	}
 	var b strings.Builder
-	for _, t := range targets {
+	for i, t := range targets {
 		if t.AssetID == "" {
 			continue // explain says why
 		}
 		if b.Len() > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "%s  %s\n", t.Target, t.AssetID)
+		fmt.Fprintf(&b, "%s  %s\n", diff.Quoted(t.Target), t.AssetID)
 		commits := commitColumn(t.Log)
-		for i, v := range t.Log {
-			fmt.Fprintf(&b, "  v%-4d %s  %-13s  %s%s\n", v.Version, v.CreatedAt.Local().Format("2006-01-02 15:04:05"), v.By, commits[i], summary(v))
+		for j, v := range t.Log {
+			fmt.Fprintf(&b, "  v%-4d %s  %-13s  %s%s\n", v.Version, localTime(&v.CreatedAt), v.By, commits[j], summary(v))
+			if contents && v.Known {
+				p := s.newPatch(s.targets[i], s.limitsOf(s.targets[i], args))
+				p.old, p.new = v.Old, v.New
+				p.compare(assetsync.Result{})
+				p.writeWhole(&b, view)
+			}
 		}
 	}
-	_, err := fmt.Fprint(s.stdout, b.String())
+	err := s.showText(view.output, b.String())
 	s.explain(results)
-	return s.abort(err)
+	return errors.Join(err, closed)
 }
 
 // commitColumn says for each version which commits it comes from, padded to
@@ -115,6 +150,12 @@ func summary(v assetsync.VersionReport) string {
 	switch {
 	case !v.Known:
 		return "the version before it cannot be read"
+	case len(v.Changes) == 0 && len(v.MetadataChanges) > 0:
+		keys := make([]string, len(v.MetadataChanges))
+		for i, c := range v.MetadataChanges {
+			keys[i] = shownText(c.Key)
+		}
+		return "M metadata " + wordList(keys, "and")
 	case len(v.Changes) == 0:
 		return "no file changed"
 	case len(v.Changes) > most:
@@ -132,7 +173,7 @@ func summary(v assetsync.VersionReport) string {
 	}
 	parts := make([]string, len(v.Changes))
 	for i, c := range v.Changes {
-		parts[i] = letter(c.Action) + " " + string(c.Path)
+		parts[i] = letter(c.Action) + " " + shownText(string(c.Path))
 	}
 	return strings.Join(parts, ", ")
 }

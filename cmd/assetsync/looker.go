@@ -1,9 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 
+	"assetsync/manifest"
 	assetsync "assetsync/sync"
+	"assetsync/sync/daemon"
 )
 
 // looker is the engine of one target in a daemon: it opens the state for each
@@ -56,14 +61,31 @@ func (l *looker) Status(ctx context.Context) assetsync.Result {
 }
 
 // Contents implements [daemon.Engine].
-func (l *looker) Contents(ctx context.Context, revision string) (files map[string][]byte, res assetsync.Result) {
+func (l *looker) Contents(ctx context.Context, revision string) (out daemon.Contents, res assetsync.Result) {
+	rev, ok, err := assetsync.ParseRevision(revision)
+	if err != nil || !ok {
+		return out, assetsync.Failure(l.target.Name, fmt.Errorf("read revision %q: %w", revision, cmp.Or(err, errNoRevision)))
+	}
 	res = l.look(ctx, false, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
-		bundle, res := e.Revision(ctx, revision)
-		files = map[string][]byte{}
-		for p, data := range bundle.Files() {
-			files[string(p)] = data
+		c, res := e.Revision(ctx, rev)
+		out = daemon.Contents{Files: map[string][]byte{}, Metadata: c.Metadata, Owned: c.Owned}
+		for p, data := range c.Bundle.Files() {
+			out.Files[string(p)] = data
 		}
 		return res
 	})
-	return files, res
+	return out, res
+}
+
+// errNoRevision is a client that speaks another language.
+var errNoRevision = errors.New("it is none")
+
+// contentsOf is the way back.
+func contentsOf(c daemon.Contents) (assetsync.Contents, error) {
+	files := make(map[manifest.Path][]byte, len(c.Files))
+	for name, data := range c.Files {
+		files[manifest.Path(name)] = data
+	}
+	bundle, err := manifest.NewBundle(files)
+	return assetsync.Contents{Bundle: bundle, Metadata: c.Metadata, Owned: c.Owned}, err
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -78,25 +76,16 @@ func (a *app) parseFrom(config *Config, from string) (*app, int32, error) {
 		return nil, 0, err
 	}
 	a.envName = to.Name
-	const hint = "for example: assetsync push --env prod --from staging, or --from staging@12"
-	name, number, numbered := from, "", false
-	if isNewName(config, from) { // else a name with an @ in it
-		name, number, numbered = strings.Cut(from, "@")
+	name, version, err := splitEnvironment(config, "--from "+quoted(from), from)
+	if err != nil {
+		return nil, 0, err
 	}
-	version, err := strconv.ParseInt(number, 10, 32)
-	switch {
-	case numbered && (err != nil || version < 1):
-		return nil, 0, usageError(nil, hint, "--from %s: %s is no version", quoted(from), quoted(number))
-	case len(config.Environments) == 0:
-		return nil, 0, usageError(nil, "name them under environments: in "+ConfigName, "--from %s: %s has one environment, without a name", quoted(from), config.shown())
-	case isNewName(config, name):
-		return nil, 0, usageError(nil, hint, "--from %s: no environment %s in %s: it has %s", quoted(from), quoted(name), config.shown(), wordList(config.EnvironmentNames(), "and"))
-	case name == to.Name:
+	if name == to.Name {
 		return nil, 0, usageError(nil, "an older version comes back with pull --version, then push", "--from %s: that is the environment to publish in", quoted(from))
 	}
 	source := *a
 	source.envName = name
-	return &source, int32(version), nil
+	return &source, version, nil
 }
 
 // promotions reads versions of targets, 0 is the newest, and closes the session

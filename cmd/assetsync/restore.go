@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,7 +79,7 @@ stays so.`,
 				return s.abort(usageError(nil, "for example: assetsync restore "+s.targets[0].Name+" "+strconv.Itoa(int(version)),
 					"restore is of one target, and there are %d", len(s.targets)))
 			}
-			within, err := a.restorePaths(s.targets[0], slices.Concat(a.insideOf(s.targets[0], target), paths))
+			within, err := a.versionPaths(s.targets[0], slices.Concat(a.insideOf(s.targets[0], target), paths))
 			if err != nil {
 				return s.abort(err)
 			}
@@ -117,9 +116,9 @@ func (a *app) insideOf(t Target, args []string) []string {
 	return args
 }
 
-// restorePaths reads paths: from the working directory where they lie in the
+// versionPaths reads paths of a version: from the working directory where they lie in the
 // target, else from the target, as log shows them.
-func (a *app) restorePaths(t Target, args []string) (paths []manifest.Path, err error) {
+func (a *app) versionPaths(t Target, args []string) (paths []manifest.Path, err error) {
 	for _, arg := range args {
 		if in := a.pathsIn(t, []string{arg}); len(in) > 0 && isDirType(t.Type) {
 			paths = append(paths, in...)
@@ -130,7 +129,7 @@ func (a *app) restorePaths(t Target, args []string) (paths []manifest.Path, err 
 		}
 		p, err := manifest.ParsePath(strings.TrimSuffix(strings.TrimPrefix(arg, "./"), "/"))
 		if err != nil {
-			return nil, usageError(err, "name it as assetsync log does, for example references/limits.md", "restore %s: %v", quoted(arg), err)
+			return nil, usageError(err, "name it as assetsync log does, for example references/limits.md", "%s %s: %v", a.command, quoted(arg), err)
 		}
 		paths = append(paths, p)
 	}
@@ -144,7 +143,7 @@ func (a *app) takeBack(ctx context.Context, s *session, o assetsync.BackOptions,
 	results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
 		view, res := verb(ctx, e)
 		p := patches[e.Target.Name]
-		p.old, p.new = view.Old, view.New
+		p.old.Bundle, p.new.Bundle = view.Old, view.New
 		p.compare(assetsync.Result{})
 		return res
 	})
@@ -156,9 +155,9 @@ func (a *app) takeBack(ctx context.Context, s *session, o assetsync.BackOptions,
 	if err == nil {
 		var b strings.Builder
 		for _, r := range results {
-			patches[r.Target].text(&b)
+			patches[r.Target].write(&b, diffView{}, nil)
 		}
-		_, err = fmt.Fprint(a.stdout, b.String())
+		err = a.showText(output{noPager: true}, b.String())
 	}
 	a.explain(results)
 	return s.abort(err)

@@ -20,7 +20,7 @@ type ask struct {
 
 type reply struct {
 	result   assetsync.Result
-	contents []map[string][]byte
+	contents []Contents
 	err      error // of the loop, when nothing was done
 }
 

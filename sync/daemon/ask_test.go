@@ -227,11 +227,14 @@ func TestRevisions(t *testing.T) {
 		r.start()
 		lines := r.answers(context.Background(), r.d.serveRevisions, request{Revisions: []string{"base", "3"}})
 		last := lines[len(lines)-1]
-		if got := last.Contents["a"]; len(got) != 2 || string(got[0]["SKILL.md"]) != "base" || string(got[1]["SKILL.md"]) != "3" {
-			t.Errorf("contents of a: %q", got)
+		if got := last.Contents["a"]; len(got) != 2 || string(got[0].Files["SKILL.md"]) != "base" || string(got[1].Files["SKILL.md"]) != "3" {
+			t.Errorf("contents of a: %v", got)
+		}
+		if got, want := last.Results[0].Notes, []string{"read base", "read 3"}; !slices.Equal(got, want) {
+			t.Errorf("notes %q, want %q", got, want)
 		}
 		if len(last.Contents["b"]) != 0 || last.Results[1].Error == nil {
-			t.Errorf("b: %q %+v", last.Contents["b"], last.Results[1])
+			t.Errorf("b: %v %+v", last.Contents["b"], last.Results[1])
 		}
 	})
 }

@@ -92,9 +92,9 @@ func (c *Client) Push(ctx context.Context, ask Ask, o assetsync.PushOptions) ([]
 	return a.Results, a.Notes, err
 }
 
-// Revisions returns the files of revisions by target, in the order asked for;
-// a target whose result has an error has none.
-func (c *Client) Revisions(ctx context.Context, ask Ask, names ...string) (map[string][]map[string][]byte, []assetsync.Result, []string, error) {
+// Revisions returns what there is of revisions by target, in the order asked
+// for; a target whose result has an error has none.
+func (c *Client) Revisions(ctx context.Context, ask Ask, names ...string) (map[string][]Contents, []assetsync.Result, []string, error) {
 	r := ask.request()
 	r.Revisions = names
 	a, err := c.call(ctx, "revisions", r)

@@ -46,15 +46,15 @@ type request struct {
 
 // answer is one line of what a client gets; the last has Done.
 type answer struct {
-	Done     bool                           `json:"done,omitempty"`
-	Stale    bool                           `json:"stale,omitempty"`
-	Waiting  string                         `json:"waiting,omitempty"`
-	Error    *assetsync.Error               `json:"error,omitempty"`
-	Health   *Health                        `json:"health,omitempty"`
-	Names    []string                       `json:"names,omitempty"`
-	Notes    []string                       `json:"notes,omitempty"`
-	Results  []assetsync.Result             `json:"results,omitempty"`
-	Contents map[string][]map[string][]byte `json:"contents,omitempty"` // by target, for each revision
+	Done     bool                  `json:"done,omitempty"`
+	Stale    bool                  `json:"stale,omitempty"`
+	Waiting  string                `json:"waiting,omitempty"`
+	Error    *assetsync.Error      `json:"error,omitempty"`
+	Health   *Health               `json:"health,omitempty"`
+	Names    []string              `json:"names,omitempty"`
+	Notes    []string              `json:"notes,omitempty"`
+	Results  []assetsync.Result    `json:"results,omitempty"`
+	Contents map[string][]Contents `json:"contents,omitempty"` // by target, for each revision
 }
 
 // Serve answers on a listener until ctx ends or Stop is called, and closes it.

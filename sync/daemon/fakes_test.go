@@ -240,13 +240,14 @@ func (e *fakeEngine) Status(ctx context.Context) assetsync.Result {
 	return e.result(ctx, "status", false)
 }
 
-func (e *fakeEngine) Contents(ctx context.Context, revision string) (map[string][]byte, assetsync.Result) {
+func (e *fakeEngine) Contents(ctx context.Context, revision string) (Contents, assetsync.Result) {
 	defer e.begin(ctx, "contents")()
 	res := e.result(ctx, "contents", false)
 	if res.Error != nil {
-		return nil, res
+		return Contents{}, res
 	}
-	return map[string][]byte{"SKILL.md": []byte(revision)}, res
+	res.Notes = append(res.Notes, "read "+revision)
+	return Contents{Files: map[string][]byte{"SKILL.md": []byte(revision)}}, res
 }
 
 // edit changes what a method does from now on.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -19,9 +20,16 @@ type Engine interface {
 	// Sync works in the direction of the target, for one that writes files.
 	Sync(context.Context, assetsync.SyncOptions) assetsync.Result
 	Status(context.Context) assetsync.Result
-	// Contents returns the files of a revision, as [assetsync.Engine.Revision]
-	// names them.
-	Contents(ctx context.Context, revision string) (map[string][]byte, assetsync.Result)
+	// Contents returns what there is of a revision, as [assetsync.ParseRevision]
+	// reads it.
+	Contents(ctx context.Context, revision string) (Contents, assetsync.Result)
+}
+
+// Contents are [assetsync.Contents] on their way to a client.
+type Contents struct {
+	Files    map[string][]byte          `json:"files"`
+	Metadata map[string]json.RawMessage `json:"metadata"` // null when it is not known
+	Owned    bool                       `json:"owned"`
 }
 
 // Repository is the git worktree that a target lies in.

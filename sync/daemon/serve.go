@@ -65,22 +65,24 @@ func (d *Daemon) serveRevisions(x *exchange) {
 	replies := d.each(x, loops, errand{do: func(ctx context.Context, l *loop) reply {
 		return l.inTurn(ctx, func() reply { return l.revisions(ctx, x.request.Revisions) })
 	}})
-	contents := map[string][]map[string][]byte{}
+	contents := map[string][]Contents{}
 	for i, l := range loops {
 		contents[l.t.Name] = replies[i].contents
 	}
 	x.end(answer{Results: results(replies), Contents: contents, Notes: notes})
 }
 
-// revisions reads the files of each; one that fails is the whole answer.
+// revisions reads what there is of each; one that fails is the whole answer.
 func (l *loop) revisions(ctx context.Context, names []string) (r reply) {
-	for _, name := range names {
-		var files map[string][]byte
-		files, r.result = l.t.Engine.Contents(ctx, name)
-		if r.result.Error != nil {
-			return reply{result: r.result}
+	for i, name := range names {
+		c, res := l.t.Engine.Contents(ctx, name)
+		if res.Error != nil {
+			return reply{result: res}
 		}
-		r.contents = append(r.contents, files)
+		if i > 0 {
+			res = res.After(r.result)
+		}
+		r.result, r.contents = res, append(r.contents, c)
 	}
 	return r
 }

@@ -168,8 +168,8 @@ func TestControl(t *testing.T) {
 		t.Errorf("push %+v, %v", results, err)
 	}
 	contents, results, _, err := c.Revisions(ctx, r.ask("a"), "base", "2")
-	if err != nil || len(results) != 1 || len(contents["a"]) != 2 || string(contents["a"][1]["SKILL.md"]) != "2" {
-		t.Errorf("revisions %q %+v, %v", contents, results, err)
+	if err != nil || len(results) != 1 || len(contents["a"]) != 2 || string(contents["a"][1].Files["SKILL.md"]) != "2" {
+		t.Errorf("revisions %v %+v, %v", contents, results, err)
 	}
 	if names, err := c.Commit(ctx, r.ask()); err != nil || len(names) != 0 { // none of them publishes commits
 		t.Errorf("commit %q, %v", names, err)
