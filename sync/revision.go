@@ -15,6 +15,7 @@ import (
 	"assetsync/manifest"
 	"assetsync/manifest/gitrepo"
 	"assetsync/remote"
+	"assetsync/sync/state"
 )
 
 // RevisionKind says what a [Revision] is of.
@@ -246,21 +247,31 @@ func (r *run) versionContents(ctx context.Context, id string, number int32) (c C
 // versionFiles returns a version: from history where that has it, else read and
 // kept there. Its metadata is nil where history does not know it.
 func (r *run) versionFiles(ctx context.Context, id string, number int32) (c Contents, record gitrepo.Record, err error) {
-	record, ok, err := r.recordOf(ctx, id, number)
+	record, final, err := r.recordOf(ctx, id, number)
 	if err != nil {
 		return c, record, err
 	}
-	if ok {
-		c.Bundle, ok, err = r.History.Get(ctx, r.historyKey(), id, int(number))
-		if err := r.tellDamage(err); err != nil {
-			return c, record, err
-		}
+	if final {
+		c, err = r.keptContents(ctx, id, record)
+		return c, record, err
 	}
-	if !ok {
-		return r.readVersion(ctx, id, number)
+	c, fresh, err := r.readVersion(ctx, id, number)
+	if err == nil || record.Number == 0 || ctx.Err() != nil {
+		return c, fresh, err
+	}
+	r.note("version %d is as it was read last: %v", number, err)
+	c, err = r.keptContents(ctx, id, record)
+	return c, record, err
+}
+
+// keptContents reads what a record of history is of.
+func (r *run) keptContents(ctx context.Context, id string, record gitrepo.Record) (c Contents, err error) {
+	c.Bundle, _, err = r.History.Get(ctx, r.historyKey(), id, record.Number)
+	if err != nil {
+		return c, err
 	}
 	c.Metadata, err = decodeKept(record.Metadata)
-	return c, record, err
+	return c, err
 }
 
 // readVersion reads a version and keeps it in history.
@@ -280,18 +291,26 @@ func (r *run) readVersion(ctx context.Context, id string, number int32) (c Conte
 	return c, record, r.remember(ctx, obs, foreign)
 }
 
-// recordOf looks for a version in history.
-func (r *run) recordOf(ctx context.Context, id string, number int32) (gitrepo.Record, bool, error) {
+// recordOf looks for a version in history; there is none where the record has
+// no number. The record is final unless the version may have changed since: the
+// newest one that is known, of a service where files come or go without a new
+// version.
+func (r *run) recordOf(ctx context.Context, id string, number int32) (found gitrepo.Record, final bool, err error) {
 	records, err := r.History.Versions(ctx, r.historyKey())
 	if err := r.tellDamage(err); err != nil {
-		return gitrepo.Record{}, false, err
+		return found, false, err
 	}
-	for _, known := range slices.Backward(records) {
-		if known.Asset == id && known.Number == int(number) {
-			return known, true, nil
+	final = r.endpoint.DeleteRaisesVersion != state.No && r.endpoint.CreateRaisesVersion != state.No
+	for _, known := range records {
+		switch {
+		case known.Asset != id:
+		case known.Number == int(number):
+			found = known // of several arrivals the last
+		case known.Number > int(number):
+			final = true
 		}
 	}
-	return gitrepo.Record{}, false, nil
+	return found, final && found.Number > 0, nil
 }
 
 // askMetadata asks the service for the metadata of a version that history has.
