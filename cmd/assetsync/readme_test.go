@@ -203,6 +203,9 @@ func (r *reader) history(t *testing.T, commands []string) {
 	r.run(t, "echo More. >>mine/skills/queue-backlog/SKILL.md")
 	r.run(t, "assetsync -C mine push")
 	r.run(t, "git -C mine init -q")
+	for _, message := range []string{"first", "second"} {
+		r.run(t, "git -C mine add skills && git -C mine -c user.name=a -c user.email=a@example.com commit -q --allow-empty -m "+message)
+	}
 	for _, c := range commands {
 		r.run(t, "cd mine && "+c)
 	}
