@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -192,45 +193,56 @@ func fill(t *testing.T, text string, known map[string]string) string {
 // program makes a file of this test's binary, which is assetsync by that name.
 func program(t *testing.T, name string) {
 	t.Helper()
+	if err := linkProgram(name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func linkProgram(name string) error {
 	exe, err := os.Executable()
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(name), 0o755)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if os.Link(exe, name) == nil {
-		return
+	if err != nil || os.Link(exe, name) == nil {
+		return err
 	}
 	data, err := os.ReadFile(exe) // on another disk
-	if err == nil {
-		err = os.WriteFile(name, data, 0o755)
-	}
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
+	return os.WriteFile(name, data, 0o755)
 }
 
 // releases makes a place with one release, v1.2.3, by the program that make
 // dist uses.
 func releases(t *testing.T) string {
 	t.Helper()
-	base := t.TempDir()
-	program(t, filepath.Join(base, "bin", fmt.Sprintf("assetsync-%s-%s", runtime.GOOS, runtime.GOARCH)))
-	out := filepath.Join(base, "download", "v1.2.3")
-	dist := exec.Command("go", "run", "./internal/dist", "-version", "v1.2.3", "-bin", filepath.Join(base, "bin"), "-out", out, runtime.GOOS+"/"+runtime.GOARCH)
-	dist.Dir = root
-	if text, err := dist.CombinedOutput(); err != nil {
-		t.Fatalf("dist: %v\n%s", err, text)
-	}
-	if err := os.MkdirAll(filepath.Join(base, "latest"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(out, filepath.Join(base, "latest", "download")); err != nil {
+	base, err := madeReleases()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return base
 }
+
+// madeReleases makes the releases once for all tests, which only read them: to
+// pack a program takes seconds. TestMain removes them.
+var madeReleases = sync.OnceValues(func() (string, error) {
+	base := filepath.Join(shared, "releases")
+	if err := linkProgram(filepath.Join(base, "bin", fmt.Sprintf("assetsync-%s-%s", runtime.GOOS, runtime.GOARCH))); err != nil {
+		return "", err
+	}
+	out := filepath.Join(base, "download", "v1.2.3")
+	dist := exec.Command("go", "run", "-trimpath", "./internal/dist", "-version", "v1.2.3", "-bin", filepath.Join(base, "bin"), "-out", out, runtime.GOOS+"/"+runtime.GOARCH)
+	dist.Dir, dist.Env = root, append(os.Environ(), "CGO_ENABLED=0") // as make dist, which has compiled it
+	if text, err := dist.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("dist: %w\n%s", err, text)
+	}
+	err := os.MkdirAll(filepath.Join(base, "latest"), 0o755)
+	if err == nil {
+		err = os.Symlink(out, filepath.Join(base, "latest", "download"))
+	}
+	return base, err
+})
 
 // newRemote starts an emulator.
 func newRemote(t *testing.T) string {

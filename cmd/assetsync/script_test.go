@@ -30,7 +30,29 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"assetsync": main})
+	testscript.Main(sharing{m}, map[string]func(){"assetsync": main})
+}
+
+// shared is a directory for what is made once for many tests.
+var shared string
+
+// sharing makes the shared directory for the tests, and removes it.
+type sharing struct{ tests *testing.M }
+
+// Run returns the exit code.
+func (s sharing) Run() (code int) {
+	var err error
+	if shared, err = os.MkdirTemp("", "shared-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() {
+		if err := os.RemoveAll(shared); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}()
+	return s.tests.Run()
 }
 
 // TestScript runs the scripts of testdata/script. They see no home, no AWS
