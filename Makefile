@@ -21,6 +21,20 @@ LDFLAGS = -s -w -X main.linkedVersion=$(VERSION) -X main.linkedCommit=$(COMMIT) 
 # The race detector needs cgo, which needs a C compiler.
 RACE := $(shell command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 
+# What is compiled for the archives serves all else that needs no race detector:
+# with these, vet, staticcheck, and tests find it in the cache of the Go command.
+OWN_GOFLAGS := $(shell $(GO) env GOFLAGS)
+PLAIN       := CGO_ENABLED=0 GOFLAGS='$(strip $(OWN_GOFLAGS) -trimpath)'
+
+# Packages in which nothing runs beside anything else, neither in the code nor in
+# the tests, so that there is nothing for the race detector to find. TestMakeTest
+# holds both lists to the sources.
+SEQUENTIAL := diff internal/dist manifest/durable manifest/gitrepo/githook manifest/secrets remote/assettype
+
+# Tests that skip themselves under the race detector, and their packages.
+UNRACED    := TestConformanceEmbedded TestFaults TestFindsQuirks TestGithubSummaryLimit TestHostilePatterns TestHostileRemote TestHugeAnswers TestIgnoreAgreesWithGit TestListingOfManyBytes TestLongestText TestManyElementsAreTaken TestParseConfigAliasBomb TestParseConfigErrors TestPolicyProbe TestPolicyPush TestSimRepeats TestSortOfManyNames
+UNRACED_IN := cmd/assetsync manifest remote remote/emulator remote/probe sync
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -43,7 +57,7 @@ build-all: ## bin/assetsync-OS-ARCH for Linux, macOS, Windows on amd64, arm64
 .PHONY: dist
 dist: build-all ## dist/: an archive for each platform, and SHA256SUMS
 	@[ ! -e .git ] || [ -n "$(COMMIT)" ] || { echo "make dist: git does not say which commit this is" >&2; exit 1; }
-	$(GO) run ./internal/dist -version '$(VERSION)' -time '$(DATE)' -bin bin -out dist $(PLATFORMS)
+	$(PLAIN) $(GO) run ./internal/dist -version '$(VERSION)' -time '$(DATE)' -bin bin -out dist $(PLATFORMS)
 	@cat dist/SHA256SUMS
 
 .PHONY: dist-check
@@ -56,21 +70,47 @@ dist-check: ## make dist of HEAD twice, in two clones, and compare the bytes
 	cmp "$$dir/one/dist/SHA256SUMS" "$$dir/other/place/dist/SHA256SUMS"; \
 	echo "dist-check: both have the same bytes"
 
+# A directory in memory for temporary files, where there is one with room and
+# programs may run in it: tests write and sync many small files. It is removed
+# at the end.
+define IN_MEMORY
+if memory=$$(mktemp -d /dev/shm/t.XXXXXX 2>/dev/null); then \
+  trap 'rm -rf "$$memory"' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
+  printf '#!/bin/sh\n' >"$$memory/run" && chmod +x "$$memory/run"; \
+  if "$$memory/run" 2>/dev/null && [ "$$(df -Pk "$$memory" | awk 'END {print $$4}')" -gt 4000000 ]; then export TMPDIR="$$memory"; fi; \
+fi
+endef
+
+# Vet is left to make check. Some tests wait for the clock, so one package more
+# than there are cores runs at a time. Memory that is collected later is less
+# work, for the race detector above all.
+TEST = $(GO) test -json -vet=off -timeout 18m -p $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+
+# The parts of make test, for a shell's double quotes. They write the lines of
+# JSON that gotestsum counts.
+NOTHING          :=
+TEST_RACED       = CGO_ENABLED=1 GOFLAGS='$(OWN_GOFLAGS)' $(TEST) -race $(filter-out $(SEQUENTIAL:%=assetsync/%),$(shell $(GO) list ./...))
+TEST_UNRACED     = $(PLAIN) $(TEST) -run '^($(subst $(NOTHING) $(NOTHING),|,$(UNRACED)))\$$' $(UNRACED_IN:%=./%)
+TEST_SEQUENTIAL  = $(PLAIN) $(TEST) $(SEQUENTIAL:%=./%)
+TEST_ALL_UNRACED = $(PLAIN) $(TEST) ./...
+
 .PHONY: test
 test: ## all tests, with the race detector when there is a C compiler
 	@if [ -n "$(RACE)" ]; then echo "race detector: on"; else echo "race detector: off (no C compiler found)"; fi
-	$(if $(RACE),CGO_ENABLED=1) $(GO) tool gotestsum --format pkgname-and-test-fails -- $(RACE) -timeout 18m ./...
-	$(if $(RACE),$(GO) test -count=1 -run '^(TestHostileRemote|TestFindsQuirks|TestFaults)$$' ./sync ./remote/probe)
+	@$(IN_MEMORY); export GOGC=$${GOGC:-200}; \
+	$(PLAIN) $(GO) tool gotestsum --format pkgname-and-test-fails --raw-command -- sh -c "failed=0; \
+	  $(if $(RACE),$(TEST_RACED) || failed=1; $(TEST_UNRACED) || failed=1; $(TEST_SEQUENTIAL) || failed=1,$(TEST_ALL_UNRACED) || failed=1); \
+	  exit \$$failed"
 
 .PHONY: check
 check: ## gofmt, vet for three systems, staticcheck, go mod tidy, imports
 	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt wants to change:"; echo "$$out"; exit 1; }
-	$(GO) vet ./...
-	GOOS=darwin $(GO) vet ./...
-	GOOS=windows $(GO) vet ./...
-	$(GO) tool staticcheck ./...
+	$(PLAIN) $(GO) vet ./...
+	$(PLAIN) GOOS=darwin $(GO) vet ./...
+	$(PLAIN) GOOS=windows $(GO) vet ./...
+	$(PLAIN) $(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
-	$(GO) test -run '^TestImports$$' ./cmd/assetsync
+	$(PLAIN) $(GO) test -vet=off -run '^TestImports$$' ./cmd/assetsync
 
 # The stories run in memory, two at a time on two cores; docs/guarantees.md says
 # what they are held against.
@@ -78,7 +118,7 @@ SEEDS ?= 20000
 
 .PHONY: sim
 sim: ## simulate machines, pipelines and the web app with faults: SEEDS (20000)
-	@cd sync && GOGC=400 $(GO) test -count=1 -timeout 120m -run '^TestSim$$' . -args -seeds $(SEEDS)
+	@cd sync && GOGC=400 $(PLAIN) $(GO) test -vet=off -count=1 -timeout 120m -run '^TestSim$$' -args -seeds $(SEEDS)
 
 .PHONY: sim-mutants
 sim-mutants: ## break the engine in each known way, and want the simulation to find it

@@ -11,6 +11,9 @@ import (
 // TestHostilePatterns matches what takes exponential time where a matcher goes
 // back, and as many patterns as an ignore file may hold.
 func TestHostilePatterns(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	deep := Path(strings.Repeat("a/", 2000) + "a")
 	long := Path(strings.Repeat("a", 4000))
 	for name, tt := range map[string]struct {

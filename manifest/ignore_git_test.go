@@ -14,6 +14,9 @@ import (
 // its own, so that git starts once. The paths need not exist: git takes what
 // does not for a file, and what leads to it for directories.
 func TestIgnoreAgreesWithGit(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	if testing.Short() {
 		t.Skip("starts git on thousands of files")
 	}

@@ -35,6 +35,9 @@ func hugeClient(t *testing.T, a answering) *Client {
 // TestHugeAnswers answers with as much as is read at all, in the shapes that
 // take most memory: what is understood of it is bounded.
 func TestHugeAnswers(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	fill := func(begin, unit, end string) string {
 		return begin + strings.Repeat(unit, (hugeBody-len(begin)-len(end))/len(unit)) + end
 	}
@@ -78,6 +81,9 @@ func TestHugeAnswers(t *testing.T) {
 
 // TestManyElementsAreTaken takes what is just below the bounds.
 func TestManyElementsAreTaken(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	items := strings.TrimSuffix(strings.Repeat(`{"path":"a,b","version":1},`, maxElements), ",")
 	c := hugeClient(t, func() io.Reader { return strings.NewReader(`{"items":[` + items + `]}`) })
 	space, id, version := "sp-1", "a", int32(1)
@@ -89,6 +95,9 @@ func TestManyElementsAreTaken(t *testing.T) {
 
 // TestListingOfManyBytes answers each page with a megabyte and another token.
 func TestListingOfManyBytes(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	page := 0
 	c := hugeClient(t, func() io.Reader {
 		page++

@@ -439,6 +439,9 @@ func verbs() []hostileVerb {
 	}
 }
 
+// raced says that the race detector is on.
+const raced = assetsync.Raced
+
 // TestHostileRemote meets each attack with each verb: nothing outside of the
 // targets is touched, what is read has an end, the error says what, of which
 // asset and what to do, and another target goes on.

@@ -99,6 +99,9 @@ targets:
 }
 
 func TestParseConfigErrors(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	deep := func(open, shut string, n int) string {
 		return "targets: " + strings.Repeat(open, n) + strings.Repeat(shut, n)
 	}
@@ -186,6 +189,9 @@ assetsync.yaml:5:16: targets[0].protected: want true or false, got the text "yes
 }
 
 func TestParseConfigAliasBomb(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	var b strings.Builder
 	b.WriteString("targets:\n  - {path: a, ignore: &i [" + strings.Repeat("a,", 5000) + "a]}\n")
 	b.WriteString(strings.Repeat("  - {path: a, ignore: *i}\n", 500))

@@ -85,6 +85,9 @@ func TestPolicyPlan(t *testing.T) {
 // TestPolicyPush publishes in every way there is: what is called is what the
 // policy for it allows.
 func TestPolicyPush(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("without git no base is derived")
 	}
@@ -218,6 +221,9 @@ func TestPolicyWatch(t *testing.T) {
 
 // TestPolicyProbe probes: what is called is what the policy for it allows.
 func TestPolicyProbe(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	h := newPolicyHome(t)
 	h.run(0, "probe", "--yes")
 	want := slices.Sorted(slices.Values(append(policyActions["probe"](), "ListAssetTypes")))

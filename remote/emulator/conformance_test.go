@@ -90,7 +90,12 @@ func runChecks(t *testing.T, target remotetest.Target, skip ...string) {
 	}
 }
 
-func TestConformanceEmbedded(t *testing.T) { runChecks(t, embedded(newServer(t, nil))) }
+func TestConformanceEmbedded(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
+	runChecks(t, embedded(newServer(t, nil)))
+}
 
 func TestConformanceOverTCP(t *testing.T) {
 	s := newServer(t, func(o *emulator.Options) { o.Exclusive = true })

@@ -57,6 +57,9 @@ func TestBodyIsBounded(t *testing.T) {
 
 // Text of the most characters, escaped as long as JSON can, is taken.
 func TestLongestText(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	s := newServer(t, nil)
 	id := newUser(t, s).create(skillFiles())
 	text := strings.Repeat(`\ud83d\ude00`, 1_572_864)
