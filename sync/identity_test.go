@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"assetsync/diff"
 	assetsync "assetsync/sync"
 )
 
@@ -68,6 +69,38 @@ func TestIdentity(t *testing.T) {
 		if got := other.mustPush(assetsync.Unchanged).AssetID; got != id {
 			t.Errorf("asset %s, want %s", got, id)
 		}
+	})
+	t.Run("a pinned asset that the web renamed goes on", func(t *testing.T) {
+		w := newWorld(t)
+		m := w.machine(skill(map[string]string{"a.md": "a"}))
+		m.target.AssetID = m.mustPush(assetsync.Created).AssetID
+		id := m.target.AssetID
+		w.save(id, "SKILL.md", strings.Replace(skillMain, "name: demo", "name: web", 1))
+		w.setMetadata(id, map[string]any{"name": "web"})
+		m.write("a.md", "b")
+		m.mustPush(assetsync.Published)
+		other := w.machine(m.files())
+		other.target.AssetID = id
+		m.mustPull(assetsync.CheckedOut)
+		if got := m.files()["SKILL.md"]; !strings.Contains(got, "name: web") {
+			t.Errorf("the pull takes %q", got)
+		}
+		m.wantQuiet()
+		// Who has the older name, and knows of no other, does not give it back unasked.
+		res := other.push(assetsync.PushOptions{Prefer: diff.Local})
+		if res.Error == nil || !strings.Contains(res.Error.Hint, "renamed_from: web") {
+			t.Errorf("want a hint at renamed_from, got %s", describe(res))
+		}
+	})
+	t.Run("what the web renamed is not renamed here", func(t *testing.T) {
+		w := newWorld(t)
+		m := w.machine(skill(nil))
+		m.target.AssetID = m.mustPush(assetsync.Created).AssetID
+		w.save(m.target.AssetID, "SKILL.md", strings.Replace(skillMain, "name: demo", "name: web", 1))
+		w.setMetadata(m.target.AssetID, map[string]any{"name": "web"})
+		m.write("SKILL.md", strings.Replace(skillMain, "name: demo", "name: demo # ours", 1))
+		m.mustPush(assetsync.Conflict)
+		m.want(m.push(assetsync.PushOptions{Prefer: diff.Local}), assetsync.Published)
 	})
 	t.Run("learned and imported assets never match", func(t *testing.T) {
 		w := newWorld(t)

@@ -142,6 +142,9 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	if err := r.blockOnProblems(); err != nil {
 		return err
 	}
+	if err := r.keepsIdentity(ctx, snap, obs, p); err != nil {
+		return err
+	}
 	if err := r.guard(ctx, snap, obs, p, o); err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ type TargetConfig struct {
 	Create      value[bool]       `yaml:"create" doc:"true: always make an asset that is missing; false: never." default:"the environment's" example:"false"`
 	Direction   value[string]     `yaml:"direction" doc:"Which side changes by itself: push: the remote, by what is saved here; pull: the directory, by what others publish; both: first the one, then the other. pull and both need source: worktree." default:"push" example:"both"`
 	Branch      value[string]     `yaml:"branch" doc:"Publish only while HEAD is on the history of this git branch." example:"main"`
-	RenamedFrom value[string]     `yaml:"renamed_from" doc:"Name that the asset had before its frontmatter was changed." example:"old-name"`
+	RenamedFrom value[string]     `yaml:"renamed_from" doc:"Name that the asset had before its frontmatter was changed; a pinned one needs it, too." example:"old-name"`
 
 	direct bool // named on the command line: path is no glob, agent_type goes with any type
 }
