@@ -10,6 +10,7 @@ import (
 	"assetsync/manifest"
 	"assetsync/remote/assettype"
 	"assetsync/sync/state"
+	"assetsync/sync/worktree"
 )
 
 // maxPublishings bounds the publishings that a record keeps, and so how often
@@ -156,7 +157,9 @@ func (r *run) pushedLast(p manifest.Path) state.PlannedChange {
 // noteCheckOut makes durable what is about to be checked out, so that it can
 // be taken back whenever the run ends. What is on record else stays as it was:
 // the run has not come to its commit point.
-func (r *run) noteCheckOut(obs observation, changes []diff.Change) error {
+//
+// Of text, which content gives as it is checked out, it notes what a scan finds then.
+func (r *run) noteCheckOut(obs observation, changes []diff.Change, content worktree.Content) error {
 	if r.verb == verbUndoLocal {
 		return nil // that ends the one on record
 	}
@@ -166,7 +169,15 @@ func (r *run) noteCheckOut(obs observation, changes []diff.Change) error {
 		if err != nil {
 			return err
 		}
-		c.Changes = append(c.Changes, state.PlannedChange{Path: change.Path, Old: change.Old, New: change.New, Base: base})
+		found := change.New
+		if found != nil && r.Target.Text == manifest.TextLF {
+			// What cannot be read is not checked out either, and told then.
+			if data, err := content(*found); err == nil {
+				form := entryOf(change.Path, r.Target.Text.Canonical(data))
+				found = &form
+			}
+		}
+		c.Changes = append(c.Changes, state.PlannedChange{Path: change.Path, Old: change.Old, New: found, Base: base})
 	}
 	return r.putCheckOut(c)
 }

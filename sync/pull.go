@@ -209,14 +209,14 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 			r.note("left-overs of a killed run stay: %v", err)
 		}
 	}
-	if err := r.noteCheckOut(obs, changes); err != nil {
-		return nil, err
-	}
 	content := func(e manifest.Entry) ([]byte, error) {
 		if m, ok := r.merged[e.Path]; ok && m.entry.ID == e.ID {
 			return m.data, nil
 		}
 		return r.remoteContent(ctx, id, obs, e)
+	}
+	if err := r.noteCheckOut(obs, changes, content); err != nil {
+		return nil, err
 	}
 	var made []diff.Change
 	var failed []error

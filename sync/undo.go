@@ -123,10 +123,7 @@ func (r *run) undoLocal(ctx context.Context, o BackOptions) (Preview, error) {
 		r.note("no check out is on record to be taken back")
 		return Preview{}, nil
 	}
-	paths, err := r.replacedBy(ctx, id, *last)
-	if err != nil {
-		return Preview{}, err
-	}
+	paths := r.replacedBy(*last)
 	forms, err := r.formsOfBack(paths)
 	if err != nil {
 		return Preview{}, err
@@ -158,23 +155,19 @@ func (r *run) undoLocal(ctx context.Context, o BackOptions) (Preview, error) {
 }
 
 // replacedBy returns the paths of which a check out replaced or deleted a file.
-func (r *run) replacedBy(ctx context.Context, id string, last state.CheckOut) (paths []diff.Back, err error) {
+func (r *run) replacedBy(last state.CheckOut) (paths []diff.Back) {
 	var made []manifest.Path
 	for _, c := range last.Changes {
 		if c.Old == nil {
 			made = append(made, c.Path)
 			continue
 		}
-		from, err := r.localForm(ctx, id, observation{version: last.Version, content: map[manifest.ID][]byte{}}, c.New)
-		if err != nil {
-			return nil, err
-		}
-		paths = append(paths, diff.Back{Path: c.Path, From: []*manifest.Entry{from}, To: c.Old})
+		paths = append(paths, diff.Back{Path: c.Path, From: []*manifest.Entry{c.New}, To: c.Old})
 	}
 	if len(made) > 0 {
 		r.note("made by the check out, and left as it is: %s", some(made))
 	}
-	return paths, nil
+	return paths
 }
 
 // formsOfBack says of which text the kept bytes are a form: they may have other

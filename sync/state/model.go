@@ -111,7 +111,7 @@ type CheckOut struct {
 	At      time.Time `json:"at"`
 	Version int32     `json:"version"` // that was checked out
 	// Changes name as Old the bytes that were in the worktree, which history
-	// has where they were replaced.
+	// has where they were replaced, and as New what a scan finds in their place.
 	Changes []PlannedChange `json:"changes"`
 }
 
