@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -11,6 +12,10 @@ const (
 	MaxPages = 10_000
 	MaxItems = 1_000_000
 	MaxBytes = 256 << 20 // of the answers: what a caller may come to hold
+
+	// MaxEmptyPages is how many pages in a row may hold nothing. A service that
+	// filters what it has read gives a few.
+	MaxEmptyPages = 100
 )
 
 // bodyBytes is the key of a counter, an *int64, of what a call reads.
@@ -28,6 +33,7 @@ type Paginator[In, Out any] struct {
 	seen  map[string]struct{}
 	items int
 	pages int
+	empty int // in a row, up to the last page
 	bytes int64
 	most  int64 // of bytes: MaxBytes, but for tests
 	done  bool
@@ -38,11 +44,15 @@ func (p *Paginator[In, Out]) HasMorePages() bool { return !p.done }
 
 // NextPage reads the next page. After an error the same page can be asked
 // for again, except where the error says that the listing does not end: its
-// tokens repeat, or it has more than MaxPages pages, MaxItems
-// items or MaxBytes bytes.
+// tokens repeat, MaxEmptyPages pages in a row hold nothing, or it has more than
+// MaxPages pages, MaxItems items or MaxBytes bytes. No page is asked for once ctx
+// is done.
 func (p *Paginator[In, Out]) NextPage(ctx context.Context) (*Out, error) {
 	if p.done {
 		return nil, &Error{Kind: KindInvalidRequest, Operation: p.operation, Message: "no more pages", Err: ErrNotSent}
+	}
+	if ctx.Err() != nil {
+		return nil, &Error{Kind: KindCanceled, Operation: p.operation, Message: "the listing was given up", Err: errors.Join(ErrNotSent, context.Cause(ctx))}
 	}
 	out, err := p.call(context.WithValue(ctx, bodyBytes{}, &p.bytes), &p.in)
 	if err != nil {
@@ -51,6 +61,9 @@ func (p *Paginator[In, Out]) NextPage(ctx context.Context) (*Out, error) {
 	next, items := p.page(out)
 	p.pages++
 	p.items += items
+	if p.empty++; items > 0 {
+		p.empty = 0
+	}
 	if err := p.advance(next); err != nil {
 		p.done = true
 		return nil, &Error{Kind: KindInvalidResponse, Operation: p.operation, Message: err.Error()}
@@ -69,6 +82,8 @@ func (p *Paginator[In, Out]) advance(next *string) error {
 	case next == nil || *next == "":
 		p.done = true
 		return nil
+	case p.empty >= MaxEmptyPages:
+		return fmt.Errorf("listing does not end: %d pages in a row are empty", p.empty)
 	case p.pages >= MaxPages:
 		return fmt.Errorf("listing has more than %d pages", MaxPages)
 	}

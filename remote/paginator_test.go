@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -121,15 +122,47 @@ func TestPaginatorRepeatsAfterError(t *testing.T) {
 	}
 }
 
-func TestPaginatorEndsSomewhere(t *testing.T) {
+// TestPaginatorEndsWithContext asks a service that answers whatever becomes of
+// the caller.
+func TestPaginatorEndsWithContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
 	client := newTestClient(t, Options{HTTPClient: doFunc(func(req *http.Request) (*http.Response, error) {
-		n++
+		if n++; n == 3 {
+			cancel()
+		}
 		return answers(200, nil, fmt.Sprintf(`{"items":[],"nextToken":"%d"}`, n)).Do(req)
 	})})
 	p := NewListAssetsPaginator(client, &ListAssetsInput{AgentSpaceId: new("s")})
 	var err error
 	for err == nil {
+		_, err = p.NextPage(ctx)
+	}
+	if n != 3 || !IsKind(err, KindCanceled) || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d pages: %v", n, err)
+	}
+}
+
+func TestPaginatorEndsSomewhere(t *testing.T) {
+	n, item := 0, false
+	client := newTestClient(t, Options{HTTPClient: doFunc(func(req *http.Request) (*http.Response, error) {
+		n++
+		items := ""
+		if item || n == 50 { // a page that is not empty begins the count anew
+			items = `{"version":1}`
+		}
+		return answers(200, nil, fmt.Sprintf(`{"items":[%s],"nextToken":"%d"}`, items, n)).Do(req)
+	})})
+	p := NewListAssetVersionsPaginator(client, &ListAssetVersionsInput{AgentSpaceId: new("s"), AssetId: new("a")})
+	var err error
+	for err == nil {
+		_, err = p.NextPage(t.Context())
+	}
+	if n != 50+MaxEmptyPages || p.HasMorePages() || !strings.Contains(err.Error(), "100 pages in a row are empty") {
+		t.Errorf("%d pages: %v", n, err)
+	}
+	n, item = 0, true
+	for p, err = NewListAssetVersionsPaginator(client, &ListAssetVersionsInput{AgentSpaceId: new("s"), AssetId: new("a")}), nil; err == nil; {
 		_, err = p.NextPage(t.Context())
 	}
 	if n != MaxPages || p.HasMorePages() || !strings.Contains(err.Error(), "more than 10000 pages") {
