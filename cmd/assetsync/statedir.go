@@ -18,8 +18,14 @@ import (
 
 // makeStateDir makes the state directory, readable by its owner only, and
 // keeps it out of the git repository that it lies in: by its info/exclude, or
-// by an ignore file of its own where that cannot be written.
+// by an ignore file of its own where that cannot be written. A symbolic link in
+// its place is refused: it may have come with a clone, and would lead what is
+// written there anywhere.
 func makeStateDir(dir string) error {
+	if info, err := os.Lstat(dir); err == nil && info.Mode().Type() == fs.ModeSymlink && filepath.Base(dir) == stateDirName {
+		return usageError(nil, "remove it if you did not make it; to keep the state elsewhere, name that directory with --state",
+			"make state directory: %s is a symbolic link", dir)
+	}
 	if info, err := os.Stat(dir); err == nil {
 		if !info.IsDir() {
 			return usageError(nil, "move it away, or use another --state", "make state directory: %s is a file", dir)
@@ -134,7 +140,9 @@ func (a *app) stateHome(config *Config) string {
 }
 
 // stateBeside is the state directory of a config in dir.
-func stateBeside(dir string) string { return filepath.Join(dir, ".assetsync") }
+func stateBeside(dir string) string { return filepath.Join(dir, stateDirName) }
+
+const stateDirName = ".assetsync"
 
 // replaceFile writes a small file of the state, durably and in one step.
 func replaceFile(name string, data []byte) error {
