@@ -122,6 +122,7 @@ type run struct {
 	knownAsset  state.Asset  // as on record, advanced by settling
 	endpoint    state.Endpoint
 	made        []int32               // versions of this run that are not on record yet
+	proven      []int32               // versions that an earlier run made, as its intent showed, not on record yet
 	adopted     bool                  // knownAsset is the record of the result's asset
 	pastRead    map[int32]observation // versions that are not the newest, as read in this run
 	lessons     lessons               // what this run has learned of the endpoint

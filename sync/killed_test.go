@@ -35,18 +35,31 @@ func TestSettledBaseIsDurable(t *testing.T) {
 // TestDeathUnderRewriting lets a push die on a service that rewrites or
 // skips numbers, and edits the file again.
 func TestDeathUnderRewriting(t *testing.T) {
-	for _, q := range []string{"rewrite=frontmatter", "rewrite=extra-version", "version-step=3"} {
-		t.Run(q, func(t *testing.T) {
-			w := newWorld(t, q)
+	tests := []struct {
+		quirk  string
+		writes int // after which it dies: a main file that the service has rewritten goes by a zip
+	}{
+		{"rewrite=frontmatter", 1},
+		{"rewrite=extra-version", 1},
+		{"version-step=3", 1},
+		{"version-step=3", 2},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.quirk, ", write ", tt.writes), func(t *testing.T) {
+			w := newWorld(t, tt.quirk)
 			m := w.machine(skill(fiveFiles))
-			m.mustPush(assetsync.Created)
+			id := m.mustPush(assetsync.Created).AssetID
 			m.write("SKILL.md", skillMain+"one\n")
 			m.write("a.md", "one")
-			m.dieAfterWrite(2, func() {})
+			m.dieAfterWrite(tt.writes, func() {})
+			if live := w.live(id, 0); live["a.md"] != "one" || strings.Contains(live["SKILL.md"], "one\n") != (tt.quirk != "version-step=3" || tt.writes == 2) {
+				t.Fatalf("the push that died left %q", live)
+			}
 			m.write("SKILL.md", skillMain+"two\n")
-			res := m.push(assetsync.PushOptions{})
-			if res.Outcome != assetsync.Published {
-				t.Errorf("%s\n%s", res.Outcome, describe(res))
+			m.mustPush(assetsync.Published)
+			m.wantQuiet()
+			if live := w.live(id, 0); live["a.md"] != "one" || !strings.Contains(live["SKILL.md"], "two\n") {
+				t.Errorf("live: %q", live)
 			}
 		})
 	}
@@ -212,4 +225,75 @@ func TestCreatedAssetIsNamed(t *testing.T) {
 		t.Error("an asset was created and the result does not name it")
 	}
 	m.mustPush(assetsync.Unchanged)
+}
+
+// TestDeadRunIsOurs lets a push die after its write: once the next one has seen
+// that, a log names this machine.
+func TestDeadRunIsOurs(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "ours")
+	m.dieAfterWrite(1, func() {})
+	w.save(id, "b.md", "theirs")
+	m.push(assetsync.PushOptions{})
+	var log []assetsync.VersionReport
+	m.engine(func(e *assetsync.Engine) { log, _ = e.Log(t.Context(), assetsync.LogOptions{Limit: 10}) })
+	var by []string
+	for _, v := range log {
+		by = append(by, fmt.Sprint(v.Version, " ", v.By))
+	}
+	if got, want := strings.Join(by, ", "), "3 somebody else, 2 this machine, 1 this machine"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestLostTrackSettles lets a push die on a service that prunes versions, until
+// nobody can account for it any more: what is live of it is ours all the same.
+func TestLostTrackSettles(t *testing.T) {
+	w := newWorld(t, "prune-versions=2")
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "one")
+	m.dieAfterWrite(1, func() {})
+	for i := range 4 {
+		w.save(id, "b.md", fmt.Sprint("theirs ", i))
+	}
+	m.write("a.md", "two")
+	if res := m.push(assetsync.PushOptions{}); res.Error == nil || !strings.Contains(res.Error.Message, "possible lost update") {
+		t.Errorf("the next push: %s\n%s", res.Outcome, describe(res))
+	}
+	m.mustPush(assetsync.Published)
+	if live := w.live(id, 0)["a.md"]; live != "two" {
+		t.Errorf("a.md=%q", live)
+	}
+}
+
+// TestFileGoneIsNoValidation lets a file go between the listing and its reading,
+// where the service says of a missing file that the request is not valid: the
+// asset is read again.
+func TestFileGoneIsNoValidation(t *testing.T) {
+	w := newWorld(t, "file-delete-version=keep")
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	w.save(id, "a.md", "theirs")
+	gone := false
+	var res assetsync.Result
+	m.engineWith(doer(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/a.md") && !gone {
+			gone = true
+			w.remove(id, "a.md")
+		}
+		resp, err := m.world.Do(r)
+		if err == nil && resp.StatusCode == http.StatusNotFound {
+			resp.StatusCode = http.StatusBadRequest
+			resp.Header.Set("x-amzn-errortype", "ValidationException")
+			resp.Body = io.NopCloser(strings.NewReader(`{"message":"no such path"}`))
+		}
+		return resp, err
+	}), func(e *assetsync.Engine) { res = e.Pull(t.Context(), assetsync.PullOptions{}) })
+	m.want(res, assetsync.CheckedOut)
+	if _, there := m.files()["a.md"]; there || !gone {
+		t.Errorf("a.md is there: %v, and was removed while it was read: %v", there, gone)
+	}
 }

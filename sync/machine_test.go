@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"assetsync/manifest/durable"
 	"assetsync/manifest/gitrepo"
 	"assetsync/remote"
 	assetsync "assetsync/sync"
@@ -29,6 +30,7 @@ type machine struct {
 	target     assetsync.Target
 	env        string               // its name; "" for none
 	from       *assetsync.Promotion // what is published in the place of dir
+	disk       func(dir string) durable.Hook
 }
 
 const skillMain = "---\nname: demo\ndescription: " +
@@ -132,8 +134,8 @@ func (m *machine) engineWith(do doer, verb func(*assetsync.Engine)) {
 	o := assetsync.Options{
 		Repo: repo, Target: m.target, Space: m.space, EnvName: m.env, From: m.from, Client: client, Calls: func() map[string]int { return calls },
 		Assets: assetsync.NewDirectory(m.space.AgentSpace), State: db, History: history,
-		Conflicts: filepath.Join(m.state, "conflicts"),
-		Now:       m.clock, Rand: rand.Reader, DoubtWait: time.Minute,
+		Conflicts: filepath.Join(m.state, "conflicts"), Disk: m.disk,
+		Now: m.clock, Rand: rand.Reader, DoubtWait: time.Minute,
 		Sleep: func(_ context.Context, d time.Duration) error { m.now = m.now.Add(d); return nil },
 	}
 	m.configure(&o)
@@ -245,7 +247,7 @@ func (m *machine) pushAndDie(n int, after bool) bool {
 func (m *machine) dieAfterWrite(n int, before func()) {
 	m.t.Helper()
 	writes := 0
-	m.mortalPush(func(r *http.Request) (*http.Response, error) {
+	_, alive := m.mortalPush(func(r *http.Request) (*http.Response, error) {
 		if r.Method == http.MethodGet {
 			return m.world.Do(r)
 		}
@@ -257,6 +259,9 @@ func (m *machine) dieAfterWrite(n int, before func()) {
 		runtime.Goexit()
 		panic("a goroutine went on after its end")
 	})
+	if alive {
+		m.t.Fatalf("the push made %d writes and did not die after write %d", writes, n)
+	}
 }
 
 // doLast makes a call whose answer nobody hears.

@@ -350,8 +350,10 @@ func (r *run) readFile(ctx context.Context, id string, version int32, p manifest
 	out, err := r.Client.GetAssetFile(ctx, &remote.GetAssetFileInput{
 		AgentSpaceId: &r.Space.AgentSpace, AssetId: &id, Path: &name, AssetVersion: &version,
 	})
-	if remote.IsKind(err, remote.KindNotFound) {
-		return nil, errMoved
+	// A service may say either of a file that is missing. Not wrapped: it is the
+	// file that is gone, not the asset or the version.
+	if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
+		return nil, fmt.Errorf("%w: %v", errMoved, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s of asset %s version %d: %w", p, id, version, err)

@@ -208,7 +208,7 @@ func (r *run) lost(a *account, d deed, after observation) lostUpdates {
 // write still on its way. A late effect is thereby known for our own echo.
 func (r *run) audit(ctx context.Context, id string, obs observation) (bool, error) {
 	for _, in := range slices.Clone(r.knownTarget.Intents) {
-		lost, err := r.auditOne(ctx, id, in, obs)
+		lost, own, err := r.auditOne(ctx, id, in, obs)
 		if err != nil {
 			return false, err
 		}
@@ -229,6 +229,7 @@ func (r *run) audit(ctx context.Context, id string, obs observation) (bool, erro
 		}
 		if over := !r.Now().Before(in.Until); over || landed && !in.Doubt {
 			r.end(in.Nonce)
+			r.proven = append(r.proven, own...)
 		} else {
 			r.markDoubt(in.Nonce)
 		}
@@ -245,40 +246,39 @@ func (r *run) auditOrReplan(ctx context.Context, id string, obs observation) err
 	return err
 }
 
-// auditOne finds out what an intent of an earlier run overwrote.
-func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs observation) (lostUpdates, error) {
+// auditOne accounts for an intent of an earlier run. It returns what that
+// overwrote, and the versions that are its own.
+func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs observation) (lost lostUpdates, own []int32, err error) {
 	if !r.concerns(in, obs) {
-		return lostUpdates{}, nil
+		return lost, nil, nil
 	}
 	d, a, err := r.accountPast(ctx, id, in, obs)
 	if isLostTrack(err) {
-		// It is told once; there is nothing more to find out.
-		r.end(in.Nonce)
-		return lostUpdates{}, errors.Join(err, r.keepIntents())
+		return lost, nil, errors.Join(err, r.giveUp(ctx, in, obs))
 	}
 	if err != nil {
-		return lostUpdates{}, err
+		return lost, nil, err
 	}
 	r.settlePast(in, a, obs)
 	if err := r.rememberPast(ctx, a); err != nil {
-		return lostUpdates{}, err
+		return lost, nil, err
 	}
 	told, err := r.superseded(a, obs)
 	for _, c := range told {
 		r.note("%s %s: %s", c.Path, c.Why, c.Copy)
 	}
 	if err != nil {
-		return lostUpdates{}, err
+		return lost, nil, err
 	}
-	lost := r.lost(a, d, obs)
+	lost = r.lost(a, d, obs)
 	if in.Repair {
 		others, err := r.keepOthers(d, a.again, obs, lost)
 		r.res.Conflicts = append(r.res.Conflicts, others...)
 		if err != nil {
-			return lost, err
+			return lost, nil, err
 		}
 	}
-	return lost, r.settleMerged(ctx, in, d, lost)
+	return lost, a.own, r.settleMerged(ctx, in, d, lost)
 }
 
 // settleMerged makes what an earlier run sent of files that are merged now the
@@ -379,6 +379,19 @@ func (r *run) rememberPast(ctx context.Context, a *account) error {
 func isLostTrack(err error) bool {
 	var track *Error
 	return errors.As(err, &track) && track.Kind == KindConflict
+}
+
+// giveUp ends an intent that cannot be accounted for: that is told once, there is
+// nothing more to find out. What is live of it is settled all the same.
+func (r *run) giveUp(ctx context.Context, in state.Intent, obs observation) error {
+	if err := r.settleIntent(ctx, in, obs); err != nil {
+		return err
+	}
+	if err := r.noteDownIntent(ctx, in, obs); err != nil {
+		return err
+	}
+	r.end(in.Nonce)
+	return r.keepIntents()
 }
 
 // markDoubt keeps an intent of which not everything is seen.

@@ -259,6 +259,7 @@ func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) 
 			return err
 		}
 	}
+	r.own(r.proven)
 	foreign := d == nil && !slices.Contains(r.knownAsset.Own, obs.version)
 	r.takeTurns(before.Base, obs, p, d)
 	r.knownAsset.Version = obs.version
@@ -309,10 +310,20 @@ func (r *run) take(d done) error {
 	if len(d.bases) > 0 {
 		r.knownAsset.Older = 0 // what is here is live
 	}
-	r.knownAsset.Own = append(slices.Clone(r.knownAsset.Own), r.made...)
-	r.knownAsset.Own = r.knownAsset.Own[max(0, len(r.knownAsset.Own)-maxOwn):]
+	r.own(r.made)
 	r.countDeletions("remote", d.deleted)
 	return nil
+}
+
+// own names versions as made by this machine.
+func (r *run) own(versions []int32) {
+	own := slices.Clone(r.knownAsset.Own)
+	for _, v := range versions {
+		if !slices.Contains(own, v) {
+			own = append(own, v)
+		}
+	}
+	r.knownAsset.Own = own[max(0, len(own)-maxOwn):]
 }
 
 // countDeletions remembers deletions for the cap, those of the window only.
