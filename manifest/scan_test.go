@@ -357,6 +357,9 @@ func TestReadFileNoticesChanges(t *testing.T) {
 // TestScanBoundsMultiplyingLinks makes a small directory that has more paths
 // than anything could hold.
 func TestScanBoundsMultiplyingLinks(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	if testing.Short() {
 		t.Skip("looks at 100,000 names")
 	}

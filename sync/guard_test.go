@@ -272,7 +272,7 @@ func TestWarningsOfTheTypeAreTold(t *testing.T) {
 	w := newWorld(t)
 	m := w.machine(map[string]string{"SKILL.md": strings.Replace(skillMain, "description: ", "description: Use it: ", 1)})
 	res := m.mustPush(assetsync.Created)
-	if said := strings.Join(res.Notes, "\n"); !strings.Contains(said, "SKILL.md: frontmatter is read line by line") {
+	if said := strings.Join(res.Notes, "\n"); !strings.Contains(said, "SKILL.md: line 3: frontmatter is read line by line") {
 		t.Errorf("notes %q", said)
 	}
 }
