@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,8 +40,8 @@ them, and delete them. docs/probe.md explains each question.
 The scratch assets are skills whose names begin with ` + probe.NamePrefix + `, with
 status INACTIVE, one or two at a time, and an attachment. Nothing else in the
 space is touched. It takes some 450 calls, which is about a minute. It asks
-first; where there is no terminal it needs --yes. After Ctrl-C too it deletes
-what it made; what cannot be deleted is named.
+first; where there is no terminal it needs --yes. After Ctrl-C, or when the
+terminal is closed, it deletes what it made, too; what cannot be deleted is named.
 
 The answers are printed, and again as flags for assetsync emulator. They are
 kept in the state, for the endpoint and region: pushes then make new files in a
@@ -59,6 +61,8 @@ before the first deletion how to delete. --show prints them again, without a cal
 			if flags.show {
 				return a.showProbe(ctx, config)
 			}
+			ctx, stop := untilHangup(ctx)
+			defer stop()
 			return a.runProbe(ctx, config, flags)
 		},
 	}
@@ -69,6 +73,15 @@ before the first deletion how to delete. --show prints them again, without a cal
 	cmd.MarkFlagsMutuallyExclusive("show", "yes")
 	cmd.MarkFlagsMutuallyExclusive("show", "allow-protected")
 	return cmd
+}
+
+// untilHangup ends ctx when the terminal is closed as well, unless that is to be
+// ignored, as below nohup.
+func untilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
+	if signal.Ignored(syscall.SIGHUP) {
+		return ctx, func() {}
+	}
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
 }
 
 // runProbe probes the environment's service and keeps the answers.
