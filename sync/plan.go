@@ -136,6 +136,7 @@ func (r *run) report(p proposal, obs observation) {
 	r.res.Version = obs.version
 	r.reportChanges(p.changes)
 	r.noteForms(p.changes)
+	r.noteRetired(obs)
 	r.notePreferred(p.changes, obs)
 	r.res.Pending = reportChanges(p.files.Pending)
 	for i, u := range obs.side.Unknown {

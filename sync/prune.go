@@ -175,6 +175,14 @@ func (r *run) retire(ctx context.Context) error {
 		Hint: "assetsync log shows the versions"}
 }
 
+// noteRetired says that agents do not use the asset since it was retired, where the
+// target does not say which status it has.
+func (r *run) noteRetired(obs observation) {
+	if _, owned := r.Target.Metadata[statusKey]; !owned && r.knownAsset.Retired != 0 && obs.metadata[statusKey] == inactive {
+		r.note("asset %s is INACTIVE since assetsync prune retired it, so agents do not use it; metadata: {status: ACTIVE} brings it back", r.res.AssetID)
+	}
+}
+
 // DropOptions are the choices of one [Engine.Drop].
 type DropOptions struct {
 	Retired bool // only what this machine made INACTIVE, and nobody changed since

@@ -3,8 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -56,7 +59,8 @@ With --assets, ours are made INACTIVE, after a question: agents do not use them 
 more, and nothing is lost. With --assets --delete, those that this machine made
 INACTIVE before, and nobody changed since, are deleted: the id of each has to be
 typed, or given with --confirm. Every version is read into .assetsync/history.git
-before. A branch may lack what another one has: prune where all targets are.`,
+before. A branch may lack what another one has: prune where all targets are. What
+only lost its main file, and has its directory still, is left alone.`,
 		Example: `  assetsync prune
   assetsync prune --assets --yes
   assetsync prune --assets --delete --confirm ki-5b1c9f3a`,
@@ -228,6 +232,8 @@ func (s *session) judge(ctx context.Context, asset remote.Asset, target string) 
 		o.Why = "INACTIVE, but not by this machine: assetsync asset delete " + o.AssetID + " deletes it"
 	case !look.Status:
 		o.Why = "a " + o.AssetType + " cannot be made INACTIVE: assetsync asset delete " + o.AssetID + " deletes it"
+	case s.lacksMain(o):
+		o.Why = "its directory " + target + " is there, and only its main file is missing: bring that back, or remove the directory"
 	case look.Ours:
 		o.State, o.Why = stateOrphan, "published from here"
 		if target != "" {
@@ -240,6 +246,21 @@ func (s *session) judge(ctx context.Context, asset remote.Asset, target string) 
 		}
 	}
 	return o, ask, nil
+}
+
+// lacksMain reports whether the directory that an asset was published from is
+// there still, without the file that makes a target of it: an editor may be saving.
+func (s *session) lacksMain(o orphanReport) bool {
+	t, _ := assettype.Lookup(o.AssetType)
+	if o.Target == "" || !isDirType(o.AssetType) {
+		return false
+	}
+	dir := filepath.Join(filepath.Dir(s.configFile), filepath.FromSlash(o.Target))
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(dir, t.MainFile))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // proveByGit finds those that hold just what a commit of the repository has.
