@@ -88,7 +88,7 @@ func (r *run) mayCreate(ctx context.Context, snap manifest.Snapshot, speak bool)
 		stops = append(stops, guardStop{"protected", "the target is protected and has no asset yet", hint})
 		checks = checks[:1] // one stop tells both consents
 	}
-	secrets, err := r.secretsOf(ctx, diff.Two(manifest.Tree{}, snap.Tree))
+	secrets, err := r.secretsOf(ctx, diff.Two(manifest.Tree{}, snap.Tree), r.Target.Metadata)
 	if err != nil {
 		return err
 	}

@@ -182,7 +182,7 @@ func (r *run) guard(ctx context.Context, snap manifest.Snapshot, obs observation
 	if s, ok := r.source.(*promoted); ok {
 		target.Path = s.from.String()
 	}
-	secrets, err := r.secretsOf(ctx, p.changes)
+	secrets, err := r.secretsOf(ctx, p.changes, p.meta.publish)
 	if err != nil {
 		return err
 	}

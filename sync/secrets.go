@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -10,21 +11,25 @@ import (
 
 	"assetsync/diff"
 	"assetsync/manifest"
-	"assetsync/manifest/secrets"
 )
 
-// secretFile is a file that is about to be published and looks like it holds
-// credentials.
+// secretFile is a file, or a key of the metadata, that is about to be published and
+// looks like it holds credentials.
 type secretFile struct {
-	path     manifest.Path
-	full     string // what people give for it: the target's name before the path
-	findings []secrets.Finding
+	path   manifest.Path
+	full   string   // what people give for it: the target's name before the path
+	places []string // where, without the secret
 }
 
-// secretsOf looks for credentials in the bytes that changes would publish. A
-// file that the target allows is not read.
-func (r *run) secretsOf(ctx context.Context, changes []diff.Change) ([]secretFile, error) {
+// secretsOf looks for credentials in what changes and metadata would publish: in
+// the bytes and names of files, and in values. What the target allows is not read.
+func (r *run) secretsOf(ctx context.Context, changes []diff.Change, metadata map[string]any) ([]secretFile, error) {
 	var found []secretFile
+	add := func(p manifest.Path, places []string) {
+		if len(places) > 0 {
+			found = append(found, secretFile{p, r.fullPath(p), places})
+		}
+	}
 	for _, c := range changes {
 		if c.New == nil || r.mayBeSecret.Match(c.Path) {
 			continue
@@ -33,12 +38,34 @@ func (r *run) secretsOf(ctx context.Context, changes []diff.Change) ([]secretFil
 		if err != nil {
 			return nil, fmt.Errorf("look for credentials: %w", err)
 		}
-		if findings := r.scanner.Scan(data); len(findings) > 0 {
-			found = append(found, secretFile{c.Path, r.fullPath(c.Path), findings})
+		var places []string
+		for _, f := range r.scanner.Scan(data) {
+			places = append(places, fmt.Sprintf("%s:%d (%s: %s)", c.Path, f.Line, f.Rule, f.Excerpt))
 		}
+		if c.Old == nil {
+			for _, f := range r.scanner.Scan([]byte(c.Path)) {
+				places = append(places, fmt.Sprintf("the name of %s (%s)", c.Path, f.Rule))
+			}
+		}
+		add(c.Path, places)
+	}
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
+		p := metadataPath(key)
+		if _, owned := r.Target.Metadata[key]; !owned || r.mayBeSecret.Match(p) {
+			continue
+		}
+		var places []string
+		for _, f := range r.scanner.Scan(fmt.Appendf(nil, "%s: %v", key, metadata[key])) {
+			places = append(places, fmt.Sprintf("%s (%s: %s)", p, f.Rule, f.Excerpt))
+		}
+		add(p, places)
 	}
 	return found, nil
 }
+
+// metadataPath names a key of the metadata as the config does, where files are
+// named by their paths.
+func metadataPath(key string) manifest.Path { return manifest.Path("metadata." + key) }
 
 // fullPath is a file of the target as people name it from the config's
 // directory.
@@ -61,9 +88,7 @@ func guardSecrets(in guardInput) *guardStop {
 			continue
 		}
 		flags = append(flags, "--allow-secret "+f.full)
-		for _, one := range f.findings {
-			places = append(places, fmt.Sprintf("%s:%d (%s: %s)", f.path, one.Line, one.Rule, one.Excerpt))
-		}
+		places = append(places, f.places...)
 	}
 	if len(places) == 0 {
 		return nil
