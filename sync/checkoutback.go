@@ -50,7 +50,7 @@ func (r *run) checkOutBack(ctx context.Context, id string, snap manifest.Snapsho
 		}
 		return r.conflictsBack()
 	}
-	made, failed := r.checkOut(ctx, id, newest, changes)
+	made, failed := r.checkOut(ctx, id, newest, changes, r.movesTo(ctx, id, newest))
 	if len(made) > 0 {
 		r.note("checked out here: %s", someChanges(made))
 	}

@@ -19,6 +19,7 @@ import (
 	"assetsync/remote"
 	"assetsync/remote/assettype"
 	"assetsync/sync/state"
+	"assetsync/sync/worktree"
 )
 
 // Options is what an [Engine] is made of. All but Repo, From, ConfigFile,
@@ -129,6 +130,7 @@ type run struct {
 	noCreate    bool                  // CreateAssetFile was not allowed in this run
 	reader      *gitrepo.Past         // of commits, once it is needed
 	ended       *observation          // the newest version, once a push came to its end
+	traces      []worktree.Trace      // of a check out that is not on record yet
 
 	unattended bool // nobody waits for the result: it is a daemon's own look
 

@@ -154,20 +154,16 @@ func (r *run) pushedLast(p manifest.Path) state.PlannedChange {
 	return state.PlannedChange{}
 }
 
-// noteCheckOut makes durable what is about to be checked out, so that it can
-// be taken back whenever the run ends. What is on record else stays as it was:
-// the run has not come to its commit point.
+// describeCheckOut describes what is about to be checked out, so that it can be
+// taken back whenever the run ends.
 //
 // Of text, which content gives as it is checked out, it notes what a scan finds then.
-func (r *run) noteCheckOut(obs observation, changes []diff.Change, content worktree.Content) error {
-	if r.verb == verbUndoLocal {
-		return nil // that ends the one on record
-	}
+func (r *run) describeCheckOut(obs observation, changes []diff.Change, content worktree.Content) (*state.CheckOut, error) {
 	c := &state.CheckOut{At: r.Now().UTC(), Version: obs.version}
 	for _, change := range changes {
 		base, err := r.baseOfEdit(obs, change)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		found := change.New
 		if found != nil && r.Target.Text == manifest.TextLF {
@@ -179,7 +175,7 @@ func (r *run) noteCheckOut(obs observation, changes []diff.Change, content workt
 		}
 		c.Changes = append(c.Changes, state.PlannedChange{Path: change.Path, Old: change.Old, New: found, Base: base})
 	}
-	return r.putCheckOut(c)
+	return c, nil
 }
 
 // baseOfEdit returns, where a change replaces what somebody here made of a file,
@@ -222,16 +218,21 @@ func (r *run) noteKept(p manifest.Path, data []byte) error {
 			continue
 		}
 		one.Old = &manifest.Entry{Path: one.Path, ID: manifest.BlobID(data), Size: int64(len(data))}
-		return r.putCheckOut(&c)
+		return r.putCheckOut(&c, nil)
 	}
 	return nil
 }
 
-func (r *run) putCheckOut(c *state.CheckOut) error {
+// putCheckOut makes a check out durable, and what else changes of the record on
+// disk by that; nil: nothing.
+func (r *run) putCheckOut(c *state.CheckOut, change func(*state.Asset)) error {
 	stored, err := r.State.Asset(r.Space, r.res.AssetID)
 	if err != nil {
 		return err
 	}
 	stored.CheckedOut, r.knownAsset.CheckedOut = c, c
+	if change != nil {
+		change(&stored)
+	}
 	return r.commitState(func(tx state.Tx) error { return tx.PutAsset(r.Space, r.res.AssetID, stored) })
 }

@@ -60,6 +60,10 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if err := r.deriveBoth(ctx, id, snap, obs, policy); err != nil {
 			return err
 		}
+		r.noteCheckOuts()
+		if err := r.settleCheckOuts(snap, false); err != nil {
+			return err
+		}
 		p, err := r.propose(ctx, snap, obs, policy)
 		if err != nil {
 			return err
@@ -127,6 +131,13 @@ func (r *run) noteIntents() {
 			continue
 		}
 		r.note("the push of %s was cut short; the next push finds out what it did", in.Started.Local().Format(time.TimeOnly))
+	}
+}
+
+// noteCheckOuts tells of a check out that is not over.
+func (r *run) noteCheckOuts() {
+	if n := len(r.knownAsset.CheckingOut); n > 0 {
+		r.note("a check out of %s was cut short; the next pull brings what is missing", countFiles(n))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
 	"os"
@@ -83,6 +84,9 @@ func (m *machine) rm(path string) {
 func (m *machine) files() map[string]string {
 	m.t.Helper()
 	files := map[string]string{}
+	if _, err := os.Stat(m.dir); errors.Is(err, fs.ErrNotExist) {
+		return files
+	}
 	err := filepath.WalkDir(m.dir, func(name string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

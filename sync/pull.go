@@ -50,6 +50,9 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 	if err != nil {
 		return err
 	}
+	if !o.DryRun {
+		r.sweep(ctx)
+	}
 	obs, err := r.observeLive(ctx, id)
 	if err != nil {
 		return err
@@ -58,8 +61,11 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 		return err
 	}
 	if missing {
-		r.knownAsset.Base, r.knownAsset.Older = nil, 0 // nothing here can have been changed knowingly
+		r.knownAsset.Base, r.knownAsset.CheckingOut, r.knownAsset.Older = nil, nil, 0 // nothing here can have been changed knowingly
 	} else if err := r.derive(ctx, id, snap, obs, diff.Policy{Direction: diff.Pull, Prefer: o.Prefer}); err != nil {
+		return err
+	}
+	if err := r.settleCheckOuts(snap, false); err != nil {
 		return err
 	}
 	wanted, err := r.wanted(ctx, id, obs, o.Version)
@@ -87,7 +93,7 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 		}
 		return r.conflicts(ctx, id, wanted, true)
 	}
-	applied, failed := r.checkOut(ctx, id, wanted, p.changes)
+	applied, failed := r.checkOut(ctx, id, wanted, p.changes, r.movesOfPull(ctx, id, obs, wanted))
 	r.res.Changes = reportChanges(applied)
 	if r.Target.Rev != "" {
 		// What is checked out is not committed: until it is, it stays a
@@ -111,6 +117,19 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 		return err
 	}
 	return r.conflicts(ctx, id, wanted, false)
+}
+
+// movesOfPull says what a pull of a version makes the base.
+func (r *run) movesOfPull(ctx context.Context, id string, newest, wanted observation) *moves {
+	switch {
+	case r.Target.Rev != "":
+		return nil
+	case wanted.version == newest.version:
+		return r.movesTo(ctx, id, newest)
+	case len(r.knownAsset.Base) > 0:
+		return nil
+	}
+	return &moves{newest, func(c diff.Change) (state.Pair, error) { return r.pairOf(ctx, id, newest, c.Path) }} // see [run.holdOlder]
 }
 
 // mustResolve is resolve for verbs that need an asset.
@@ -185,114 +204,12 @@ func (r *run) readTwice(ctx context.Context, id string, newest int32, obs observ
 	return nil
 }
 
-// checkOut makes the changes in the directory and returns those that were
-// made. Each that was not is a conflict or a problem of the result.
-func (r *run) checkOut(ctx context.Context, id string, obs observation, changes []diff.Change) ([]diff.Change, error) {
-	if len(changes) == 0 {
-		return nil, nil
-	}
-	root, err := r.dir.make()
-	if err != nil {
-		return nil, fmt.Errorf("check out: %w", err)
-	}
-	wt := worktree.New(root, r.hook(r.dir.dir))
-	defer wt.Close()
-	wt.Text = r.Target.Text
-	keep := func(p manifest.Path, data []byte) error {
-		if err := r.keepFile(ctx, p, data, "replaced by "+r.verb); err != nil {
-			return err
-		}
-		return r.noteKept(p, data)
-	}
-	if r.dir.file == "" { // a single file's directory is not ours to go through
-		if err := wt.Sweep(ctx, r.started, keep); err != nil {
-			r.note("left-overs of a killed run stay: %v", err)
-		}
-	}
-	content := func(e manifest.Entry) ([]byte, error) {
-		if m, ok := r.merged[e.Path]; ok && m.entry.ID == e.ID {
-			return m.data, nil
-		}
-		return r.remoteContent(ctx, id, obs, e)
-	}
-	if err := r.noteCheckOut(obs, changes, content); err != nil {
-		return nil, err
-	}
-	var made []diff.Change
-	var failed []error
-	refused := false
-	for i, res := range wt.Apply(ctx, r.dir.local(changes), content, keep) {
-		switch res.Outcome {
-		case worktree.Done:
-			made = append(made, changes[i])
-		case worktree.Conflict:
-			r.res.Conflicts = append(r.res.Conflicts, ConflictReport{Path: res.Path, Why: "was saved here while it was checked out; your save stays"})
-		case worktree.Refused:
-			r.res.Problems = append(r.res.Problems, refusal(res))
-			refused = true
-		default:
-			failed = append(failed, res.Err)
-		}
-	}
-	switch {
-	case refused:
-		r.res.Outcome = Blocked
-	case len(made) > 0 && r.res.Outcome == Unchanged:
-		r.res.Outcome = CheckedOut
-	}
-	if len(failed) > 0 {
-		return made, fmt.Errorf("check out: %w", errors.Join(failed...))
-	}
-	return made, nil
-}
-
-// refusal says why a change could not be made in the directory.
-func refusal(res worktree.Result) manifest.Problem {
-	p := manifest.Problem{Path: res.Path, Kind: manifest.BadName, Detail: res.Err.Error()}
-	if errors.Is(res.Err, worktree.ErrInTheWay) {
-		p.Kind, p.Hint = manifest.InTheWay, "move it away, put a directory of its own in the place of a link, and repeat the command"
-	}
-	return p
-}
-
 // holdsUp reports whether a change of the remote cannot be taken, because what is
 // here at its path cannot be told.
 func (r *run) holdsUp(p proposal, obs observation) bool {
 	return slices.ContainsFunc(p.files.Frozen, func(f diff.Frozen) bool {
 		return f.Why != diff.WhyUnknownThere && !sameEntry(r.knownAsset.Base[f.Path].Remote, obs.side.Tree.Get(f.Path))
 	})
-}
-
-// local names changes as the directory does: a single file has its own name
-// there.
-func (s directory) local(changes []diff.Change) []diff.Change {
-	if s.file == "" {
-		return changes
-	}
-	renamed := make([]diff.Change, len(changes))
-	for i, c := range changes {
-		c.Path = manifest.Path(s.file)
-		renamed[i] = c
-	}
-	return renamed
-}
-
-// recordCheckout makes durable what was checked out.
-func (r *run) recordCheckout(ctx context.Context, id string, obs observation, p proposal, made []diff.Change) error {
-	for _, c := range made {
-		there := c.New
-		if m, ok := r.merged[c.Path]; ok && sameEntry(&m.entry, c.New) {
-			there = &m.remote // what is here besides is a change to be published
-		}
-		local, err := r.localForm(ctx, id, obs, there)
-		if err != nil {
-			return err
-		}
-		r.setPair(c.Path, state.Pair{Local: local, Remote: there})
-		r.turnedThere(c.Path, obs)
-	}
-	r.countDeletions("local", len(losses(made)))
-	return r.record(ctx, obs, p, nil)
 }
 
 // Export writes a version of the asset into a directory that is empty or does

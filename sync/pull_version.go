@@ -74,12 +74,18 @@ func (r *run) holdOlder(ctx context.Context, id string, newest observation, vers
 		paths = append(paths, path)
 	}
 	for _, path := range paths {
-		there := newest.side.Tree.Get(path)
-		here, err := r.localForm(ctx, id, newest, there)
+		pair, err := r.pairOf(ctx, id, newest, path)
 		if err != nil {
 			return err
 		}
-		r.setPair(path, state.Pair{Local: here, Remote: there})
+		r.setPair(path, pair)
 	}
 	return nil
+}
+
+// pairOf is the base of a path that an observed version makes of it.
+func (r *run) pairOf(ctx context.Context, id string, obs observation, p manifest.Path) (state.Pair, error) {
+	there := obs.side.Tree.Get(p)
+	here, err := r.localForm(ctx, id, obs, there)
+	return state.Pair{Local: here, Remote: there}, err
 }

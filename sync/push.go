@@ -57,6 +57,9 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 		r.fileCalls = min(r.fileCalls, 1)
 	}
 	snap, id, err := r.findSource(ctx, o)
+	if err == nil && id != "" && !o.DryRun {
+		r.sweep(ctx)
+	}
 	for round := 1; ; round++ {
 		switch {
 		case err != nil: // of the look before this round
@@ -130,6 +133,9 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		err = r.deriveBoth(ctx, id, snap, obs, diff.Policy{Direction: diff.Push, Prefer: o.Prefer})
 	}
 	if err != nil {
+		return err
+	}
+	if err := r.settleCheckOuts(snap, true); err != nil {
 		return err
 	}
 	p, err := r.propose(ctx, snap, obs, diff.Policy{Direction: diff.Push, Prefer: o.Prefer})
@@ -269,6 +275,7 @@ func (r *run) rebase(ctx context.Context, id string, version int32) error {
 		return err
 	}
 	r.setBase(then)
+	r.knownAsset.CheckingOut = nil
 	r.knownAsset.Metadata, err = encodeBase(owned(then.metadata, r.Target.Metadata))
 	return err
 }

@@ -48,6 +48,7 @@ func (e *Engine) Resolve(ctx context.Context, o ResolveOptions) Result {
 		if err != nil {
 			return err
 		}
+		r.sweep(ctx)
 		obs, err := r.observeLive(ctx, id)
 		if err != nil {
 			return err
@@ -57,6 +58,9 @@ func (e *Engine) Resolve(ctx context.Context, o ResolveOptions) Result {
 		}
 		both := diff.Policy{Direction: diff.Both}
 		if err := r.derive(ctx, id, snap, obs, both); err != nil {
+			return err
+		}
+		if err := r.settleCheckOuts(snap, false); err != nil {
 			return err
 		}
 		if o.Take == Theirs {
@@ -184,7 +188,11 @@ func (r *run) checkOutTheirs(ctx context.Context, id string, snap manifest.Snaps
 		p.changes = append(p.changes, diff.Change{Path: c.Path, Old: c.Local, New: c.Remote, Why: diff.WhyPreferRemote})
 	}
 	r.report(p, obs)
-	made, failed := r.checkOut(ctx, id, obs, p.changes)
+	to := r.movesTo(ctx, id, obs)
+	if r.Target.Rev != "" {
+		to = nil
+	}
+	made, failed := r.checkOut(ctx, id, obs, p.changes, to)
 	if r.Target.Rev != "" {
 		made = nil
 		if len(p.changes) > 0 {

@@ -47,7 +47,6 @@ func simExemptions() []simExemption {
 	}
 	gone := func(s *sim, v violation) bool { return s.changedInPlace(v.path, "DeleteAssetFile") }
 	pruned := func(s *sim, v violation) bool { return s.story.has("prune-versions") && (s.warned || v.stateless()) }
-	cut := func(s *sim, v violation) bool { return s.ledger.cut[v.path] }
 	return []simExemption{
 		{"file-delete-version", "conflict", "detected", gone},
 		{"file-delete-version", "step", "not detectable", func(s *sim, v violation) bool { return gone(s, v) && s.story.git }},
@@ -73,8 +72,6 @@ func simExemptions() []simExemption {
 		{"read-zip + rewrite", "conflict", "detected", twoForms},
 		{"read-zip + rewrite", "step", "detected", twoForms},
 		{"a late pipeline beside other changes", "conflict", "detected", func(_ *sim, v violation) bool { return v.run != nil && v.run.older }},
-		{"a pull that is cut short", "conflict", "detected", cut},
-		{"a pull that is cut short", "step", "not detectable", cut},
 	}
 }
 

@@ -17,7 +17,6 @@ type simLedger struct {
 	by      map[simMark]string           // who wrote it
 	dead    map[simMark]bool             // it marks a deletion
 	blurred map[string]bool              // paths that somebody set back to an earlier content
-	cut     map[string]bool              // paths that a pull was at when it was cut short
 	saved   []simSaved
 	unsure  map[string]bool      // paths that a run of their writer may have set back
 	last    map[simOwned]simMark // what each writer means a path, or his line of it, to hold
@@ -40,7 +39,7 @@ func newSimLedger(kind simKind) *simLedger {
 	return &simLedger{
 		kind: kind, unsure: map[string]bool{},
 		before: map[simMark]map[simMark]bool{}, by: map[simMark]string{}, dead: map[simMark]bool{},
-		blurred: map[string]bool{}, cut: map[string]bool{}, last: map[simOwned]simMark{},
+		blurred: map[string]bool{}, last: map[simOwned]simMark{},
 	}
 }
 

@@ -76,10 +76,17 @@ func (w *simWorker) judgeConflicts(r *simRun, res assetsync.Result) {
 		if r.goesBack && w.changed[p] || r.takesBack() || r.verb == "undo --local" {
 			continue // what is not saved, or was not seen here, is not replaced by something older
 		}
-		if _, broken := w.broken[p]; !broken && !w.ledger.contested(p) && !w.torn(p) {
+		if _, broken := w.broken[p]; !broken && !w.ledger.contested(p) && !w.torn(p) && !w.slippedIn(r, p) {
 			w.violate("conflict", r, p, "%s calls %s a conflict, which no two have changed", r, p)
 		}
 	}
+}
+
+// slippedIn reports whether a line of a file was saved while another one of it was
+// about to be checked out: the save stays, and the next run merges.
+func (w *simWorker) slippedIn(r *simRun, path string) bool {
+	_, saved := w.latest[path]
+	return saved && r.checksOut() && w.story.kind == byLine
 }
 
 // torn reports whether a write has replaced something of a path without knowing

@@ -304,9 +304,6 @@ func (w *simWorker) process(r *simRun, body func(*simRun, *assetsync.Engine) ass
 	if r.takesBack() {
 		w.tookBack(r, before, r.cutShort)
 	}
-	if r.checksOut() && r.cutShort {
-		w.cutShort(before)
-	}
 	if r.died {
 		w.powerFails(r.rnd)
 		return
@@ -358,19 +355,6 @@ func (w *simWorker) tookBack(r *simRun, before map[string]string, unsure bool) {
 	}
 	for _, p := range w.paths(w.name) {
 		w.ledger.unsure[p] = w.ledger.unsure[p] || unsure || w.changed[p]
-	}
-}
-
-// cutShort remembers what a pull was at that did not come to its end.
-func (w *simWorker) cutShort(before map[string]string) {
-	after := w.files()
-	for p := range after {
-		w.ledger.cut[p] = w.ledger.cut[p] || before[p] != after[p]
-	}
-	for p := range before {
-		if _, there := after[p]; !there {
-			w.ledger.cut[p] = true
-		}
 	}
 }
 

@@ -80,6 +80,9 @@ func (r *run) takeBackOnce(ctx context.Context, o BackOptions, find finder) (Pre
 	if err != nil {
 		return Preview{}, err
 	}
+	if !o.DryRun {
+		r.sweep(ctx)
+	}
 	obs, err := r.observeLive(ctx, id)
 	if err != nil {
 		return Preview{}, err
@@ -96,6 +99,9 @@ func (r *run) takeBackOnce(ctx context.Context, o BackOptions, find finder) (Pre
 		if err := r.derive(ctx, id, snap, obs, diff.Policy{Direction: diff.Pull, Prefer: o.Prefer}); err != nil {
 			return Preview{}, err
 		}
+	}
+	if err := r.settleCheckOuts(snap, false); err != nil {
+		return Preview{}, err
 	}
 	then, err := find(ctx, id, snap, obs)
 	if err != nil {

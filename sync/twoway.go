@@ -83,6 +83,7 @@ func (r *run) follow(ctx context.Context) error {
 		r.noteNoAsset()
 		return nil
 	}
+	r.sweep(ctx)
 	obs, err := r.observeLive(ctx, id)
 	if err != nil {
 		return err
@@ -122,6 +123,9 @@ func (r *run) hasNews(obs observation) bool {
 // must be what the observation is compared with.
 func (r *run) takePending(ctx context.Context, snap manifest.Snapshot, obs observation) error {
 	id := r.res.AssetID
+	if err := r.settleCheckOuts(snap, false); err != nil {
+		return err
+	}
 	p, err := r.propose(ctx, snap, obs, diff.Policy{Direction: diff.Pull})
 	if err != nil {
 		return err
@@ -137,7 +141,7 @@ func (r *run) takePending(ctx context.Context, snap manifest.Snapshot, obs obser
 	if r.holdsUp(p, obs) {
 		r.res.Outcome = Blocked
 	}
-	made, failed := r.checkOut(ctx, id, obs, p.changes)
+	made, failed := r.checkOut(ctx, id, obs, p.changes, r.movesTo(ctx, id, obs))
 	r.res.CheckedOut = reportChanges(made)
 	r.res.Pending = slices.DeleteFunc(r.res.Pending, func(c ChangeReport) bool {
 		return slices.ContainsFunc(made, func(m diff.Change) bool { return m.Path == c.Path })

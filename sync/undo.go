@@ -117,6 +117,12 @@ func (r *run) undoLocal(ctx context.Context, o BackOptions) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
+	if !o.DryRun {
+		r.sweep(ctx)
+	}
+	if err := r.settleCheckOuts(snap, false); err != nil {
+		return Preview{}, err
+	}
 	r.res.Version = r.knownAsset.Version
 	last := r.knownAsset.CheckedOut
 	if last == nil {
@@ -190,7 +196,7 @@ func (r *run) formsOfBack(paths []diff.Back) (map[manifest.ID]manifest.ID, error
 // bringBack puts kept bytes into the directory and ends the record of the check
 // out, unless something of it is left to be taken back.
 func (r *run) bringBack(ctx context.Context, id string, kept observation, changes []diff.Change) error {
-	made, failed := r.checkOut(ctx, id, kept, changes)
+	made, failed := r.checkOut(ctx, id, kept, changes, nil)
 	again := r.contest(made)
 	if failed == nil && len(made) == len(changes) && len(r.res.Conflicts) == 0 {
 		r.knownAsset.CheckedOut = nil

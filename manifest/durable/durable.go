@@ -85,8 +85,17 @@ func (d *Dir) WriteFile(name string, data []byte, perm fs.FileMode) error {
 // removing it failed too.
 func (d *Dir) Stage(dir string, data []byte, perm fs.FileMode) (temp string, err error) {
 	temp = tempName(dir)
+	if err := d.StageAs(temp, data, perm); err != nil {
+		return "", err
+	}
+	return temp, nil
+}
+
+// StageAs is Stage under a temporary name that is the caller's choice, and
+// free.
+func (d *Dir) StageAs(temp string, data []byte, perm fs.FileMode) error {
 	var f *os.File
-	err = d.do(Create, temp, func() (err error) {
+	err := d.do(Create, temp, func() (err error) {
 		create := perm
 		if create == 0 {
 			create = 0o666
@@ -95,15 +104,30 @@ func (d *Dir) Stage(dir string, data []byte, perm fs.FileMode) (temp string, err
 		return err
 	})
 	if f == nil {
-		return "", fmt.Errorf("create temporary file: %w", err)
+		return fmt.Errorf("create temporary file: %w", err)
 	}
 	if err == nil {
 		err = d.fill(f, temp, data, perm)
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("write temporary file %s: %w", temp, err), d.root.Remove(temp))
+		return errors.Join(fmt.Errorf("write temporary file %s: %w", temp, err), d.root.Remove(temp))
 	}
-	return temp, nil
+	return nil
+}
+
+// Mark makes an empty file with a temporary name, which is free. It is on disk
+// as soon as a later change of a name in its directory is.
+func (d *Dir) Mark(temp string) error {
+	if err := d.do(Create, temp, func() error {
+		f, err := d.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			err = f.Close()
+		}
+		return err
+	}); err != nil {
+		return fmt.Errorf("create temporary file: %w", err)
+	}
+	return nil
 }
 
 func (d *Dir) fill(f *os.File, temp string, data []byte, perm fs.FileMode) error {
@@ -155,6 +179,15 @@ func (d *Dir) Remove(name string) error {
 		return fmt.Errorf("remove: %w", err)
 	}
 	return d.syncDir(path.Dir(name))
+}
+
+// Discard removes a temporary file whose return after a crash would do no harm:
+// its directory is not synced.
+func (d *Dir) Discard(temp string) error {
+	if err := d.do(Remove, temp, func() error { return d.root.Remove(temp) }); err != nil {
+		return fmt.Errorf("remove: %w", err)
+	}
+	return nil
 }
 
 // RemoveDir removes an empty directory, and nothing that is not one.

@@ -81,6 +81,9 @@ func (a Asset) faults() (faults []string) {
 			fault("version %d is called its own, and the newest that was seen is %d", v, a.Version)
 		}
 	}
+	for _, p := range slices.Sorted(maps.Keys(a.CheckingOut)) {
+		faults = append(faults, a.CheckingOut[p].faults(p)...)
+	}
 	for _, d := range a.Deletions {
 		if d.Files < 1 || d.Side != "remote" && d.Side != "local" {
 			fault("it counts %d deletions on side %q", d.Files, d.Side)
@@ -106,6 +109,24 @@ func (pair Pair) faults(p manifest.Path) (faults []string) {
 	for _, e := range []*manifest.Entry{pair.Local, pair.Remote} {
 		if e != nil && e.Path != p {
 			faults = append(faults, fmt.Sprintf("the base of %s is that of %s", p, e.Path))
+		}
+	}
+	return faults
+}
+
+func (in CheckOutIntent) faults(p manifest.Path) (faults []string) {
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	switch {
+	case in.Mark == "":
+		fault("the check out of %s that was cut short has no mark", p)
+	case in.Version < 1:
+		fault("the check out of %s that was cut short is of version %d", p, in.Version)
+	case in.Old == nil && in.New == nil:
+		fault("the check out of %s that was cut short is from nothing to nothing", p)
+	}
+	for _, e := range []*manifest.Entry{in.Old, in.New, in.Was.Local, in.Was.Remote, in.Base.Local, in.Base.Remote} {
+		if e != nil && e.Path != p {
+			fault("the check out of %s that was cut short is of %s", p, e.Path)
 		}
 	}
 	return faults

@@ -20,6 +20,11 @@ func TestCheck(t *testing.T) {
 		return state.Intent{Nonce: nonce, AssetID: "ki-1", Observed: 3, Started: at, Until: at.Add(time.Minute),
 			Changes: []state.PlannedChange{{Path: "a.md", New: entry("a.md")}}}
 	}
+	checking := func(a *state.Asset, change func(*state.CheckOutIntent)) {
+		in := a.CheckingOut["a.md"]
+		change(&in)
+		a.CheckingOut["a.md"] = in
+	}
 	tests := map[string]struct {
 		asset  func(*state.Asset)
 		target func(*state.Target)
@@ -38,6 +43,10 @@ func TestCheck(t *testing.T) {
 		"a settled base of another path": {func(a *state.Asset) {
 			a.Disputes = map[manifest.Path]state.Dispute{"a.md": {Settled: &state.Pair{Remote: entry("b.md")}}}
 		}, nil, "that of b.md"},
+		"a check out without a mark":  {func(a *state.Asset) { checking(a, func(in *state.CheckOutIntent) { in.Mark = "" }) }, nil, "no mark"},
+		"a check out of no version":   {func(a *state.Asset) { checking(a, func(in *state.CheckOutIntent) { in.Version = 0 }) }, nil, "version 0"},
+		"a check out of nothing":      {func(a *state.Asset) { checking(a, func(in *state.CheckOutIntent) { in.Old, in.New = nil, nil }) }, nil, "from nothing to nothing"},
+		"a check out of another path": {func(a *state.Asset) { checking(a, func(in *state.CheckOutIntent) { in.Base.Local = entry("b.md") }) }, nil, "is of b.md"},
 		"an asset that is not known":  {nil, func(t *state.Target) { t.AssetID = "ki-2" }, "ki-2"},
 		"two pushes with one nonce":   {nil, func(t *state.Target) { t.Intents[1].Nonce = "n1" }, "no nonce of its own"},
 		"a push out of order":         {nil, func(t *state.Target) { t.Intents[1].Started = now.Add(-time.Hour) }, "began before"},
@@ -54,6 +63,11 @@ func TestCheck(t *testing.T) {
 				Version: 3, Base: map[manifest.Path]state.Pair{"a.md": {Local: entry("a.md"), Remote: entry("a.md")}},
 				Seen: map[manifest.Path]state.Seen{"a.md": {Entry: *entry("a.md"), Version: 2}}, Own: []int32{1, 3},
 				Deletions: []state.Deletion{{At: now, Files: 2, Side: "local"}},
+				CheckingOut: map[manifest.Path]state.CheckOutIntent{"a.md": {
+					Mark: "m1", Version: 4, Old: entry("a.md"), New: entry("a.md"),
+					Was:  state.Pair{Local: entry("a.md"), Remote: entry("a.md")},
+					Base: state.Pair{Local: entry("a.md"), Remote: entry("a.md")},
+				}},
 			}
 			target := state.Target{AssetID: "ki-1", Intents: []state.Intent{intent("n1", now), intent("n2", now.Add(time.Second))}}
 			if tt.asset != nil {

@@ -65,6 +65,10 @@ type Asset struct {
 	// CheckedOut is the last check out. It is durable before the first file is
 	// written, and gone once it was taken back.
 	CheckedOut *CheckOut `json:"checked_out,omitempty"`
+	// CheckingOut are the paths that a run has set out to check out and whose base
+	// was not recorded since. One that is found belongs to a run that was cut
+	// short.
+	CheckingOut map[manifest.Path]CheckOutIntent `json:"checking_out,omitempty"`
 	// Retired is the version by which this machine made the asset INACTIVE, 0
 	// when it did not.
 	Retired int32 `json:"retired,omitempty"`
@@ -113,6 +117,17 @@ type CheckOut struct {
 	// Changes name as Old the bytes that were in the worktree, which history
 	// has where they were replaced, and as New what a scan finds in their place.
 	Changes []PlannedChange `json:"changes"`
+}
+
+// CheckOutIntent is one path of a check out that was begun. It is durable before
+// the directory changes and goes in the transaction that records the base.
+type CheckOutIntent struct {
+	Mark    string          `json:"mark"`          // of the run, in the names of its temporary files
+	Version int32           `json:"version"`       // that was the newest then
+	Old     *manifest.Entry `json:"old,omitempty"` // what a scan found; nil: nothing
+	New     *manifest.Entry `json:"new,omitempty"` // what a scan finds once it is done; nil: nothing
+	Was     Pair            `json:"was"`           // the base of the path then
+	Base    Pair            `json:"base"`          // its base once it is done
 }
 
 // Target is what is known of a target apart from its asset's content.

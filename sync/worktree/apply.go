@@ -35,8 +35,10 @@ type applier struct {
 	root    *os.Root
 	disk    *durable.Dir
 	text    manifest.Text
+	mark    string // "" leaves no traces
 	content Content
 	keep    Keep
+	traces  *[]Trace
 }
 
 // create makes a file that is not there. It replaces nothing but an empty
@@ -65,20 +67,24 @@ func (a applier) create(c diff.Change, name string) Result {
 		}
 		return fail(c, err)
 	}
-	temp, err := a.disk.Stage(path.Dir(name), data, 0)
+	temp, err := a.stage(c, name, data, 0)
 	if err != nil {
 		return fail(c, err)
+	}
+	if err := a.markNew(temp); err != nil {
+		return fail(c, errors.Join(err, a.retract(temp)))
 	}
 	err = a.disk.NoReplace(temp, name)
 	switch {
 	case err == nil:
+		a.leave(newMark(temp), nil)
 		return done(c)
 	case !errors.Is(err, fs.ErrExist):
-		return fail(c, errors.Join(err, a.drop(temp)))
+		return fail(c, errors.Join(err, a.retract(temp)))
 	case !a.isMade(c, name):
-		return conflict(c, errors.Join(errTaken, a.drop(temp)))
+		return conflict(c, errors.Join(errTaken, a.retract(temp)))
 	}
-	if err := a.drop(temp); err != nil { // somebody else was faster
+	if err := a.retract(temp); err != nil { // somebody else was faster
 		return fail(c, err)
 	}
 	return done(c)
@@ -105,7 +111,7 @@ func (a applier) update(c diff.Change, name string) Result {
 	if err := a.keep(c.Path, old); err != nil {
 		return fail(c, err)
 	}
-	temp, err := a.disk.Stage(path.Dir(name), data, info.Mode().Perm())
+	temp, err := a.stage(c, name, data, info.Mode().Perm())
 	if err != nil {
 		return fail(c, err)
 	}
@@ -117,6 +123,12 @@ func (a applier) update(c diff.Change, name string) Result {
 			return conflict(c, errors.Join(errMoved, err))
 		}
 		return fail(c, err)
+	case err == nil && out == manifest.BlobID(old) && a.mark != "":
+		if exchanged != nil {
+			return fail(c, exchanged) // the trace stays for who looks again
+		}
+		a.leave(temp, old)
+		return done(c)
 	case err == nil && (out == c.New.ID || out == manifest.BlobID(old)): // saved by somebody else meanwhile, or kept
 		if err := errors.Join(exchanged, a.drop(temp)); err != nil {
 			return fail(c, err)

@@ -69,7 +69,7 @@ func (w *world) intact(content string) {
 func (w *world) finish(change, want string) {
 	w.t.Helper()
 	w.hook = nil
-	if err := w.open().Sweep(w.t.Context(), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), w.keep); err != nil {
+	if err := w.open().Sweep(w.t.Context(), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), nil, w.keep); err != nil {
 		w.t.Error(err)
 	}
 	if got := outcomes(w.apply(change)); got != string(Done) {

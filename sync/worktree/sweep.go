@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 
 	"assetsync/manifest"
@@ -15,8 +14,9 @@ import (
 // temporary names, last changed before a time, which is when this process
 // began. Their bytes are kept first: besides what was about to be checked out
 // it may be a save that slipped in. What cannot be kept or is no file stays,
-// and is in the error.
-func (w *Worktree) Sweep(ctx context.Context, before time.Time, keep Keep) error {
+// and is in the error. Files whose name, without the directory, is among spare
+// stay, too.
+func (w *Worktree) Sweep(ctx context.Context, before time.Time, spare map[string]bool, keep Keep) error {
 	a := applier{root: w.root, disk: w.disk, keep: keep}
 	var troubles []error
 	err := fs.WalkDir(w.root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
@@ -25,7 +25,9 @@ func (w *Worktree) Sweep(ctx context.Context, before time.Time, keep Keep) error
 			return ctx.Err()
 		case err != nil:
 			return nil // what cannot be listed holds nothing that could be removed
-		case !strings.HasPrefix(e.Name(), manifest.TempPrefix):
+		case spare[e.Name()]:
+			return nil
+		case !isTemp(e.Name()):
 			if e.IsDir() && name != "." && unholdable(e.Name()) != "" {
 				return fs.SkipDir
 			}
@@ -54,6 +56,8 @@ func (a applier) sweep(name string, e fs.DirEntry, before time.Time) error {
 		return nil
 	case info.Mode().Type() == fs.ModeSymlink:
 		return a.drop(name) // what it names is still there
+	case info.Mode().IsRegular() && info.Size() == 0:
+		return a.drop(name) // holds nothing to be kept
 	}
 	p, err := manifest.ParsePath(name)
 	if err != nil {

@@ -22,8 +22,14 @@ type Worktree struct {
 	// set before Apply. What is checked out is written as it is.
 	Text manifest.Text
 
-	root *os.Root
-	disk *durable.Dir
+	// Mark, when it is set, lets Apply leave traces of the files that it makes or
+	// replaces, so that [Worktree.Brought] can tell of them whatever became of
+	// the files since, until [Worktree.Discard]. It is another one each time.
+	Mark string
+
+	root   *os.Root
+	disk   *durable.Dir
+	traces []Trace
 }
 
 // Content returns the bytes of an entry that is checked out. Worktree checks
@@ -84,7 +90,7 @@ func (w *Worktree) Close() error { return w.root.Close() }
 // that was cut short can be repeated. When ctx ends, the changes not begun
 // fail.
 func (w *Worktree) Apply(ctx context.Context, changes []diff.Change, content Content, keep Keep) []Result {
-	a := applier{w.root, w.disk, w.Text, content, keep}
+	a := applier{w.root, w.disk, w.Text, w.Mark, content, keep, &w.traces}
 	results := make([]Result, len(changes))
 	early, late := w.inOrder(changes)
 	for _, i := range early {

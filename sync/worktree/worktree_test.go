@@ -413,9 +413,12 @@ func TestOpenErrors(t *testing.T) {
 func TestSweep(t *testing.T) {
 	const temp = manifest.TempPrefix
 	start := time.Date(2026, 6, 8, 12, 0, 0, 0, time.UTC)
+	spare := map[string]bool{temp + "spared": true}
 	tests := []struct{ name, old, young, want, kept, err string }{
 		{"nothing", "a:x", "", "a:x", "", ""},
 		{"a file", "a:x " + temp + "1:y d/" + temp + "2:z", "", "a:x d/", "yz", ""},
+		{"an empty file", "a:x " + temp + "1:", "", "a:x", "", ""},
+		{"one that is spared", temp + "spared:y d/" + temp + "spared:z", "", "TEMP:y d/TEMP:z", "", ""},
 		{"a file of a run that goes on", "", temp + "1:y", "TEMP:y", "", ""},
 		{"a link", "a:x " + temp + "1->a", "", "a:x", "", ""},
 		{"a directory", temp + "1/a:x", "", "TEMP/a:x", "", "is a directory"},
@@ -440,7 +443,7 @@ func TestSweep(t *testing.T) {
 			if strings.Contains(tc.old, "->") {
 				before = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) // a link has the time of now
 			}
-			err := w.open().Sweep(t.Context(), before, w.keep)
+			err := w.open().Sweep(t.Context(), before, spare, w.keep)
 			if (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
 				t.Errorf("error %v, want %q", err, tc.err)
 			}
@@ -463,7 +466,7 @@ func TestSweep(t *testing.T) {
 func TestSweepKeepsFirst(t *testing.T) {
 	w := newWorld(t, manifest.TempPrefix+"1:x")
 	fails := func(manifest.Path, []byte) error { return errFault }
-	err := w.open().Sweep(t.Context(), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), fails)
+	err := w.open().Sweep(t.Context(), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), nil, fails)
 	if !errors.Is(err, errFault) || w.list() != "TEMP:x" {
 		t.Errorf("error %v, files %q", err, w.list())
 	}

@@ -1,0 +1,78 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"assetsync/manifest"
+	"assetsync/sync/worktree"
+)
+
+// copyAge is how old the temporary file of a conflict copy is at least that is
+// taken for one of a dead run: writing it takes milliseconds, and a target whose
+// name begins with the name of another may be at work beside it.
+const copyAge = time.Minute
+
+// sweep removes what a run that was killed left in the directory and among the
+// conflict copies. It is called once the asset's record is loaded, and before
+// anything is settled: by what the record still speaks of, what was checked out
+// is known. What stays is noted, and stops nothing.
+func (r *run) sweep(ctx context.Context) {
+	if err := errors.Join(r.sweepDirectory(ctx), r.sweepCopies()); err != nil {
+		r.note("left-overs of a killed run stay: %v", err)
+	}
+}
+
+func (r *run) sweepDirectory(ctx context.Context) error {
+	if r.dir.file != "" {
+		return nil // a single file's directory is not ours to go through
+	}
+	wt, err := r.openWorktree()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer wt.Close()
+	spare := map[string]bool{}
+	for p, in := range r.knownAsset.CheckingOut {
+		for _, name := range worktree.TraceNames(in.Mark, p) {
+			spare[name] = true
+		}
+	}
+	return wt.Sweep(ctx, r.started, spare, func(p manifest.Path, data []byte) error { return r.keepReplaced(ctx, p, data) })
+}
+
+// sweepCopies removes temporary files of conflict copies: what they hold is on
+// the remote.
+func (r *run) sweepCopies() error {
+	root, err := os.OpenRoot(r.Conflicts)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	var troubles []error
+	err = fs.WalkDir(root.FS(), filepath.ToSlash(r.Target.Name), func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasPrefix(e.Name(), manifest.TempPrefix) {
+			return nil // what cannot be listed holds nothing that could be removed
+		}
+		info, err := e.Info()
+		if err == nil && info.Mode().IsRegular() && info.ModTime().Before(r.started.Add(-copyAge)) {
+			err = root.Remove(name)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			troubles = append(troubles, err)
+		}
+		return nil
+	})
+	return errors.Join(append(troubles, err)...)
+}
