@@ -14,6 +14,13 @@
 // ends. What goes is kept as it was, and a save in between that changes line
 // ends alone is a save as any other.
 //
+// With a [Worktree.Mark], Apply leaves traces by which [Worktree.Brought] knows of
+// a file that was changed since whether it had been made or replaced: the replaced
+// file, where the exchange has put it, and an empty file beside a new one. They are
+// temporary files, too, which the caller ends by [Worktree.Discard] once it has no
+// need of them. Where names are not exchanged in one step, a crash in between leaves
+// none.
+//
 // What cannot be seen: a program that has a file open since before it was
 // exchanged, and writes into it after it was looked at. Where the system
 // cannot exchange two names in one step, package durable says what is weaker.
