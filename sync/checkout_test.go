@@ -11,9 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"assetsync/manifest"
 	"assetsync/manifest/durable"
 	assetsync "assetsync/sync"
+	"assetsync/sync/state"
 )
 
 // ending is where a run ends: at a step on the disk, before or after its effect.
@@ -612,4 +615,96 @@ func TestSweptByEachVerb(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCutShortFirstPull lets the first pull of a machine die, which has no base
+// yet: the next one goes on, whatever was edited in between.
+func TestCutShortFirstPull(t *testing.T) {
+	for _, edited := range []bool{false, true} {
+		t.Run(fmt.Sprint("edited ", edited), func(t *testing.T) {
+			w, _, id := puller(t)
+			m := w.machine(nil)
+			m.target.AssetID, m.target.MaxDeletes, m.target.MaxDeletePercent = id, 100, 100
+			m.cutPull("dir/b.md")
+			if edited {
+				m.write("dir/b.md", "what is here is made of "+m.files()["dir/b.md"])
+			} else {
+				w.save(id, "dir/b.md", "b again")
+			}
+			w.remove(id, "a.md")
+			want := w.live(id, 0)
+			if edited {
+				want["dir/b.md"] = m.files()["dir/b.md"]
+			}
+			m.wantInStep(id)
+			w.wantLive(id, want)
+		})
+	}
+}
+
+// TestCutShortAndMoved settles nothing over a base that is another one by now.
+func TestCutShortAndMoved(t *testing.T) {
+	w, m, id := puller(t)
+	m.cutPull("a.md")
+	db, err := state.Open(filepath.Join(m.state, "state.db"), state.Owner{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asset, err := db.Asset(w.space, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := &manifest.Entry{Path: "a.md", ID: manifest.BlobID([]byte("moved")), Size: 5}
+	asset.Base["a.md"] = state.Pair{Local: moved, Remote: moved}
+	err = errors.Join(db.Update(func(tx state.Tx) error { return tx.PutAsset(w.space, id, asset) }), db.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.save(id, "a.md", "a again")
+	m.want(m.pull(assetsync.PullOptions{}), assetsync.Conflict)
+	if got := m.files()["a.md"]; got != "a of theirs" {
+		t.Errorf("a.md=%q", got)
+	}
+}
+
+// TestPullTakesOneCommit wants a pull to write its state twice, for the intent
+// and for the record, however many files it changes, and not at all when there
+// is nothing to do.
+func TestPullTakesOneCommit(t *testing.T) {
+	for _, n := range []int{0, 1, 30} {
+		t.Run(fmt.Sprint(n, " files"), func(t *testing.T) {
+			inMemory(t)
+			w := newWorld(t)
+			m := w.machine(skill(numbered(30)))
+			id := m.mustPush(assetsync.Created).AssetID
+			i := 0
+			for p := range numbered(30) {
+				if i++; i <= n {
+					w.save(id, p, "theirs "+p)
+				}
+			}
+			before := m.transactions()
+			m.pull(assetsync.PullOptions{})
+			if got, want := m.transactions()-before, min(2*n, 2); got != want {
+				t.Errorf("%d transactions, want %d", got, want)
+			}
+		})
+	}
+}
+
+// transactions counts those that have written the state.
+func (m *machine) transactions() (n int) {
+	m.t.Helper()
+	db, err := bbolt.Open(filepath.Join(m.state, "state.db"), 0o600, &bbolt.Options{ReadOnly: true})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	err = db.View(func(tx *bbolt.Tx) error {
+		n = tx.ID()
+		return nil
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		m.t.Fatal(err)
+	}
+	return n
 }

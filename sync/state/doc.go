@@ -13,4 +13,9 @@
 // format is refused, and so are the answers of a probe, in Endpoint, of another
 // format of their own. Everything that one run learns is written in one
 // transaction, which bbolt makes durable before [DB.Update] returns.
+//
+// Members may be added to a record within a format as long as a program may lose
+// them: one that does not know a member drops it when it writes the record.
+// The intents of check outs are such: without them a cut short check out is
+// planned anew from the base.
 package state
