@@ -506,7 +506,7 @@ func TestCutShortText(t *testing.T) {
 func TestCutShortLink(t *testing.T) {
 	for _, edited := range []bool{false, true} {
 		t.Run(fmt.Sprint("edited ", edited), func(t *testing.T) {
-			endings(t, func(t *testing.T, at ending) bool {
+			endings(t, []ending{killed, failed, heard}, func(t *testing.T, at ending) bool {
 				inMemory(t)
 				w := newWorld(t)
 				m := w.machine(skill(map[string]string{"named.md": "named"}))

@@ -67,11 +67,11 @@ func TestBroughtAfterCrash(t *testing.T) {
 					for _, save := range saves {
 						save(w, "saved")
 						w.hook = nil
-						if got := w.open().Brought(t.Context(), testMark, changes(c.change)[0]); got != want {
+						if got := w.open().Brought(testMark, changes(c.change)[0]); got != want {
 							t.Errorf("it was brought: %v, want %v; files %s", got, want, w.list())
 						}
 					}
-					if w.open().Brought(t.Context(), "of-another", changes(c.change)[0]) {
+					if w.open().Brought("of-another", changes(c.change)[0]) {
 						t.Error("brought by a run that never was")
 					}
 				})
@@ -106,7 +106,7 @@ func TestBroughtAfterFaults(t *testing.T) {
 				t.Errorf("%s, with the traces %v", r.Outcome, tree.Traces())
 			}
 			saves["by a rename"](w, "saved")
-			if got := w.open().Brought(t.Context(), testMark, changes(change)[0]); got && !brought {
+			if got := w.open().Brought(testMark, changes(change)[0]); got && !brought {
 				t.Errorf("called brought, and was not; files %s", w.list())
 			}
 		})
@@ -122,7 +122,7 @@ func TestNotBrought(t *testing.T) {
 			if w.hook = nil; r.Outcome == Done || strings.HasSuffix(change, ">-") {
 				return
 			}
-			if w.open().Brought(t.Context(), testMark, changes(change)[0]) {
+			if w.open().Brought(testMark, changes(change)[0]) {
 				t.Errorf("saved %s: %s, and called brought; files %s", how, r.Outcome, w.list())
 			}
 		})
@@ -152,7 +152,7 @@ func TestDiscard(t *testing.T) {
 	if names := TraceNames(testMark, "b"); names[0] != late || !strings.HasPrefix(names[1], late) {
 		t.Errorf("names %q, want those of %s", names, late)
 	}
-	if w.open().Brought(t.Context(), "", diff.Change{Path: "c", New: changes("c:->y")[0].New}) {
+	if w.open().Brought("", diff.Change{Path: "c", New: changes("c:->y")[0].New}) {
 		t.Error("brought by no run")
 	}
 }
