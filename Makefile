@@ -74,7 +74,7 @@ dist-check: ## make dist of HEAD twice, in two clones, and compare the bytes
 # programs may run in it: tests write and sync many small files. It is removed
 # at the end.
 define IN_MEMORY
-if memory=$$(mktemp -d /dev/shm/t.XXXXXX 2>/dev/null); then \
+if memory=$$(mktemp -d /dev/shm/t.XXXXXX 2>/dev/null); then chmod 1777 "$$memory"; \
   trap 'rm -rf "$$memory"' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
   printf '#!/bin/sh\n' >"$$memory/run" && chmod +x "$$memory/run"; \
   if "$$memory/run" 2>/dev/null && [ "$$(df -Pk "$$memory" | awk 'END {print $$4}')" -gt 4000000 ]; then export TMPDIR="$$memory"; fi; \

@@ -158,7 +158,7 @@ func TestPolicyPrune(t *testing.T) {
 			t.Errorf("going back calls %s", op)
 		}
 	}
-	h.remove("skills/one/SKILL.md")
+	h.remove("skills/one")
 	h.run(0, "prune", "--assets", "--yes")
 	var out struct {
 		Assets []orphanReport `json:"assets"`
@@ -369,7 +369,7 @@ func (h *policyHome) save(name, text string) {
 
 func (h *policyHome) remove(name string) {
 	h.Helper()
-	if err := os.Remove(h.path(name)); err != nil {
+	if err := os.RemoveAll(h.path(name)); err != nil {
 		h.Fatal(err)
 	}
 }
