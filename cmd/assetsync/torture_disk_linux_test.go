@@ -54,9 +54,10 @@ func tortureDisks(t *testing.T, what string, spoil trouble) {
 func (x *torture) spoils(what, place string, n int, spoil trouble) {
 	x.Helper()
 	x.begin()
-	x.disturb(moment{}, nil)
-	for tries := 0; x.struck < n && tries < 3*n && !x.Failed(); tries++ {
-		at := moment{[]string{beforeCall, afterCall}[x.random.IntN(2)], 1 + x.random.IntN(8)}
+	_, calls := x.disturb(moment{}, nil)
+	for tries := 0; x.struck < n && tries < 5*n && !x.Failed(); tries++ {
+		kind := []string{beforeCall, afterCall}[x.random.IntN(2)]
+		at := moment{kind, 1 + x.random.IntN(max(1, min(8, calls[kind])))}
 		mend, done := func() {}, false
 		x.mend = func() { mend() }
 		struck, _ := x.disturb(at, func(*os.Process) bool {
