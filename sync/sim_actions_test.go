@@ -494,14 +494,23 @@ func resolveConflicts(s *sim, who string, step simStep, rnd *rand.Rand) {
 	w.run("resolve", drawHarm(rnd), step.seed, func(r *simRun, e *assetsync.Engine) assetsync.Result {
 		r.consent, r.remoteOnly = o.Take == assetsync.Theirs, true
 		files := w.files()
-		if o.Take != assetsync.Theirs {
+		var res assetsync.Result
+		defer func() { // also when it dies
 			for _, p := range o.Paths {
+				still := slices.ContainsFunc(res.Conflicts, func(c assetsync.ConflictReport) bool { return c.Path == p })
+				if still || o.Take == assetsync.Theirs {
+					continue
+				}
 				for _, m := range marksIn(string(p), files[string(p)]) {
 					s.ledger.link(m, string(p), w.shown[string(p)])
 				}
+				if res.Outcome == "" || res.Error != nil { // it may have had its effect, or not
+					s.ledger.blurred[string(p)] = true
+				}
 			}
-		}
-		return e.Resolve(context.Background(), o)
+		}()
+		res = e.Resolve(context.Background(), o)
+		return res
 	})
 }
 
