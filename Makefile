@@ -32,7 +32,7 @@ PLAIN       := CGO_ENABLED=0 GOFLAGS='$(strip $(OWN_GOFLAGS) -trimpath)'
 SEQUENTIAL := diff internal/dist manifest/durable manifest/gitrepo/githook manifest/secrets remote/assettype
 
 # Tests that skip themselves under the race detector, and their packages.
-UNRACED    := TestConformanceEmbedded TestFaults TestFindsQuirks TestGithubSummaryLimit TestHostilePatterns TestHostileRemote TestHugeAnswers TestIgnoreAgreesWithGit TestListingOfManyBytes TestLongestText TestManyElementsAreTaken TestParseConfigAliasBomb TestParseConfigErrors TestPolicyProbe TestPolicyPush TestScanBoundsMultiplyingLinks TestSimRepeats TestSortOfManyNames
+UNRACED    := TestBackKilled TestConformanceEmbedded TestCutShortLink TestCutShortText TestFaults TestFindsQuirks TestGithubSummaryLimit TestHostilePatterns TestHostileRemote TestHugeAnswers TestIgnoreAgreesWithGit TestListingOfManyBytes TestLongestText TestManyElementsAreTaken TestParseConfigAliasBomb TestParseConfigErrors TestPolicyProbe TestPolicyPush TestPullCutShort TestScanBoundsMultiplyingLinks TestSimRepeats TestSortOfManyNames TestTeamRewritten
 UNRACED_IN := cmd/assetsync manifest remote remote/emulator remote/probe sync
 
 .DEFAULT_GOAL := help

@@ -160,6 +160,9 @@ func puller(t *testing.T, quirks ...string) (*world, *machine, string) {
 // TestPullCutShort ends a pull at every step, and changes every file again
 // there: it is no conflict, nothing comes back, and both sides get in step.
 func TestPullCutShort(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	tests := map[string]struct {
 		there func(w *world, id, path string)
 		here  func(m *machine, path string)
@@ -475,6 +478,9 @@ func TestCutShortOfUnreadable(t *testing.T) {
 
 // TestCutShortText is of a target whose line ends do not count.
 func TestCutShortText(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	endings(t, []ending{killed, heard}, func(t *testing.T, at ending) bool {
 		inMemory(t)
 		w := newWorld(t)
@@ -504,6 +510,9 @@ func TestCutShortText(t *testing.T) {
 // TestCutShortLink ends a pull that replaces a link at every step: what it left to
 // be known by is the link.
 func TestCutShortLink(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	for _, edited := range []bool{false, true} {
 		t.Run(fmt.Sprint("edited ", edited), func(t *testing.T) {
 			endings(t, []ending{killed, failed, heard}, func(t *testing.T, at ending) bool {

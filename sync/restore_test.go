@@ -366,6 +366,9 @@ func TestBackUnderQuirks(t *testing.T) {
 // effect: the next push publishes the undone edit in no case, and the command
 // repeated ends in step.
 func TestBackKilled(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	verbs := map[string]func(*assetsync.Engine, *machine){
 		"restore": func(e *assetsync.Engine, m *machine) { e.Restore(m.t.Context(), 1, nil, assetsync.BackOptions{}) },
 		"undo":    func(e *assetsync.Engine, m *machine) { e.Undo(m.t.Context(), assetsync.BackOptions{}) },

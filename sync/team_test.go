@@ -11,6 +11,9 @@ import (
 // TestTeamRewritten lets them edit a file that the service rewrites, also when
 // one has seen the other's version before the git pull.
 func TestTeamRewritten(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it once more without the race detector, which makes minutes of work of it")
+	}
 	for _, quirk := range []string{"rewrite=off", "rewrite=frontmatter", "rewrite=extra-version"} {
 		for _, seen := range []bool{false, true} {
 			for _, text := range []manifest.Text{manifest.TextExact, manifest.TextLF} {
