@@ -49,6 +49,7 @@ type Snapshot struct {
 	Unknown  UnknownSet // what may be present: never to be taken for absent
 	Problems []Problem  // why, by path; none means that Unknown is empty
 	Ignore   *Ignore    // the rules, those of the tree's ignore files included
+	LeftOver bool       // a name begins with [TempPrefix]: of a run that was killed, or that is at work
 }
 
 // maxScanNames is how many names one scan looks at. The service takes 100
@@ -137,6 +138,7 @@ type scanner struct {
 	opts     ScanOptions
 	ignore   *Ignore
 	names    int // looked at so far
+	leftOver bool
 	files    []scanFile
 	dirs     []scanDir
 	entries  []Entry
@@ -256,7 +258,7 @@ func (s *scanner) snapshot() (Snapshot, error) {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind))
 	})
 	slices.SortFunc(s.unknown, func(a, b Unknown) int { return cmp.Compare(a.Path, b.Path) })
-	return Snapshot{Tree: tree, Unknown: s.unknown, Problems: s.problems, Ignore: s.ignore}, nil
+	return Snapshot{Tree: tree, Unknown: s.unknown, Problems: s.problems, Ignore: s.ignore, LeftOver: s.leftOver}, nil
 }
 
 // ErrChanged says that a file no longer has the content it was seen with.

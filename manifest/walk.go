@@ -53,6 +53,7 @@ func tooManyNames() error {
 func (s *scanner) visit(ctx context.Context, dir scanDir, e fs.DirEntry, chain []string) error {
 	full, name, mode := joinPath(dir.path, e.Name()), path.Join(dir.name, e.Name()), e.Type()
 	if s.ignore.decideOne(full, mode.IsDir()).ignored {
+		s.leftOver = s.leftOver || strings.HasPrefix(e.Name(), TempPrefix)
 		return nil
 	}
 	p := Path(full)

@@ -29,7 +29,7 @@ type deed struct {
 	silent   int                                 // writes whose version no answer named: deletions and doubtful ones
 	bytes    func(manifest.Entry) ([]byte, bool) // what was sent, where it is still at hand
 	created  []manifest.Path                     // made by CreateAssetFile
-	later    map[manifest.Path]int32             // the version that was live when a file was sent
+	over     map[manifest.Path]int32             // the version that a file was sent over
 	derived  map[string]any                      // metadata that the service makes of a zip's frontmatter
 }
 
@@ -140,8 +140,8 @@ func (r *run) slippedIn(ctx context.Context, id string, d deed) (bool, error) {
 		return false, nil
 	}
 	listings := map[int32]map[string]stamp{}
-	for _, p := range slices.Sorted(maps.Keys(d.later)) {
-		version := d.later[p]
+	for _, p := range slices.Sorted(maps.Keys(d.over)) {
+		version := d.over[p]
 		if version == d.observed.version {
 			continue // see [run.grown]
 		}
@@ -378,7 +378,7 @@ func (d deed) sent(p manifest.Path, e *manifest.Entry) bool {
 // sets reports whether a path was replaced by the deed by the time of a version
 // of its own.
 func (d deed) sets(p manifest.Path, version int32) bool {
-	sent, ok := d.later[p]
+	sent, ok := d.over[p]
 	return d.zip || ok && version > sent
 }
 
@@ -406,7 +406,8 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 			case lost != nil:
 				a.superseded[c.Path] = lost
 			case back != nil && sameEntry(c.New, d.left(c.Path)):
-				// Somebody holds what we did for somebody's will, and puts it back.
+				// Somebody takes our overwriting for a change that was meant, and
+				// does it again.
 				a.superseded[c.Path] = back
 			}
 			a.theirs[c.Path] = c.New

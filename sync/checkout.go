@@ -32,8 +32,7 @@ func (r *run) baseOnce(ctx context.Context, id string, obs observation, c diff.C
 	if m, ok := r.merged[c.Path]; ok && sameEntry(&m.entry, c.New) {
 		there = &m.remote // what is here besides is a change to be published
 	}
-	local, err := r.localForm(ctx, id, obs, there)
-	return state.Pair{Local: local, Remote: there}, err
+	return r.pairOf(ctx, id, obs, there)
 }
 
 // checkOut makes the changes in the directory and returns those that were
@@ -257,15 +256,6 @@ func (r *run) planOn(stored *state.Asset, p manifest.Path, base state.Pair) {
 	}
 }
 
-// with returns a copy of a map with one more entry.
-func with[K comparable, V any](m map[K]V, k K, v V) map[K]V {
-	if m = maps.Clone(m); m == nil {
-		m = map[K]V{}
-	}
-	m[k] = v
-	return m
-}
-
 // endCheckOut drops the intent of a path, in memory: the next record makes it
 // durable.
 func (r *run) endCheckOut(p manifest.Path) {
@@ -335,6 +325,4 @@ func (r *run) isBrought(p manifest.Path, in state.CheckOutIntent, here *manifest
 	return wt.Brought(in.Mark, r.dir.local([]diff.Change{c})[0]), nil
 }
 
-func samePair(a, b state.Pair) bool {
-	return sameEntry(a.Local, b.Local) && sameEntry(a.Remote, b.Remote)
-}
+func samePair(a, b state.Pair) bool { return diff.Pair(a).Equal(diff.Pair(b)) }

@@ -11,11 +11,7 @@ import (
 // setDispute remembers what is known of a path beyond its base. It copies the
 // map first, as [run.setPair] does, which drops it again.
 func (r *run) setDispute(p manifest.Path, d state.Dispute) {
-	r.knownAsset.Disputes = maps.Clone(r.knownAsset.Disputes)
-	if r.knownAsset.Disputes == nil {
-		r.knownAsset.Disputes = map[manifest.Path]state.Dispute{}
-	}
-	r.knownAsset.Disputes[p] = d
+	r.knownAsset.Disputes = with(r.knownAsset.Disputes, p, d)
 }
 
 func (r *run) endDispute(p manifest.Path) {

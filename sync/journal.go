@@ -131,27 +131,23 @@ func (r *run) sentBytes(ctx context.Context) func(manifest.Entry) ([]byte, bool)
 // wroteLast returns this machine's last publishing of a path, and whether one is
 // on record.
 func (r *run) wroteLast(p manifest.Path) (state.PlannedChange, bool) {
+	return r.lastOf(p, func(state.Publishing) bool { return true })
+}
+
+// pushedLast is wroteLast of the publishings that took nothing back.
+func (r *run) pushedLast(p manifest.Path) (state.PlannedChange, bool) {
+	return r.lastOf(p, func(one state.Publishing) bool { return one.Verb == "" })
+}
+
+func (r *run) lastOf(p manifest.Path, which func(state.Publishing) bool) (state.PlannedChange, bool) {
 	for _, one := range slices.Backward(r.knownAsset.Published) {
 		for _, c := range one.Changes {
-			if c.Path == p {
+			if c.Path == p && which(one) {
 				return c, true
 			}
 		}
 	}
 	return state.PlannedChange{}, false
-}
-
-// pushedLast returns the last of this machine's publishings of a path that took
-// nothing back; nothing where none is on record.
-func (r *run) pushedLast(p manifest.Path) state.PlannedChange {
-	for _, one := range slices.Backward(r.knownAsset.Published) {
-		for _, c := range one.Changes {
-			if c.Path == p && one.Verb == "" {
-				return c
-			}
-		}
-	}
-	return state.PlannedChange{}
 }
 
 // describeCheckOut describes what is about to be checked out, so that it can be
@@ -185,7 +181,7 @@ func (r *run) baseOfEdit(obs observation, c diff.Change) (*state.Pair, error) {
 	if c.Old == nil {
 		return nil, nil
 	}
-	if merged := r.pushedLast(c.Path); merged.Local != nil && sameEntry(merged.Local, c.Old) {
+	if merged, ok := r.pushedLast(c.Path); ok && merged.Local != nil && sameEntry(merged.Local, c.Old) {
 		return cmp.Or(merged.Base, &state.Pair{Local: merged.Old, Remote: merged.Old}), nil
 	}
 	base := r.knownAsset.Base[c.Path]

@@ -51,7 +51,7 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 		return err
 	}
 	if !o.DryRun {
-		r.sweep(ctx)
+		r.sweep(ctx, snap)
 	}
 	obs, err := r.observeLive(ctx, id)
 	if err != nil {
@@ -129,7 +129,7 @@ func (r *run) movesOfPull(ctx context.Context, id string, newest, wanted observa
 	case len(r.knownAsset.Base) > 0:
 		return nil
 	}
-	return &moves{newest, func(c diff.Change) (state.Pair, error) { return r.pairOf(ctx, id, newest, c.Path) }} // see [run.holdOlder]
+	return &moves{newest, func(c diff.Change) (state.Pair, error) { return r.pairOf(ctx, id, newest, newest.side.Tree.Get(c.Path)) }} // see [run.holdOlder]
 }
 
 // mustResolve is resolve for verbs that need an asset.

@@ -74,7 +74,7 @@ func (r *run) holdOlder(ctx context.Context, id string, newest observation, vers
 		paths = append(paths, path)
 	}
 	for _, path := range paths {
-		pair, err := r.pairOf(ctx, id, newest, path)
+		pair, err := r.pairOf(ctx, id, newest, newest.side.Tree.Get(path))
 		if err != nil {
 			return err
 		}
@@ -83,9 +83,8 @@ func (r *run) holdOlder(ctx context.Context, id string, newest observation, vers
 	return nil
 }
 
-// pairOf is the base of a path that an observed version makes of it.
-func (r *run) pairOf(ctx context.Context, id string, obs observation, p manifest.Path) (state.Pair, error) {
-	there := obs.side.Tree.Get(p)
+// pairOf is the base that a file of an observed version makes of its path.
+func (r *run) pairOf(ctx context.Context, id string, obs observation, there *manifest.Entry) (state.Pair, error) {
 	here, err := r.localForm(ctx, id, obs, there)
 	return state.Pair{Local: here, Remote: there}, err
 }

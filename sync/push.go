@@ -58,7 +58,7 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 	}
 	snap, id, err := r.findSource(ctx, o)
 	if err == nil && id != "" && !o.DryRun {
-		r.sweep(ctx)
+		r.sweep(ctx, snap)
 	}
 	for round := 1; ; round++ {
 		switch {

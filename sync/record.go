@@ -31,15 +31,19 @@ func (r *run) setBase(obs observation) {
 // as loaded is compared with what is written at the end.
 func (r *run) setPair(p manifest.Path, pair state.Pair) {
 	r.endDispute(p)
-	r.knownAsset.Base = maps.Clone(r.knownAsset.Base)
-	if r.knownAsset.Base == nil {
-		r.knownAsset.Base = map[manifest.Path]state.Pair{}
-	}
-	if pair.Local == nil && pair.Remote == nil {
+	r.knownAsset.Base = with(r.knownAsset.Base, p, pair)
+	if pair == (state.Pair{}) {
 		delete(r.knownAsset.Base, p)
-		return
 	}
-	r.knownAsset.Base[p] = pair
+}
+
+// with returns a copy of a map with one more entry.
+func with[K comparable, V any](m map[K]V, k K, v V) map[K]V {
+	if m = maps.Clone(m); m == nil {
+		m = map[K]V{}
+	}
+	m[k] = v
+	return m
 }
 
 // settle advances the base by what earlier runs sent: what the remote is seen

@@ -48,7 +48,7 @@ func (e *Engine) Resolve(ctx context.Context, o ResolveOptions) Result {
 		if err != nil {
 			return err
 		}
-		r.sweep(ctx)
+		r.sweep(ctx, snap)
 		obs, err := r.observeLive(ctx, id)
 		if err != nil {
 			return err
@@ -188,11 +188,7 @@ func (r *run) checkOutTheirs(ctx context.Context, id string, snap manifest.Snaps
 		p.changes = append(p.changes, diff.Change{Path: c.Path, Old: c.Local, New: c.Remote, Why: diff.WhyPreferRemote})
 	}
 	r.report(p, obs)
-	to := r.movesTo(ctx, id, obs)
-	if r.Target.Rev != "" {
-		to = nil
-	}
-	made, failed := r.checkOut(ctx, id, obs, p.changes, to)
+	made, failed := r.checkOut(ctx, id, obs, p.changes, r.movesOfPull(ctx, id, obs, obs))
 	if r.Target.Rev != "" {
 		made = nil
 		if len(p.changes) > 0 {

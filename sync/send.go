@@ -42,13 +42,13 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 	if err := r.begin(state.Intent{Nonce: nonce, Observed: obs.version, Repair: j.repair, Verb: j.verb}, s.writes); err != nil {
 		return deed{}, err
 	}
-	d := deed{nonce: nonce, observed: obs, changes: map[manifest.Path]*manifest.Entry{}, later: map[manifest.Path]int32{}, metadata: s.metadata(), zip: s.means == ByZip, derived: s.derived(), bytes: s.bytes}
+	d := deed{nonce: nonce, observed: obs, changes: map[manifest.Path]*manifest.Entry{}, over: map[manifest.Path]int32{}, metadata: s.metadata(), zip: s.means == ByZip, derived: s.derived(), bytes: s.bytes}
 	for _, c := range s.changes() {
 		d.changes[c.Path] = c.New
 	}
 	for i, w := range s.writes {
 		if p := w.path(); p != "" {
-			d.later[p] = r.lastMade(d)
+			d.over[p] = r.lastMade(d)
 		}
 		version, err := r.sendOne(ctx, id, obs.version, nonce, &w)
 		switch {

@@ -21,9 +21,14 @@ const copyAge = time.Minute
 // sweep removes what a run that was killed left in the directory and among the
 // conflict copies. It is called once the asset's record is loaded, and before
 // anything is settled: by what the record still speaks of, what was checked out
-// is known. What stays is noted, and stops nothing.
-func (r *run) sweep(ctx context.Context) {
-	if err := errors.Join(r.sweepDirectory(ctx), r.sweepCopies()); err != nil {
+// is known. A directory in which the scan has met no left-over is not gone through
+// again. What stays is noted, and stops nothing.
+func (r *run) sweep(ctx context.Context, snap manifest.Snapshot) {
+	err := r.sweepCopies()
+	if snap.LeftOver {
+		err = errors.Join(err, r.sweepDirectory(ctx))
+	}
+	if err != nil {
 		r.note("left-overs of a killed run stay: %v", err)
 	}
 }

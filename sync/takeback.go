@@ -81,7 +81,7 @@ func (r *run) takeBackOnce(ctx context.Context, o BackOptions, find finder) (Pre
 		return Preview{}, err
 	}
 	if !o.DryRun {
-		r.sweep(ctx)
+		r.sweep(ctx, snap)
 	}
 	obs, err := r.observeLive(ctx, id)
 	if err != nil {

@@ -83,7 +83,7 @@ func (r *run) follow(ctx context.Context) error {
 		r.noteNoAsset()
 		return nil
 	}
-	r.sweep(ctx)
+	r.sweep(ctx, snap)
 	obs, err := r.observeLive(ctx, id)
 	if err != nil {
 		return err

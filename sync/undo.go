@@ -118,7 +118,7 @@ func (r *run) undoLocal(ctx context.Context, o BackOptions) (Preview, error) {
 		return Preview{}, err
 	}
 	if !o.DryRun {
-		r.sweep(ctx)
+		r.sweep(ctx, snap)
 	}
 	if err := r.settleCheckOuts(snap, false); err != nil {
 		return Preview{}, err
@@ -219,7 +219,7 @@ func (r *run) bringBack(ctx context.Context, id string, kept observation, change
 func (r *run) contest(made []diff.Change) (again []manifest.Path) {
 	for _, c := range r.knownAsset.CheckedOut.Changes {
 		back := slices.ContainsFunc(made, func(m diff.Change) bool { return m.Path == c.Path })
-		if !back || c.Base == nil || diff.Pair(r.knownAsset.Base[c.Path]).Equal(diff.Pair(*c.Base)) {
+		if !back || c.Base == nil || samePair(r.knownAsset.Base[c.Path], *c.Base) {
 			continue
 		}
 		r.setPair(c.Path, *c.Base)
