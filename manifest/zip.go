@@ -91,6 +91,13 @@ func writeZipEntry(zw *zip.Writer, deflate *flate.Writer, packed *bytes.Buffer, 
 	return err
 }
 
+// ZipSize returns how many bytes [WriteZip] writes.
+func ZipSize(b Bundle) (int64, error) {
+	var n byteCount
+	err := WriteZip(&n, b)
+	return int64(n), err
+}
+
 // ZipBytes returns what [WriteZip] writes.
 func ZipBytes(b Bundle) ([]byte, error) {
 	var buf bytes.Buffer

@@ -109,23 +109,14 @@ func TestSupersededChangeIsTold(t *testing.T) {
 	m := w.machine(skill(fiveFiles))
 	id := m.mustPush(assetsync.Created).AssetID
 	m.write("a.md", "ours")
-	w.beforeWrite(func() { w.save(id, "a.md", "theirs") })
-	wrote := false
-	var res assetsync.Result
-	m.engineWith(func(r *http.Request) (*http.Response, error) {
-		resp, err := m.world.Do(r)
-		if r.Method != http.MethodGet && !wrote {
-			wrote = true
-			w.save(id, "a.md", "of a third person")
-		}
-		return resp, err
-	}, func(e *assetsync.Engine) { res = e.Push(t.Context(), assetsync.PushOptions{}) })
-	m.want(res, assetsync.Conflict)
+	w.beforeWrite(func() {
+		w.save(id, "a.md", "theirs")
+		w.afterWrite(0, func() { w.save(id, "a.md", "of a third person") })
+	})
+	res := m.push(assetsync.PushOptions{})
+	m.wantCopy(res, "theirs")
 	if len(res.Conflicts) != 1 {
-		t.Fatal(describe(res))
-	}
-	if got, err := os.ReadFile(res.Conflicts[0].Copy); err != nil || string(got) != "theirs" {
-		t.Errorf("copy: %q, %v", got, err)
+		t.Error(describe(res))
 	}
 }
 
@@ -207,4 +198,61 @@ func TestDamagedHistoryStopsNothing(t *testing.T) {
 			m.wantQuiet()
 		})
 	}
+}
+
+// Damage to any single object of the history leaves every version to be read:
+// from the service, where history cannot give it.
+func TestDamagedObjectHidesNoVersion(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	for _, content := range []string{"one", "two"} {
+		m.write("a.md", content)
+		m.mustPush(assetsync.Published)
+	}
+	objects := filepath.Join(m.state, "history.git", "objects")
+	damaged := 0
+	err := filepath.WalkDir(objects, func(name string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		damaged++
+		damage := func(data []byte) {
+			must(os.Remove(name)) // it is read-only
+			must(os.WriteFile(name, data, 0o444))
+		}
+		damage(data[:len(data)/2])
+		m.wantReadable(id)
+		damage(data)
+		return nil
+	})
+	if err != nil || damaged < 10 {
+		t.Errorf("%d objects were damaged, %v", damaged, err)
+	}
+}
+
+// wantReadable wants every version to be told of, whatever history has.
+func (m *machine) wantReadable(id string) {
+	m.t.Helper()
+	m.engine(func(e *assetsync.Engine) {
+		log, res := e.Log(m.t.Context(), assetsync.LogOptions{Limit: 10})
+		if res.Error != nil || len(log) != 3 {
+			m.t.Errorf("log: %d versions\n%s", len(log), describe(res))
+		}
+		for version := range int32(3) {
+			files, res := e.Files(m.t.Context(), version+1)
+			if want := m.world.live(id, version+1)["a.md"]; res.Error != nil {
+				m.t.Errorf("version %d: %s", version+1, describe(res))
+			} else if got, _ := files.Content("a.md"); string(got) != want {
+				m.t.Errorf("version %d: a.md=%q, want %q", version+1, got, want)
+			}
+			if _, res := e.Show(m.t.Context(), version+1); res.Error != nil {
+				m.t.Errorf("show %d: %s", version+1, describe(res))
+			}
+		}
+	})
 }

@@ -238,7 +238,12 @@ func TestDeadRunIsOurs(t *testing.T) {
 	w.save(id, "b.md", "theirs")
 	m.push(assetsync.PushOptions{})
 	var log []assetsync.VersionReport
-	m.engine(func(e *assetsync.Engine) { log, _ = e.Log(t.Context(), assetsync.LogOptions{Limit: 10}) })
+	m.engine(func(e *assetsync.Engine) {
+		var res assetsync.Result
+		if log, res = e.Log(t.Context(), assetsync.LogOptions{Limit: 10}); res.Error != nil {
+			t.Error(describe(res))
+		}
+	})
 	var by []string
 	for _, v := range log {
 		by = append(by, fmt.Sprint(v.Version, " ", v.By))

@@ -119,7 +119,7 @@ func (l *linter) look(ctx context.Context) (Linted, error) {
 		return Linted{}, err
 	}
 	out.Findings = lint.Check(lint.Asset{
-		Type: l.kind, Files: files, Metadata: metadataOf(l.kind, l.target, files),
+		Type: l.kind, Files: files, Metadata: metadataOf(l.kind, l.target, files), Owned: l.target.Metadata,
 		Ignored: ignoredBy(snap), Secrets: secrets.New(), MayBeSecret: l.mayBeSecret,
 	})
 	problems := append(slices.Clone(snap.Problems), badNames(l.limits, snap.Tree)...)

@@ -84,6 +84,9 @@ func (e *Engine) Status(ctx context.Context) Result {
 		r.noteIntents()
 		r.noteLineEnds(ctx, p.changes)
 		if err := r.keepsIdentity(ctx, snap, obs, p); err != nil {
+			if AsError(err).Kind != KindUsage {
+				return err
+			}
 			r.note("a push would fail: %v", err)
 		}
 		if err := r.noteGuards(ctx, snap, obs, p); err != nil {

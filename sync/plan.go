@@ -105,7 +105,7 @@ func (r *run) ignores(snap manifest.Snapshot, p manifest.Path) bool {
 	if r.kind.SingleFile {
 		return p != r.source.mainFile() // whoever names a file wants it, and nothing else
 	}
-	return snap.Ignore != nil && snap.Ignore.Ignored(p)
+	return ignoredBy(snap)(p)
 }
 
 func (r *run) base() diff.Base {
@@ -146,9 +146,24 @@ func (r *run) report(p proposal, obs observation) {
 		}
 		r.note("%s is left alone: it %s", shownName(u.Path), u.Reason)
 	}
-	r.res.MetadataChanges = p.meta.changes
+	r.res.MetadataChanges = r.masked(p.meta.changes)
 	r.res.Conflicts = nil
 	r.addConflicts(p)
+}
+
+// masked hides values that look like credentials: what is reported ends in logs.
+func (r *run) masked(changes []MetadataChange) []MetadataChange {
+	mask := func(key string, value any) any {
+		if found := r.scanner.ScanValue(key, value); len(found) > 0 {
+			return found[0].Excerpt
+		}
+		return value
+	}
+	out := slices.Clone(changes)
+	for i, c := range out {
+		out[i].Old, out[i].New = mask(c.Key, c.Old), mask(c.Key, c.New)
+	}
+	return out
 }
 
 // addConflicts puts the conflicts of a proposal into the result, beside those

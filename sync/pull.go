@@ -129,7 +129,9 @@ func (r *run) movesOfPull(ctx context.Context, id string, newest, wanted observa
 	case len(r.knownAsset.Base) > 0:
 		return nil
 	}
-	return &moves{newest, func(c diff.Change) (state.Pair, error) { return r.pairOf(ctx, id, newest, newest.side.Tree.Get(c.Path)) }} // see [run.holdOlder]
+	return &moves{newest, func(c diff.Change) (state.Pair, error) {
+		return r.pairOf(ctx, id, newest, newest.side.Tree.Get(c.Path))
+	}} // see [run.holdOlder]
 }
 
 // mustResolve is resolve for verbs that need an asset.

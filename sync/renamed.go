@@ -26,7 +26,8 @@ func (r *run) keepsIdentity(ctx context.Context, snap manifest.Snapshot, obs obs
 	}
 	live, _ := assettype.Identity(r.kind, obs.metadata, manifest.Bundle{})
 	was := cmp.Or(r.settledIdentity(ctx, snap, obs), live)
-	if was == "" || slices.Contains([]string{was, live}, identity) || slices.Contains([]string{was, live}, r.Target.RenamedFrom) {
+	same := func(name string) bool { return name != "" && (name == was || name == live) }
+	if was == "" || same(identity) || same(r.Target.RenamedFrom) {
 		return nil
 	}
 	return usage(fmt.Sprintf("if it is the same asset under a new name, add renamed_from: %s to the target; else correct asset: of the target", was),

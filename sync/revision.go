@@ -120,7 +120,7 @@ func (e *Engine) Revision(ctx context.Context, rev Revision) (c Contents, res Re
 			c, err = r.remoteContents(ctx, id, snap)
 		case VersionRevision:
 			if c, _, err = r.versionContents(ctx, id, rev.Version); err == nil {
-				c.Bundle, err = withoutIgnored(c.Bundle, snap.Ignore)
+				c.Bundle, err = r.withoutIgnored(snap, c.Bundle)
 			}
 		default:
 			err = noRevision(rev.String())
@@ -156,7 +156,7 @@ func (r *run) remoteContents(ctx context.Context, id string, snap manifest.Snaps
 		return c, err
 	}
 	// What the ignore rules leave alone is no difference.
-	obs.side.Tree = obs.side.Tree.Filter(func(e manifest.Entry) bool { return snap.Ignore == nil || !snap.Ignore.Ignored(e.Path) })
+	obs.side.Tree = obs.side.Tree.Filter(func(e manifest.Entry) bool { return !r.ignores(snap, e.Path) })
 	bundle, err := r.fullBundle(ctx, id, obs)
 	if err != nil {
 		return c, err
@@ -168,11 +168,11 @@ func (r *run) remoteContents(ctx context.Context, id string, snap manifest.Snaps
 	return c, err
 }
 
-// withoutIgnored leaves out of a bundle what the ignore rules leave alone.
-func withoutIgnored(b manifest.Bundle, ignore *manifest.Ignore) (manifest.Bundle, error) {
+// withoutIgnored leaves out of a bundle what is none of the target's.
+func (r *run) withoutIgnored(snap manifest.Snapshot, b manifest.Bundle) (manifest.Bundle, error) {
 	var out []manifest.Path
 	for e := range b.Tree().All() {
-		if ignore != nil && ignore.Ignored(e.Path) {
+		if r.ignores(snap, e.Path) {
 			out = append(out, e.Path)
 		}
 	}
@@ -252,26 +252,31 @@ func (r *run) versionFiles(ctx context.Context, id string, number int32) (c Cont
 		return c, record, err
 	}
 	if final {
-		c, err = r.keptContents(ctx, id, record)
-		return c, record, err
+		if c, ok, err := r.keptContents(ctx, id, record); ok || err != nil {
+			return c, record, err
+		}
 	}
-	c, fresh, err := r.readVersion(ctx, id, number)
-	if err == nil || record.Number == 0 || ctx.Err() != nil {
-		return c, fresh, err
+	c, fresh, unread := r.readVersion(ctx, id, number)
+	if unread == nil || record.Number == 0 || ctx.Err() != nil {
+		return c, fresh, unread
 	}
-	r.note("version %d is as it was read last: %v", number, err)
-	c, err = r.keptContents(ctx, id, record)
+	c, ok, err := r.keptContents(ctx, id, record)
+	if err == nil && !ok {
+		return c, fresh, unread
+	}
+	r.note("version %d is as it was read last: %v", number, unread)
 	return c, record, err
 }
 
-// keptContents reads what a record of history is of.
-func (r *run) keptContents(ctx context.Context, id string, record gitrepo.Record) (c Contents, err error) {
-	c.Bundle, _, err = r.History.Get(ctx, r.historyKey(), id, record.Number)
-	if err != nil {
-		return c, err
+// keptContents reads what a record of history is of. It is false where history
+// is damaged, which a note tells.
+func (r *run) keptContents(ctx context.Context, id string, record gitrepo.Record) (c Contents, ok bool, err error) {
+	c.Bundle, ok, err = r.History.Get(ctx, r.historyKey(), id, record.Number)
+	if damaged := err != nil; damaged || !ok {
+		return c, false, r.tellDamage(err)
 	}
 	c.Metadata, err = decodeKept(record.Metadata)
-	return c, err
+	return c, err == nil, err
 }
 
 // readVersion reads a version and keeps it in history.

@@ -11,6 +11,7 @@ import (
 
 	"assetsync/diff"
 	"assetsync/manifest"
+	"assetsync/sync/lint"
 )
 
 // secretFile is a file, or a key of the metadata, that is about to be published and
@@ -43,29 +44,25 @@ func (r *run) secretsOf(ctx context.Context, changes []diff.Change, metadata map
 			places = append(places, fmt.Sprintf("%s:%d (%s: %s)", c.Path, f.Line, f.Rule, f.Excerpt))
 		}
 		if c.Old == nil {
-			for _, f := range r.scanner.Scan([]byte(c.Path)) {
+			for _, f := range r.scanner.ScanName(string(c.Path)) {
 				places = append(places, fmt.Sprintf("the name of %s (%s)", c.Path, f.Rule))
 			}
 		}
 		add(c.Path, places)
 	}
 	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		p := metadataPath(key)
+		p := lint.MetadataPath(key)
 		if _, owned := r.Target.Metadata[key]; !owned || r.mayBeSecret.Match(p) {
 			continue
 		}
 		var places []string
-		for _, f := range r.scanner.Scan(fmt.Appendf(nil, "%s: %v", key, metadata[key])) {
+		for _, f := range r.scanner.ScanValue(key, metadata[key]) {
 			places = append(places, fmt.Sprintf("%s (%s: %s)", p, f.Rule, f.Excerpt))
 		}
 		add(p, places)
 	}
 	return found, nil
 }
-
-// metadataPath names a key of the metadata as the config does, where files are
-// named by their paths.
-func metadataPath(key string) manifest.Path { return manifest.Path("metadata." + key) }
 
 // fullPath is a file of the target as people name it from the config's
 // directory.

@@ -175,23 +175,22 @@ func TestOverwrittenAndDeletedInPlace(t *testing.T) {
 	id := m.mustPush(assetsync.Created).AssetID
 	changeFour(m)
 	m.write("new.md", "ours")
-	w.beforeWrite(func() { w.createFile(id, "new.md", "theirs") })
-	wrote := false
-	var res assetsync.Result
-	m.engineWith(func(r *http.Request) (*http.Response, error) {
-		resp, err := m.world.Do(r)
-		if r.Method != http.MethodGet && !wrote {
-			wrote = true
-			w.remove(id, "new.md")
-		}
-		return resp, err
-	}, func(e *assetsync.Engine) { res = e.Push(t.Context(), assetsync.PushOptions{}) })
+	w.beforeWrite(func() {
+		w.createFile(id, "new.md", "theirs")
+		w.afterWrite(0, func() { w.remove(id, "new.md") })
+	})
+	m.wantCopy(m.push(assetsync.PushOptions{}), "theirs")
+}
+
+// wantCopy wants a conflict of which a copy holds content.
+func (m *machine) wantCopy(res assetsync.Result, content string) {
+	m.t.Helper()
 	m.want(res, assetsync.Conflict)
 	if !slices.ContainsFunc(res.Conflicts, func(c assetsync.ConflictReport) bool {
 		data, err := os.ReadFile(c.Copy)
-		return err == nil && string(data) == "theirs"
+		return err == nil && string(data) == content
 	}) {
-		t.Error("no copy of what was overwritten", describe(res))
+		m.t.Errorf("no copy holds %q\n%s", content, describe(res))
 	}
 }
 
@@ -407,23 +406,9 @@ func TestCopyIsOfThen(t *testing.T) {
 	m := w.machine(skill(fiveFiles))
 	id := m.mustPush(assetsync.Created).AssetID
 	m.write("a.md", "ours")
-	w.beforeWrite(func() { w.save(id, "a.md", "theirs") })
-	writes := 0
-	var res assetsync.Result
-	m.engineWith(func(r *http.Request) (*http.Response, error) {
-		resp, err := m.world.Do(r)
-		if r.Method != http.MethodGet {
-			if writes++; writes == 2 { // it was put back
-				w.save(id, "a.md", "of a third person")
-			}
-		}
-		return resp, err
-	}, func(e *assetsync.Engine) { res = e.Push(t.Context(), assetsync.PushOptions{}) })
-	m.want(res, assetsync.Conflict)
-	if !slices.ContainsFunc(res.Conflicts, func(c assetsync.ConflictReport) bool {
-		data, err := os.ReadFile(c.Copy)
-		return err == nil && string(data) == "theirs"
-	}) {
-		t.Error("no copy of theirs", describe(res))
-	}
+	w.beforeWrite(func() {
+		w.save(id, "a.md", "theirs")
+		w.afterWrite(1, func() { w.save(id, "a.md", "of a third person") }) // once it is put back
+	})
+	m.wantCopy(m.push(assetsync.PushOptions{}), "theirs")
 }

@@ -82,7 +82,7 @@ func (r *run) sideOf(ctx context.Context, id string, number int32) (diff.Side, b
 		}
 		return diff.Side{}, false, err
 	}
-	return obs.side, true, r.remember(ctx, obs, true)
+	return obs.side, true, r.remember(ctx, obs, !slices.Contains(r.knownAsset.Own, number))
 }
 
 // isUnreadable reports whether err, of reading a version, says that it is gone,

@@ -27,7 +27,7 @@ const completionPatience = 2 * time.Second
 func (a *app) addCompletions(root *cobra.Command) {
 	of := map[string]cobra.CompletionFunc{
 		"status": a.completeTargets, "push": a.completeTargets, "pull": a.completeTargets, "watch": a.completeTargets,
-		"log": a.completeTargets, "fetch": a.completeTargets, "undo": a.completeTargets,
+		"log": a.completeTargets, "fetch": a.completeTargets, "undo": a.completeTargets, "lint": a.completeTargets,
 		"diff": a.completeDiff, "show": a.completeShow, "restore": a.completeRestore,
 	}
 	var errs []error
@@ -39,7 +39,7 @@ func (a *app) addCompletions(root *cobra.Command) {
 			}
 		}
 		if cmd.Flags().Lookup("color") != nil {
-			errs = append(errs, cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp)))
+			completeWords(cmd, "color", colors)
 		}
 	}
 	errs = append(errs, root.RegisterFlagCompletionFunc("env", a.completeEnv))

@@ -54,9 +54,8 @@ func Select(targets []Target, args []string, cwd string) ([]Target, error) {
 
 // selectOne returns the indexes of the targets that arg chooses.
 func selectOne(targets []Target, arg, cwd string) []int {
-	name := strings.TrimSuffix(filepath.ToSlash(filepath.Clean(arg)), "/")
-	byName := func(t Target) bool { return t.Name == arg || t.Name == name }
-	if hits := indexes(targets, byName); len(hits) > 0 {
+	name := nameOf(arg)
+	if hits := indexes(targets, func(t Target) bool { return isNamed(t, arg) }); len(hits) > 0 {
 		return hits
 	}
 	at := filepath.Clean(arg)
@@ -72,6 +71,14 @@ func selectOne(targets []Target, arg, cwd string) []int {
 	}
 	return indexes(targets, func(t Target) bool { return doublestar.MatchUnvalidated(name, t.Name) })
 }
+
+// nameOf is a word as the name of a target.
+func nameOf(arg string) string {
+	return strings.TrimSuffix(filepath.ToSlash(filepath.Clean(arg)), "/")
+}
+
+// isNamed reports whether arg is the name of a target.
+func isNamed(t Target, arg string) bool { return t.Name == arg || t.Name == nameOf(arg) }
 
 func indexes(targets []Target, keep func(Target) bool) (out []int) {
 	for i, t := range targets {

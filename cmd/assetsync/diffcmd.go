@@ -218,10 +218,14 @@ func (r *running) contents(ctx context.Context, sides revisions) (map[string][2]
 }
 
 // pathsIn returns what the arguments name inside a target; nothing when one
-// names the whole of it.
+// names the whole of it, as [selectOne] has it, or it is a single file.
 func (a *app) pathsIn(t Target, args []string) []manifest.Path {
 	var limits []manifest.Path
 	for _, arg := range args {
+		inside := holdsPath(t.Path, a.abs(arg)) && a.abs(arg) != t.Path
+		if !isDirType(t.Type) || isNamed(t, arg) || !inside && len(selectOne([]Target{t}, arg, a.cwd)) > 0 {
+			return nil
+		}
 		rel, err := filepath.Rel(t.Path, a.abs(arg))
 		if p, perr := manifest.ParsePath(filepath.ToSlash(rel)); err == nil && perr == nil {
 			limits = append(limits, p)

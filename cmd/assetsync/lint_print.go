@@ -111,16 +111,13 @@ func (a *app) inRepository(file string) string {
 	if rel := a.place(file); rel != "" {
 		return rel
 	}
-	top := a.base
 	if found, err := a.worktrees.find(filepath.Dir(file)); err == nil && found != nil {
-		top = found.Top()
-	}
-	for _, resolve := range []func(string) (string, error){func(s string) (string, error) { return s, nil }, filepath.EvalSymlinks} {
-		from, err1 := resolve(top)
-		to, err2 := resolve(file)
-		if rel, err := filepath.Rel(from, to); err == nil && err1 == nil && err2 == nil && filepath.IsLocal(rel) {
-			return filepath.ToSlash(rel)
+		if rel, err := found.Inside(file); err == nil {
+			return rel
 		}
+	}
+	if rel, err := filepath.Rel(a.base, file); err == nil && filepath.IsLocal(rel) {
+		return filepath.ToSlash(rel)
 	}
 	return filepath.ToSlash(file)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"assetsync/diff"
-	"assetsync/manifest"
 	assetsync "assetsync/sync"
 )
 
@@ -54,12 +53,12 @@ whoever published it: several where a revert made them so.`,
 			if err != nil {
 				return err
 			}
-			o := assetsync.LogOptions{Limit: limit, Contents: patches || view.stat || view.nameOnly}
+			o := assetsync.LogOptions{Limit: limit, Contents: !a.jsonOut && (patches || view.stat || view.nameOnly)}
 			var mu sync.Mutex
 			logs := map[string][]assetsync.VersionReport{}
 			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
 				o := o
-				o.Paths = s.limitsOf(e.Target, args)
+				o.Paths = s.pathsIn(e.Target, args)
 				log, res := e.Log(ctx, o)
 				mu.Lock()
 				defer mu.Unlock()
@@ -73,15 +72,6 @@ whoever published it: several where a revert made them so.`,
 	cmd.Flags().BoolVarP(&patches, "patch", "p", false, "show what each version changed as a patch")
 	view.register(cmd)
 	return cmd
-}
-
-// limitsOf returns what arguments name inside a target, nothing when one means
-// all of it.
-func (a *app) limitsOf(t Target, args []string) []manifest.Path {
-	if !isDirType(t.Type) {
-		return nil
-	}
-	return a.pathsIn(t, args)
 }
 
 func (s *session) finishLog(results []assetsync.Result, logs map[string][]assetsync.VersionReport, args []string, view diffView, contents bool) error {
@@ -108,7 +98,7 @@ func (s *session) finishLog(results []assetsync.Result, logs map[string][]assets
 		for j, v := range t.Log {
 			fmt.Fprintf(&b, "  v%-4d %s  %-13s  %s%s\n", v.Version, localTime(&v.CreatedAt), v.By, commits[j], summary(v))
 			if contents && v.Known {
-				p := s.newPatch(s.targets[i], s.limitsOf(s.targets[i], args))
+				p := s.newPatch(s.targets[i], s.pathsIn(s.targets[i], args))
 				p.old, p.new = v.Old, v.New
 				p.compare(assetsync.Result{})
 				p.writeWhole(&b, view)

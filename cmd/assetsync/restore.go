@@ -110,7 +110,7 @@ func parseRestore(args []string) (target []string, version int32, paths []string
 // insideOf returns of the argument that names a target what lies inside of it:
 // skills/one/limits.md means that file alone.
 func (a *app) insideOf(t Target, args []string) []string {
-	if len(args) == 0 || args[0] == t.Name || !isDirType(t.Type) || len(a.pathsIn(t, args)) == 0 {
+	if len(a.pathsIn(t, args)) == 0 {
 		return nil
 	}
 	return args
@@ -120,7 +120,7 @@ func (a *app) insideOf(t Target, args []string) []string {
 // target, else from the target, as log shows them.
 func (a *app) versionPaths(t Target, args []string) (paths []manifest.Path, err error) {
 	for _, arg := range args {
-		if in := a.pathsIn(t, []string{arg}); len(in) > 0 && isDirType(t.Type) {
+		if in := a.pathsIn(t, []string{arg}); len(in) > 0 {
 			paths = append(paths, in...)
 			continue
 		}

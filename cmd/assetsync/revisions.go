@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	assetsync "assetsync/sync"
 )
@@ -95,13 +96,14 @@ func (w words) rangeOf(text string) (from, to assetsync.Revision, ok bool, err e
 // wordsOf tells words apart by the targets of a config, by files, and by the
 // repository around the config.
 func (a *app) wordsOf(ctx context.Context, config *Config) words {
+	targets := sync.OnceValues(func() ([]Target, error) { return a.targetsOf(ctx, config) })
 	return words{
 		named: func(text string) bool {
 			if _, err := os.Lstat(a.abs(text)); err == nil {
 				return true
 			}
-			targets, err := a.targetsOf(ctx, config)
-			return err == nil && len(selectOne(targets, text, a.cwd)) > 0
+			all, err := targets()
+			return err == nil && len(selectOne(all, text, a.cwd)) > 0
 		},
 		commit: func(text string) bool {
 			repo, err := a.worktrees.find(config.Dir)

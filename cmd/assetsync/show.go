@@ -137,7 +137,7 @@ func (s *session) showVersion(ctx context.Context, asked shown, view diffView) e
 		return errors.Join(s.writeResults(s.env.Name, []showTarget{target}, results), err)
 	}
 	if target.Error == nil {
-		p := s.newPatch(s.targets[0], s.limitsOf(s.targets[0], asked.target))
+		p := s.newPatch(s.targets[0], s.pathsIn(s.targets[0], asked.target))
 		err = errors.Join(s.showText(view.output, describeVersion(target, p, view)), err)
 	}
 	s.explain(results)

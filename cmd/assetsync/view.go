@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,9 @@ type output struct {
 	noPager bool
 }
 
+// colors are what --color takes.
+var colors = []string{"auto", "always", "never"}
+
 func (o *output) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.color, "color", "auto", "colour `WHEN`: auto (on a terminal, unless NO_COLOR is set), always or never")
@@ -36,11 +40,10 @@ func (o *output) register(cmd *cobra.Command) {
 }
 
 func (o output) check() error {
-	switch o.color {
-	case "", "auto", "always", "never":
+	if o.color == "" || slices.Contains(colors, o.color) {
 		return nil
 	}
-	return usageError(nil, "use auto, always or never", "--color: %s is none of them", quoted(o.color))
+	return usageError(nil, "use "+wordList(colors, "or"), "--color: %s is none of them", quoted(o.color))
 }
 
 // colored reports whether text for stdout has colours.

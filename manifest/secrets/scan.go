@@ -3,6 +3,7 @@ package secrets
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -69,6 +70,14 @@ func (s *Scanner) Scan(content []byte) []Finding {
 	c.binary = bytes.IndexByte(c.text[:min(len(c.text), sniffed)], 0) >= 0
 	c.run()
 	return c.findings()
+}
+
+// ScanName is [Scanner.Scan] of the name of a file.
+func (s *Scanner) ScanName(name string) []Finding { return s.Scan([]byte(name)) }
+
+// ScanValue is [Scanner.Scan] of a value that a key has, as in a file "key: value".
+func (s *Scanner) ScanValue(key string, value any) []Finding {
+	return s.Scan(fmt.Appendf(nil, "%s: %v", key, value))
 }
 
 // scan is one pass over one text.

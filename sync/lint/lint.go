@@ -3,6 +3,7 @@ package lint
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"assetsync/manifest"
@@ -37,12 +38,15 @@ type Asset struct {
 	Files    manifest.Bundle
 	Metadata map[string]any // that is sent with it
 
+	// Owned are those of its keys that the config sets.
+	Owned map[string]any
+
 	// Ignored reports whether the ignore rules leave a path out. Nil: nothing is
 	// known of that.
 	Ignored func(manifest.Path) bool
 
-	// Secrets looks for credentials, but in files that MayBeSecret matches. Nil:
-	// nobody does.
+	// Secrets looks for credentials in files, their names, and owned keys, but in
+	// what MayBeSecret matches: a path, or [MetadataPath]. Nil: nobody does.
 	Secrets     *secrets.Scanner
 	MayBeSecret manifest.Patterns
 }
@@ -55,6 +59,7 @@ func Check(a Asset) []Finding {
 		out = append(out, ofType(f))
 	}
 	addFrontmatterEdits(a, out)
+	out = append(out, a.secretKeys()...)
 	docs := newDocuments(a)
 	for e := range a.Files.Tree().All() {
 		content, _ := a.Files.Content(e.Path)
@@ -73,7 +78,10 @@ func (a Asset) checkFile(p manifest.Path, content []byte) []Finding {
 		out = checkEncoding(p, content)
 	}
 	if a.Secrets != nil && !a.MayBeSecret.Match(p) {
-		out = append(out, a.secretsIn(content)...)
+		out = append(out, secretsIn(a.Secrets.Scan(content))...)
+		for _, s := range a.Secrets.ScanName(string(p)) {
+			out = append(out, newFinding("secret", fmt.Sprintf("the name of the file looks like a credential (%s)", s.Rule)))
+		}
 	}
 	for i := range out {
 		out[i].Path = p
@@ -81,8 +89,29 @@ func (a Asset) checkFile(p manifest.Path, content []byte) []Finding {
 	return out
 }
 
-func (a Asset) secretsIn(content []byte) (out []Finding) {
-	for _, s := range a.Secrets.Scan(content) {
+// MetadataPath names a key of the metadata as the config does, where files are
+// named by their paths.
+func MetadataPath(key string) manifest.Path { return manifest.Path("metadata." + key) }
+
+// secretKeys looks at the values that the config sets.
+func (a Asset) secretKeys() (out []Finding) {
+	if a.Secrets == nil {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(a.Owned)) {
+		if a.MayBeSecret.Match(MetadataPath(key)) {
+			continue
+		}
+		for _, f := range secretsIn(a.Secrets.ScanValue(key, a.Owned[key])) {
+			f.Line, f.Column, f.Field = 0, 0, "/metadata/"+key
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func secretsIn(places []secrets.Finding) (out []Finding) {
+	for _, s := range places {
 		f := newFinding("secret", fmt.Sprintf("looks like a credential (%s: %s)", s.Rule, s.Excerpt))
 		f.Line, f.Column = s.Line, s.Column
 		out = append(out, f)

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"slices"
+	"sync"
 
 	"assetsync/manifest"
 	"assetsync/remote/assettype"
@@ -122,14 +123,19 @@ func linkRules() []Rule {
 	}
 }
 
+// byID are the rules by their ids.
+var byID = sync.OnceValue(func() map[string]Rule {
+	rules := map[string]Rule{}
+	for _, r := range Rules() {
+		rules[r.ID] = r
+	}
+	return rules
+})
+
 // findRule returns the rule with an id.
 func findRule(id string) (Rule, bool) {
-	all := Rules()
-	i := slices.IndexFunc(all, func(r Rule) bool { return r.ID == id })
-	if i < 0 {
-		return Rule{}, false
-	}
-	return all[i], true
+	r, ok := byID()[id]
+	return r, ok
 }
 
 // mustRule is for the ids of this package.

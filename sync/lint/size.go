@@ -31,12 +31,9 @@ func Measure(t assettype.Type, files manifest.Bundle) (Size, error) {
 	if !t.Zip {
 		return s, nil
 	}
-	var packed byteCount
-	if err := manifest.WriteZip(&packed, files); err != nil {
-		return Size{}, err
-	}
-	s.ZipBytes = int64(packed)
-	return s, nil
+	var err error
+	s.ZipBytes, err = manifest.ZipSize(files)
+	return s, err
 }
 
 // CheckSize reports on a zip that is larger than limit, in bytes, or nearly.
@@ -49,13 +46,4 @@ func CheckSize(s Size, limit int64) []Finding {
 		return []Finding{newFinding(ruleZipNear, fmt.Sprintf("%s; the guide says 6 MB, which may mean %d", what, nearZipBytes))}
 	}
 	return nil
-}
-
-// byteCount counts what is written to it.
-type byteCount int64
-
-// Write implements [io.Writer]. It never fails.
-func (c *byteCount) Write(p []byte) (int, error) {
-	*c += byteCount(len(p))
-	return len(p), nil
 }
