@@ -280,6 +280,9 @@ func describe(res assetsync.Result) string {
 	if res.Error != nil {
 		fmt.Fprintf(&b, "error %s: %s\n", res.Error.Kind, res.Error.Message)
 	}
+	if len(res.MetadataChanges) > 0 {
+		fmt.Fprintf(&b, "metadata %v\n", res.MetadataChanges)
+	}
 	fmt.Fprintf(&b, "changes %v\npending %v\nconflicts %v\nproblems %v\nnotes %v\n", res.Changes, res.Pending, res.Conflicts, res.Problems, res.Notes)
 	return b.String()
 }

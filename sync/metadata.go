@@ -20,6 +20,10 @@ func (p metadataPlan) conflicts() bool {
 	return slices.ContainsFunc(p.changes, func(c MetadataChange) bool { return c.Action == "conflict" })
 }
 
+// asPulled is what a check out does of it: metadata has no place in a directory,
+// but what both sides agree on is settled.
+func (p metadataPlan) asPulled() metadataPlan { return metadataPlan{settled: p.settled} }
+
 // planMetadata compares the owned keys three-way: base is what both sides had
 // when they were last settled, and lacks keys that never were. derived keys
 // follow from the content and have no base. A value that was changed in the

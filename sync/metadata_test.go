@@ -326,3 +326,22 @@ func TestMetadataToldInEachRound(t *testing.T) {
 		t.Errorf("agent_types (-want +got):\n%s", d)
 	}
 }
+
+// TestPullSettlesMetadata pulls, and pushes without having touched the metadata
+// that was changed elsewhere meanwhile: not even --prefer local undoes that.
+func TestPullSettlesMetadata(t *testing.T) {
+	w := newWorld(t)
+	one := w.machine(skill(fiveFiles))
+	id := one.mustPush(assetsync.Created).AssetID
+	two := w.machine(nil)
+	two.target.AssetID = id
+	two.mustPull(assetsync.CheckedOut)
+
+	w.setMetadata(id, map[string]any{"agent_types": []any{"CHAT"}})
+	two.write("a.md", "two")
+	res := two.push(assetsync.PushOptions{Prefer: diff.Local})
+	two.want(res, assetsync.Published)
+	if got := w.metadata(id, "agent_types").([]any)[0]; got != "CHAT" {
+		t.Errorf("agent_types %v: undone by who did not change it\n%s", got, describe(res))
+	}
+}

@@ -397,3 +397,21 @@ func TestClockThatWasAhead(t *testing.T) {
 		})
 	}
 }
+
+// TestDeletedByBoth deletes a file that somebody else deletes and makes anew
+// between our look and our write: of the two deletions ours is the later one,
+// and an edit wins over it.
+func TestDeletedByBoth(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.rm("c.md")
+	w.beforeWrite(func() {
+		w.remove(id, "c.md")
+		w.save(id, "c.md", "theirs")
+	})
+	res := m.push(assetsync.PushOptions{Consent: assetsync.Consent{Deletes: 1}})
+	if got := w.live(id, 0)["c.md"]; got != "theirs" {
+		t.Errorf("c.md=%q, deleted over an edit: %s versions %v\n%s", got, res.Outcome, res.Versions, describe(res))
+	}
+}

@@ -77,7 +77,10 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 	if err != nil {
 		return err
 	}
-	p.meta = metadataPlan{} // metadata has no place in a directory
+	p.meta = p.meta.asPulled()
+	if r.unmerged {
+		p.meta = metadataPlan{} // what an older version agreed on is not what is settled
+	}
 	p.changes = p.files.Checkout
 	r.report(p, wanted)
 	r.res.Version = wanted.version

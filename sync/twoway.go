@@ -130,7 +130,7 @@ func (r *run) takePending(ctx context.Context, snap manifest.Snapshot, obs obser
 	if err != nil {
 		return err
 	}
-	p.meta = metadataPlan{} // metadata has no place in a directory
+	p.meta = p.meta.asPulled()
 	r.res.Pending = reportChanges(slices.Concat(p.files.Checkout, p.files.Pending))
 	p.changes = slices.DeleteFunc(slices.Clone(p.files.Checkout), r.isOverwritten)
 	r.noteAhead(p)
