@@ -308,13 +308,17 @@ func (r *run) settleCheckOuts(snap manifest.Snapshot, later bool) error {
 
 // isBrought reports whether a path was checked out as an intent says. A path that
 // is empty now, and was not to be, tells nothing: it may have been so for a moment
-// when the run ended, and an edit of theirs wins over a deletion anyway.
+// when the run ended, and an edit of theirs wins over a deletion anyway. What is
+// here in the place of a file that was to be deleted counts as made after that:
+// should somebody bring the file back there, both are shown.
 func (r *run) isBrought(p manifest.Path, in state.CheckOutIntent, here *manifest.Entry) (bool, error) {
 	switch {
 	case sameEntry(here, in.New):
 		return true, nil
 	case here == nil, sameEntry(here, in.Old):
 		return false, nil
+	case in.New == nil:
+		return true, nil
 	}
 	wt, err := r.openWorktree()
 	if err != nil {

@@ -374,6 +374,38 @@ func TestCutShortTwice(t *testing.T) {
 	}
 }
 
+// TestCutShortDeletion deletes a file here because it was deleted there, fails
+// before that is on record, and then has a new file in its place, while somebody
+// brings the old one back there: neither replaces the other unseen.
+func TestCutShortDeletion(t *testing.T) {
+	for step := 1; ; step++ {
+		w := newWorld(t)
+		m := w.machine(skill(fiveFiles))
+		id := m.mustPush(assetsync.Created).AssetID
+		w.remove(id, "c.md")
+		at := heard
+		at.step = step
+		reached := m.interrupted(at, func(e *assetsync.Engine) {
+			e.Pull(t.Context(), assetsync.PullOptions{Consent: assetsync.Consent{Deletes: 1}})
+		})
+		if !reached {
+			if step == 1 {
+				t.Fatal("no step was reached")
+			}
+			return
+		}
+		if _, here := m.files()["c.md"]; here {
+			continue
+		}
+		m.write("c.md", "ours")
+		w.save(id, "c.md", "c")
+		res := m.push(assetsync.PushOptions{})
+		if m.files()["c.md"] != "ours" || w.live(id, 0)["c.md"] != "c" || len(res.Conflicts) != 1 {
+			t.Errorf("step %d: c.md is %q here and %q live: %s\n%s", step, m.files()["c.md"], w.live(id, 0)["c.md"], res.Outcome, describe(res))
+		}
+	}
+}
+
 // TestCutShortIsOfItsAsset looks at what a dead pull left by another name of the
 // target, from another directory, with another asset, and without the state.
 func TestCutShortIsOfItsAsset(t *testing.T) {

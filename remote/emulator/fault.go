@@ -38,9 +38,13 @@ type Fault struct {
 	Wait time.Duration
 	// Requests, for FaultLate, lets the effect come just before this many
 	// further requests have arrived: 1 is before the next. It goes before
-	// Wait.
+	// Wait, and is bounded by [lateWithin].
 	Requests int
 }
+
+// lateWithin is after what time no effect is late any more: AWS refuses a
+// signed request whose date is off by more than 15 minutes.
+const lateWithin = 15*time.Minute - time.Second
 
 // ParseFault reads "op=UpdateAsset,nth=2,count=1,kind=late:1s". Only kind is
 // needed. delay takes a duration; late takes a duration or a number of
@@ -129,7 +133,7 @@ type faults struct {
 type lateCall struct {
 	call     *call
 	due      time.Time
-	requests int // to come before it; 0: due counts
+	requests int // to come before it, if they do by then; 0: only due counts
 }
 
 func (f *faults) add(rules ...Fault) {
@@ -163,7 +167,11 @@ func (f *faults) hit(op string) (hit Fault) {
 func (f *faults) postpone(c *call, rule Fault, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.late = append(f.late, lateCall{call: c, due: now.Add(rule.Wait), requests: rule.Requests})
+	l := lateCall{call: c, due: now.Add(rule.Wait), requests: rule.Requests}
+	if l.requests > 0 {
+		l.due = now.Add(lateWithin)
+	}
+	f.late = append(f.late, l)
 }
 
 // ripe counts a further request and takes the calls that are due before it.
@@ -172,13 +180,8 @@ func (f *faults) ripe(now time.Time) (out []*call) {
 	defer f.mu.Unlock()
 	var rest []lateCall
 	for _, l := range f.late {
-		if l.requests > 0 {
-			l.requests--
-			if l.requests == 0 {
-				out = append(out, l.call)
-				continue
-			}
-		} else if !now.Before(l.due) {
+		l.requests--
+		if l.requests == 0 || !now.Before(l.due) {
 			out = append(out, l.call)
 			continue
 		}
