@@ -65,6 +65,12 @@ func newAccount() *account {
 	}
 }
 
+// read returns bytes that others wrote, or that theirs were merged to.
+func (a *account) read(e manifest.Entry) ([]byte, bool) {
+	data, ok := a.content[e.ID]
+	return data, ok
+}
+
 // account reads what stands between the observed version and the newest one.
 // The service has no compare-and-swap, so this look is what finds a write
 // that slipped in between.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -303,7 +304,28 @@ func (r *run) settleCheckOuts(snap manifest.Snapshot, later bool) error {
 		}
 	}
 	r.countDeletions("local", len(losses(brought)))
-	return nil
+	return r.persist(brought)
+}
+
+// persist makes durable what a run that was cut short has brought, before that is
+// recorded: should the directory fall back to what it was, its old content would
+// look like a change of the user's.
+func (r *run) persist(brought []diff.Change) error {
+	if len(brought) == 0 {
+		return nil
+	}
+	var paths []manifest.Path
+	for _, c := range r.dir.local(brought) {
+		paths = append(paths, c.Path)
+	}
+	wt, err := r.openWorktree()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // with all that was in it
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(wt.Persist(paths), wt.Close())
 }
 
 // isBrought reports whether a path was checked out as an intent says. A path that

@@ -406,6 +406,28 @@ func TestCutShortDeletion(t *testing.T) {
 	}
 }
 
+// TestCutShortIsOnDisk lets a pull die with what it brought in memory alone: before
+// the next run takes that for checked out, it is on disk.
+func TestCutShortIsOnDisk(t *testing.T) {
+	w, m, id := puller(t)
+	w.saveAll(id, map[string]string{"deep/down/new.md": "new"})
+	m.cutPull("deep/down/new.md")
+	m.write("b.md", "ours")
+	synced := map[string]bool{}
+	m.disk = func(dir string) durable.Hook {
+		return func(op durable.Op, do func() error) error {
+			if op.Step == durable.SyncDir && dir == m.dir {
+				synced[op.Name] = true
+			}
+			return do()
+		}
+	}
+	m.mustPush(assetsync.Published)
+	if !synced["deep/down"] {
+		t.Errorf("synced are %v, and deep/down/new.md is taken for checked out", synced)
+	}
+}
+
 // TestCutShortIsOfItsAsset looks at what a dead pull left by another name of the
 // target, from another directory, with another asset, and without the state.
 func TestCutShortIsOfItsAsset(t *testing.T) {

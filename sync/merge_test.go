@@ -251,6 +251,31 @@ func TestMergeLostAnswer(t *testing.T) {
 	}
 }
 
+// TestMergeRewritten lets two machines die before the proof of zips that met, on a
+// service that rewrites what it is sent: what they put back is known in the
+// service's form, and is not put back for ever.
+func TestMergeRewritten(t *testing.T) {
+	w := newWorld(t, "rewrite=frontmatter")
+	one, id := merging(w)
+	two := w.machine(nil)
+	two.target.AssetID = id
+	two.mustPull(assetsync.CheckedOut)
+	two.write("SKILL.md", skillMain+"two\n") // without what the service has added
+	for _, p := range []string{"c.md", "d.md", "e.md", "f.md"} {
+		one.write(p, "one")
+	}
+	one.dieAfterWrite(1, func() { two.dieAfterWrite(1, func() {}) })
+	one.push(assetsync.PushOptions{})
+	two.push(assetsync.PushOptions{})
+	one.mustPull(assetsync.CheckedOut)
+	two.mustPull(assetsync.CheckedOut)
+	if !strings.Contains(w.live(id, 0)["SKILL.md"], "two\n") {
+		t.Errorf("SKILL.md lost a line:\n%s", w.live(id, 0)["SKILL.md"])
+	}
+	one.wantQuiet()
+	two.wantQuiet()
+}
+
 // TestMergeOfTwoMachines lets two machines edit different lines of one file in
 // turn, without a pull in between.
 func TestMergeOfTwoMachines(t *testing.T) {

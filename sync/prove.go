@@ -182,7 +182,7 @@ func (r *run) lost(a *account, d deed, after observation) lostUpdates {
 			if merged, ok := r.mergeLost(a, d, p, *ours, *theirs); ok {
 				r.meet(p)
 				l.merged[p] = true
-				if live := after.side.Tree.Get(p); !sameEntry(live, &merged) {
+				if live := after.side.Tree.Get(p); !sameEntry(live, &merged) && !r.cameOf(a.read, &merged, live, after) {
 					l.repairs = append(l.repairs, diff.Change{Path: p, Old: live, New: &merged, Why: "changed on both sides at the same time: merged"})
 				}
 				continue

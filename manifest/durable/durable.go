@@ -234,6 +234,9 @@ func (d *Dir) isDir(name string) error {
 	return err
 }
 
+// SyncDir makes the names in a directory durable that somebody has left there.
+func (d *Dir) SyncDir(dir string) error { return d.syncDir(dir) }
+
 func (d *Dir) syncDir(dir string) error {
 	if err := d.do(SyncDir, dir, func() error { return d.syncNames(dir) }); err != nil {
 		return fmt.Errorf("sync directory %s: %w", dir, err)

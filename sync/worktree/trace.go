@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"assetsync/diff"
@@ -82,6 +84,38 @@ func (w *Worktree) Brought(mark string, c diff.Change) bool {
 	}
 	data, _, err := a.readThrough(temp)
 	return err == nil && !a.is(data, *c.New) && a.is(data, *c.Old)
+}
+
+// Persist makes durable that what is at some paths, a file or nothing, is there. A
+// run that died leaves what it did in memory; until that is on disk, a loss of
+// power takes it back.
+func (w *Worktree) Persist(paths []manifest.Path) error {
+	dirs := map[string]bool{}
+	for _, p := range paths {
+		link, err := w.linkAbove(string(p))
+		if err != nil {
+			return fmt.Errorf("make %s durable: %w", p, err)
+		}
+		if link != "" {
+			continue // what is behind it belongs to nobody here
+		}
+		dir := path.Dir(string(p))
+		for isGone(w.isThere(dir)) {
+			dir = path.Dir(dir)
+		}
+		dirs[dir] = true
+	}
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+		if err := w.disk.SyncDir(dir); err != nil {
+			return fmt.Errorf("make durable what was checked out: %w", err)
+		}
+	}
+	return nil
+}
+
+func (w *Worktree) isThere(dir string) error {
+	_, err := w.root.Lstat(dir)
+	return err
 }
 
 // TraceNames returns what the temporary files are called that a run with a mark
