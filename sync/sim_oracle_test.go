@@ -90,9 +90,15 @@ func (w *simWorker) slippedIn(r *simRun, path string) bool {
 }
 
 // torn reports whether a write has replaced something of a path without knowing
-// it: until that is put back, what is live looks like a change of somebody's.
+// it, or carried on what was deleted: until that is put back, what is live looks
+// like a change of somebody's.
 func (s *sim) torn(path string) bool {
 	for i := 1; i < len(s.line); i++ {
+		_, was := s.line[i-1].files[path]
+		carried, is := s.line[i].files[path]
+		if !was && is && s.line[i].run != nil && !s.line[i].run.consent && s.wasThere(path, carried, i-1) {
+			return true
+		}
 		for _, m := range marksIn(path, s.line[i-1].files[path]) {
 			if !s.line[i].holds(m) && !s.replacedKnowing(m, s.line[i]) {
 				return true
@@ -100,6 +106,11 @@ func (s *sim) torn(path string) bool {
 		}
 	}
 	return false
+}
+
+// wasThere reports whether a path had a content before a point of the timeline.
+func (s *sim) wasThere(path, content string, before int) bool {
+	return slices.ContainsFunc(s.line[:before], func(v simVersion) bool { return v.files[path] == content })
 }
 
 // judgeCount wants no more writes than the plan named, and one for each that
