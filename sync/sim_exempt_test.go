@@ -91,7 +91,7 @@ func (s *sim) changedInPlace(path, operation string) bool {
 // simColumns are the promises of the oracle by the column of the table that
 // they are in.
 func simColumns() [][]string {
-	return [][]string{{"step", "rest"}, {"conflict"}, {"saved", "deletion", "pull"}, {"no-op", "count", "replay", "token", "settling", "state"}}
+	return [][]string{{"step", "rest"}, {"conflict"}, {"saved", "deletion", "pull"}, {"no-op", "echo", "count", "replay", "token", "settling", "state"}}
 }
 
 // TestSimExemptions holds the exemptions of the oracle against the table in

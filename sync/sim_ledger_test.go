@@ -179,6 +179,9 @@ type simVersion struct {
 // holds reports whether a version has a mark at its path.
 func (v simVersion) holds(m simMark) bool { return strings.Contains(v.files[m.path], m.mark) }
 
+// madeBy reports whether a run wrote a version.
+func (v simVersion) madeBy(r *simRun) bool { return v.run == r && v.who != "service" }
+
 // sameFiles reports whether two versions are of one content.
 func (v simVersion) same(w simVersion) bool {
 	return maps.Equal(v.files, w.files) && v.metadata == w.metadata

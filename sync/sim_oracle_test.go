@@ -37,6 +37,11 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 	w.warned = w.warned || res.Error != nil && res.Error.Kind == assetsync.KindConflict && len(res.Conflicts) == 0
 	w.judgeConflicts(r, res)
 	w.judgeCount(r, res)
+	w.judgeEcho(r, res, before)
+	w.published = 0
+	if r.publishes() && res.Error == nil && len(w.broken) == 0 && len(res.Conflicts)+len(res.Problems) == 0 && !toldOfMerge(res) && maps.Equal(before, after) && w.isLive(after) {
+		w.published, w.held = len(w.line), after
+	}
 	if r.checksOut() {
 		w.judgeCheckout(r, before, after)
 	}
@@ -79,6 +84,33 @@ func (w *simWorker) judgeConflicts(r *simRun, res assetsync.Result) {
 		if _, broken := w.broken[p]; !broken && !w.ledger.contested(p) && !w.torn(p) && !w.slippedIn(r, p) {
 			w.violate("conflict", r, p, "%s calls %s a conflict, which no two have changed", r, p)
 		}
+	}
+}
+
+// isLive reports whether files are what is live, but for what the service rewrites.
+func (s *sim) isLive(files map[string]string) bool {
+	live := s.line[len(s.line)-1].files
+	for p := range files {
+		if _, there := live[p]; !there || !s.alike(p, files[p], live[p]) {
+			return false
+		}
+	}
+	return len(files) == len(live)
+}
+
+// toldOfMerge reports whether a worker was told that a pull has something for him.
+func toldOfMerge(res assetsync.Result) bool {
+	return slices.ContainsFunc(res.Notes, func(n string) bool { return strings.HasPrefix(n, "merged with ") })
+}
+
+// judgeEcho wants a run that follows one of its own, with nothing in between, to
+// find nothing to do: what the service made of our own write is ours.
+func (w *simWorker) judgeEcho(r *simRun, res assetsync.Result, before map[string]string) {
+	switch {
+	case r.began != w.published || len(w.line) > w.published && !w.line[w.published].madeBy(r), !maps.Equal(before, w.held):
+	case r.goesBack, r.takesBack(), r.verb == "undo --local", r.short > 0, res.Error != nil:
+	case len(res.Changes)+len(res.CheckedOut)+len(res.Pending) > 0:
+		w.violate("echo", r, "", "%s finds something to do right after a run of its own that had left nothing", r)
 	}
 }
 

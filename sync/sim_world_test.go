@@ -96,6 +96,9 @@ type simWorker struct {
 	conflict []string          // paths that the last run called conflicts
 	shown    map[string]string // what the remote held of a path when it was told to be one
 	outcome  string            // of the last run
+
+	published int               // length of the timeline when a run of its own had published all there was; 0: not so
+	held      map[string]string // what the files held then
 }
 
 func newSim(story simStory, dir string) *sim {
