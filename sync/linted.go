@@ -98,12 +98,18 @@ func newLinter(t Target, repo *gitrepo.Worktree) (*linter, error) {
 	return l, err
 }
 
-// look reads the source and applies the rules.
-func (l *linter) look(ctx context.Context) (Linted, error) {
+// scan reads what the source holds.
+func (l *linter) scan(ctx context.Context) (manifest.Snapshot, error) {
 	snap, err := l.source.scan(ctx)
 	if errors.Is(err, errSourceMissing) {
-		return Linted{}, usage("name a directory or a file that exists", "target %s: there is nothing at %s", l.target.Name, l.target.Path)
+		err = usage("name a directory or a file that exists", "target %s: there is nothing at %s", l.target.Name, l.target.Path)
 	}
+	return snap, err
+}
+
+// look reads the source and applies the rules.
+func (l *linter) look(ctx context.Context) (Linted, error) {
+	snap, err := l.scan(ctx)
 	if err != nil {
 		return Linted{}, err
 	}
