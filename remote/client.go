@@ -46,6 +46,10 @@ type Options struct {
 	// after its end, with the error that the caller gets. It may be called
 	// concurrently.
 	OnCall func(operation string, err error)
+	// OnStart, if set, hears of the same calls before they are handed over;
+	// what it returns, if anything, hears of the end with OnCall. Who wants to
+	// know how long a call takes brings the clock.
+	OnStart func(operation string) (end func(err error))
 }
 
 // Client calls the operations of the service. It is safe for concurrent use.
@@ -57,6 +61,7 @@ type Client struct {
 	readLimits Limits
 	maxBody    int64
 	onCall     func(string, error)
+	onStart    func(string) func(error)
 }
 
 // NewClient checks the options and makes a client of them. Nothing is sent.
@@ -84,11 +89,26 @@ func NewClient(o Options) (*Client, error) {
 		readLimits: cmp.Or(o.ReadLimits, Edition20260617()),
 		maxBody:    cmp.Or(o.MaxBody, DefaultMaxBody),
 		onCall:     o.OnCall,
+		onStart:    o.OnStart,
 	}
 	if c.onCall == nil {
 		c.onCall = func(string, error) {}
 	}
+	if c.onStart == nil {
+		c.onStart = func(string) func(error) { return nil }
+	}
 	return c, nil
+}
+
+// started tells who listens that a call begins; the end has to be told, too.
+func (c *Client) started(operation string) (ended func(error)) {
+	end := c.onStart(operation)
+	return func(err error) {
+		if end != nil {
+			end(err)
+		}
+		c.onCall(operation, err)
+	}
 }
 
 // send makes a call and reads its answer into a new Out, which check
@@ -102,6 +122,7 @@ func send[Out any, P interface {
 		return nil, err
 	}
 	out := new(Out)
+	ended := r.client.started(r.operation)
 	failure := r.exchange(encoded, func(body []byte) error {
 		if r.method == http.MethodDelete && len(bytes.TrimSpace(body)) == 0 {
 			return nil
@@ -112,10 +133,10 @@ func send[Out any, P interface {
 		return check(out)
 	})
 	if failure != nil {
-		r.client.onCall(r.operation, failure)
+		ended(failure)
 		return nil, failure
 	}
-	r.client.onCall(r.operation, nil)
+	ended(nil)
 	return out, nil
 }
 

@@ -140,12 +140,18 @@ func TestGoldenRequests(t *testing.T) {
 				w.WriteHeader(http.StatusTeapot)
 			})
 			var calls []string
-			client := newTestClient(t, Options{Endpoint: server.URL, OnCall: func(op string, err error) { calls = append(calls, fmt.Sprint(op, " ", err != nil)) }})
+			client := newTestClient(t, Options{Endpoint: server.URL,
+				OnCall: func(op string, err error) { calls = append(calls, fmt.Sprint(op, " ", err != nil)) },
+				OnStart: func(op string) func(error) {
+					calls = append(calls, op+" begins")
+					return func(err error) { calls = append(calls, fmt.Sprint(op, " ends ", err != nil)) }
+				},
+			})
 			if _, err := call(t.Context(), client); !IsKind(err, KindUnexpected) {
 				t.Fatalf("error %v, want the teapot's", err)
 			}
 			golden(t, operation+".http", wire)
-			if diff := cmp.Diff([]string{operation + " true"}, calls); diff != "" {
+			if diff := cmp.Diff([]string{operation + " begins", operation + " ends true", operation + " true"}, calls); diff != "" {
 				t.Errorf("calls observed (-want +got)\n%s", diff)
 			}
 		})

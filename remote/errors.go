@@ -48,6 +48,25 @@ const (
 	KindCanceled           Kind = "Canceled"           // the context ended
 )
 
+// Word is the kind as one short word, throttling or not_found: for those who
+// count. There are no others than those of the kinds above; what the service
+// calls an error that nobody knows yet is unexpected.
+func (k Kind) Word() string {
+	word, known := words[k]
+	if !known {
+		return words[KindUnexpected]
+	}
+	return word
+}
+
+var words = map[Kind]string{
+	KindValidation: "validation", KindInvalidParameter: "invalid_parameter", KindQuotaExceeded: "quota_exceeded",
+	KindAccessDenied: "access_denied", KindNotFound: "not_found", KindConflict: "conflict",
+	KindContentSizeExceeded: "content_size_exceeded", KindThrottling: "throttling", KindInternalServer: "internal_server",
+	KindCredentialsExpired: "credentials_expired", KindNotAuthorized: "not_authorized", KindUnavailable: "unavailable",
+	KindUnexpected: "unexpected", KindInvalidResponse: "invalid_response", KindInvalidRequest: "invalid_request", KindCanceled: "canceled",
+}
+
 // modelled is the status of each error that the service models.
 func modelled(k Kind) (status int, ok bool) {
 	switch k {

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	assetsync "assetsync/sync"
+	"assetsync/sync/daemon/metrics"
 )
 
 // defaultTimeout bounds a run: no verb hangs for ever.
@@ -40,6 +41,9 @@ type app struct {
 	timeout    time.Duration
 
 	worktrees *worktrees // opened so far, each once
+
+	metrics     *metrics.Metrics // of a daemon that was asked for them; nil else
+	metricsAddr string           // where they are served
 
 	log      *zap.Logger
 	base     string // directory that the names of targets are relative to, once there is a config
@@ -179,7 +183,7 @@ credentials expired; 7 remote unavailable or throttled; 8 something differs
 
 // meant are flags without which a verb does something else, with other bytes or
 // in another place: an empty variable of a script must not leave them out.
-var meant = []string{"rev", "from", "changed-since", "to", "config"}
+var meant = []string{"rev", "from", "changed-since", "to", "config", "metrics"}
 
 // prepare runs before every verb.
 func (a *app) prepare(cmd *cobra.Command) error {

@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"sync/lint":                {"remote/assettype", "manifest", "manifest/secrets"},
 	"sync/worktree":            {"diff", "manifest", "manifest/durable"},
 	"sync/daemon":              {"sync", "watcher"},
+	"sync/daemon/metrics":      {"sync", "sync/daemon", "remote"},
 	"internal/dist":            nil,
 	"manifest/gitrepo/githook": {"manifest/durable"},
 }
@@ -55,6 +56,7 @@ var keepers = map[string][]string{
 	"github.com/yuin/goldmark":     {"sync/lint"},
 	"github.com/coreos/go-systemd": {"cmd/assetsync"},
 	"go.uber.org/zap":              {"cmd/assetsync", "sync", "sync/daemon", "remote/aws"},
+	"github.com/prometheus/":       {"sync/daemon/metrics"},
 	"github.com/rogpeppe/":         {},
 	"github.com/google/go-cmp":     {},
 	"pgregory.net/rapid":           {},

@@ -170,7 +170,7 @@ func (s *session) dial(ctx context.Context, home string) error {
 	opts := aws.Options{
 		Region: s.env.Region, Profile: s.env.Profile, RoleARN: s.env.RoleARN, Endpoint: s.env.Endpoint,
 		Limiter: aws.NewLimiter(s.env.Rate.RequestsPerSecond, s.env.Rate.Burst), Timeout: s.timeout,
-		UserAgent: thisBuild().userAgent(), Clock: s.now, Logger: s.log,
+		UserAgent: thisBuild().userAgent(), Clock: s.now, Logger: s.log, OnWait: s.onWait,
 	}
 	opts.Anonymous = s.isUnsigned()
 	if s.env.Embedded() {
@@ -248,7 +248,7 @@ func (s *session) client() (*remote.Client, func() map[string]int, error) {
 	var mu sync.Mutex
 	calls := map[string]int{}
 	client, err := remote.NewClient(remote.Options{
-		Endpoint: s.transport.Endpoint(), HTTPClient: s.transport,
+		Endpoint: s.transport.Endpoint(), HTTPClient: s.transport, OnStart: s.onCall(),
 		OnCall: func(operation string, _ error) {
 			mu.Lock()
 			defer mu.Unlock()

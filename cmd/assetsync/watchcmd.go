@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
 
@@ -27,6 +26,7 @@ import (
 
 func (a *app) watchCommand() *cobra.Command {
 	var pause, resume, stop, status bool
+	var metricsAddr string
 	cmd := &cobra.Command{
 		Use:   "watch [TARGET...]",
 		Short: "Publish what changes here as soon as it is saved, until interrupted",
@@ -41,11 +41,15 @@ itself, within watch.poll_remote.
 
 There is one such daemon for each state directory. status, diff and push ask it,
 if it runs. --pause, --resume, --stop and --status speak to it. A pause with
-TARGETs is for these alone; it holds until --resume, also over a restart.`,
+TARGETs is for these alone; it holds until --resume, also over a restart.
+
+--metrics serves http://ADDR/metrics for Prometheus, and /healthz. A bare port
+is one that only this machine can reach; nobody is asked for a password.`,
 		Example: `  assetsync watch
   assetsync watch skills/eks-triage
   assetsync watch --status
-  assetsync watch --pause skills/eks-triage`,
+  assetsync watch --pause skills/eks-triage
+  assetsync watch --metrics 9090`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkWatchFlags(cmd.Flags().Changed, args); err != nil {
 				return err
@@ -60,6 +64,9 @@ TARGETs is for these alone; it holds until --resume, also over a restart.`,
 			case status:
 				return a.watchStatus(cmd.Context())
 			}
+			if err := a.newMetrics(metricsAddr); err != nil {
+				return err
+			}
 			err := a.watch(cmd.Context(), args, cmd.Flags().Changed("log-format"))
 			if err == nil && a.jsonOut {
 				err = a.writeEnvelope(envelope{})
@@ -72,6 +79,7 @@ TARGETs is for these alone; it holds until --resume, also over a restart.`,
 	f.BoolVar(&resume, "resume", false, "let it go on, and look at once")
 	f.BoolVar(&stop, "stop", false, "end the daemon, and wait until it has ended")
 	f.BoolVar(&status, "status", false, "show how the daemon does")
+	f.StringVar(&metricsAddr, "metrics", "", "serve metrics for Prometheus on `ADDR`: PORT, on this machine only, or HOST:PORT")
 	return cmd
 }
 
@@ -86,6 +94,8 @@ func checkWatchFlags(given func(string) bool, args []string) error {
 		}
 	}
 	switch {
+	case len(asked) > 0 && given("metrics"):
+		return usageError(nil, "give --metrics to the daemon when it starts", "watch: %s speaks to a daemon that runs, and --metrics is for one that begins", asked[0])
 	case len(asked) > 1:
 		return usageError(nil, "give one of them", "watch: %s exclude each other", wordList(asked, "and"))
 	case len(args) > 0 && (given("stop") || given("status")):
@@ -236,9 +246,13 @@ func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner st
 	if err != nil {
 		return err
 	}
-	listener, err := daemon.Listen(socket)
+	scrapes, err := a.listenMetrics(ctx)
 	if err != nil {
 		return err
+	}
+	listener, err := daemon.Listen(socket)
+	if err != nil {
+		return errors.Join(err, closeUnused(scrapes))
 	}
 	err = together(ctx,
 		func(ctx context.Context) error { return watchUntil(ctx, w) },
@@ -247,58 +261,12 @@ func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner st
 		func(ctx context.Context) error { return guardState(ctx, dir, socket, d.Ending()) },
 		func(ctx context.Context) error { return notifyService(ctx, notify, d) },
 		func(ctx context.Context) error { return reloadOn(ctx, hangups, d) },
+		func(ctx context.Context) error { return a.serveMetrics(ctx, scrapes, d) },
 	)
 	if err == nil {
 		a.log.Info("stopped")
 	}
 	return err
-}
-
-// together runs the parts of a daemon. The first that ends, ends the others:
-// what is left of a daemon is none. The first error is the error of all, also
-// when a part had ended well by then: one may end because another is about to
-// fail.
-func together(ctx context.Context, parts ...func(context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	failed := make(chan error, len(parts))
-	var running sync.WaitGroup
-	for _, part := range parts {
-		running.Go(func() {
-			defer cancel()
-			if err := part(ctx); err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
-				failed <- err
-			}
-		})
-	}
-	running.Wait()
-	close(failed)
-	return <-failed
-}
-
-// hangTime is how long after its end a watcher may still be busy. A file
-// system that hangs keeps it for ever; the daemon has ended by then (9
-// seconds), and 10 are promised.
-const hangTime = 9500 * time.Millisecond
-
-// watchUntil runs a watcher until ctx ends, and does not wait for one that
-// hangs.
-func watchUntil(ctx context.Context, w *watcher.Watcher) error {
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	hung := time.NewTimer(hangTime)
-	defer hung.Stop()
-	select {
-	case err := <-done:
-		return err
-	case <-hung.C:
-		return nil
-	}
 }
 
 // notifyService tells the service manager that the daemon lives, and that it
@@ -328,6 +296,7 @@ func (a *app) newDaemon(f *fleet, notify *notifier, dir string, owner state.Owne
 		Owner:       owner.String(),
 		Logger:      a.log,
 		Changed:     func(summary string) { a.tell(notify.Status(summary)) },
+		Looked:      a.onLook(),
 	})
 }
 

@@ -131,6 +131,14 @@ func (o outcome) throttled() bool {
 	return o.fault != nil && o.fault.Kind == remote.KindThrottling && o.fault.Status < 500
 }
 
+// waitsFor is why there is a wait after the attempt.
+func (o outcome) waitsFor() Reason {
+	if o.throttled() {
+		return ForThrottle
+	}
+	return ForRetry
+}
+
 // pause waits before the next attempt: what the policy or the answer asks
 // for. It reports false when there is no time for it; then the last outcome
 // stands.
@@ -145,6 +153,7 @@ func (c *call) pause(ctx context.Context, attempt int, last outcome) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < delay {
 		return false
 	}
+	c.options.OnWait(Wait{Reason: last.waitsFor(), For: delay, Attempt: attempt + 1, Err: last.policy})
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
@@ -157,7 +166,8 @@ func (c *call) pause(ctx context.Context, attempt int, last outcome) bool {
 
 // attempt sends the request once.
 func (c *call) attempt(ctx context.Context, n int) outcome {
-	if err := c.options.Limiter.wait(ctx); err != nil {
+	paced := func(d time.Duration) { c.options.OnWait(Wait{Reason: ForRate, For: d, Attempt: n}) }
+	if err := c.options.Limiter.wait(ctx, paced); err != nil {
 		return unsent(fmt.Errorf("wait for the rate limit: %w", err))
 	}
 	release, err := c.retryer.GetAttemptToken(ctx)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -139,6 +140,43 @@ func TestWaits(t *testing.T) {
 				took := base.times[len(base.times)-1].Sub(base.times[0])
 				if len(base.times) != tt.attempts || took < tt.min || took > tt.max {
 					t.Errorf("%d attempts in %v, want %d in %v to %v", len(base.times), took, tt.attempts, tt.min, tt.max)
+				}
+			})
+		})
+	}
+}
+
+// TestWaitsAreTold holds that who listens hears of each wait before it begins:
+// why, how long, and what it comes after.
+func TestWaitsAreTold(t *testing.T) {
+	ok := answer{status: 200, body: okBody}
+	later := map[string]string{"Retry-After": "30"}
+	tests := map[string]struct {
+		answers []answer
+		calls   int
+		limiter *Limiter
+		want    []string
+	}{
+		"none":      {answers: []answer{ok}, calls: 1},
+		"throttled": {answers: []answer{{status: 429, header: later}, ok}, calls: 1, want: []string{"throttled 30s attempt 2 true"}},
+		"failed":    {answers: []answer{{status: 503, header: later}, ok}, calls: 1, want: []string{"retry 30s attempt 2 true"}},
+		"paced":     {answers: []answer{ok}, calls: 2, limiter: NewLimiter(1, 1), want: []string{"rate 1s attempt 1 false"}},
+		"in vain":   {answers: []answer{{status: 429, header: map[string]string{"Retry-After": "3600"}}}, calls: 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told []string
+				client := anonymous(t, &script{answers: tt.answers}, Options{Limiter: tt.limiter, OnWait: func(w Wait) {
+					told = append(told, fmt.Sprintf("%s %s attempt %d %t", w.Reason, w.For, w.Attempt, w.Err != nil))
+				}})
+				for range tt.calls {
+					if err := read(t.Context(), client); (err == nil) != (name != "in vain") {
+						t.Error(err)
+					}
+				}
+				if !slices.Equal(told, tt.want) {
+					t.Errorf("told of %q, want %q", told, tt.want)
 				}
 			})
 		})

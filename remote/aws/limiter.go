@@ -2,7 +2,9 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -38,9 +40,35 @@ func NewLimiter(perSecond float64, burst int) *Limiter {
 	return &Limiter{full: full, burst: burst, limiter: rate.NewLimiter(full, burst)}
 }
 
+// errTooLate is a token that would come after the end of the time.
+var errTooLate = errors.New("there would be no time left")
+
 // wait takes a token. It fails when ctx ends, or would end before there is
-// one.
-func (l *Limiter) wait(ctx context.Context) error { return l.limiter.Wait(ctx) }
+// one. told is called before a wait, if there is one.
+func (l *Limiter) wait(ctx context.Context, told func(time.Duration)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	token := l.limiter.Reserve() // of a bucket that holds one at least: it always comes
+	delay := token.Delay()
+	if delay <= 0 {
+		return nil
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < delay {
+		token.Cancel()
+		return errTooLate
+	}
+	told(delay)
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		token.Cancel()
+		return ctx.Err()
+	}
+}
 
 // throttled slows down.
 func (l *Limiter) throttled() {

@@ -64,6 +64,31 @@ type Options struct {
 	// Logger hears of attempts at debug level, never of headers or bodies.
 	// nil: nobody does.
 	Logger *zap.Logger
+	// OnWait, if set, hears of each wait before it begins. It may be called
+	// concurrently and has to return at once.
+	OnWait func(Wait)
+}
+
+// Reason is why a request waits.
+type Reason string
+
+// The reasons. ForRate is nobody's fault: our own [Limiter] paces it.
+// ForThrottle comes before another attempt at what the service put off,
+// ForRetry before one at what failed otherwise.
+const (
+	ForRate     Reason = "rate"
+	ForThrottle Reason = "throttled"
+	ForRetry    Reason = "retry"
+)
+
+// Wait is a wait of a request that is about to begin.
+type Wait struct {
+	Reason Reason
+	For    time.Duration
+	// Attempt is the one that comes after the wait, from 1.
+	Attempt int
+	// Err is what the last attempt came to; nil for ForRate.
+	Err error
 }
 
 // Transport is the [remote.HTTPClient] for AWS. It is safe for concurrent
@@ -95,6 +120,9 @@ func New(ctx context.Context, o Options) (*Transport, error) {
 	o.MaxBody = cmp.Or(o.MaxBody, remote.DefaultMaxBody)
 	if o.Limiter == nil {
 		o.Limiter = NewLimiter(DefaultRate, DefaultBurst)
+	}
+	if o.OnWait == nil {
+		o.OnWait = func(Wait) {}
 	}
 	t := &Transport{options: o, endpoint: o.Endpoint, log: cmp.Or(o.Logger, zap.NewNop()), signer: v4.NewSigner()}
 	setup := t.configure

@@ -56,6 +56,9 @@ func New(o Options) (*Daemon, error) {
 	if d.log == nil {
 		d.log = zap.NewNop()
 	}
+	if d.o.Looked == nil {
+		d.o.Looked = func(assetsync.Result, time.Duration) {}
+	}
 	return d, nil
 }
 

@@ -27,6 +27,11 @@ const (
 	Failed      State = "failed"       // anything else; it is tried again
 )
 
+// States returns all of them, in the order in which they are told.
+func States() []State {
+	return []State{InStep, Publishing, Starting, Differs, Held, Paused, Blocked, Conflict, AuthExpired, Offline, Failed}
+}
+
 // verdict is what a look came to.
 type verdict struct {
 	state  State

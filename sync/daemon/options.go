@@ -110,8 +110,8 @@ type Pauses interface {
 	Save(names []string) error
 }
 
-// Options is what a [Daemon] is made of. All but Logger and Changed are
-// required.
+// Options is what a [Daemon] is made of. All but Logger, Changed and Looked
+// are required.
 type Options struct {
 	// Load reads the config. It is called at the start, where its error ends
 	// Run, and whenever the config may have changed, where it is told and the
@@ -135,6 +135,11 @@ type Options struct {
 	// Changed is called with one line for people whenever it differs; never
 	// twice at once.
 	Changed func(summary string)
+	// Looked is called with the result of every look that may publish or check
+	// out, from many goroutines; it has to return at once. saved is how long
+	// after the first event of a save its version was proved; 0 where there was
+	// no event, or no version.
+	Looked func(res assetsync.Result, saved time.Duration)
 }
 
 const (

@@ -17,8 +17,14 @@ import (
 func (l *loop) report(res assetsync.Result, first time.Time) {
 	defer l.reportCheckedOut(res)
 	if len(res.Versions) == 0 {
+		l.d.o.Looked(res, 0)
 		return
 	}
+	var saved time.Duration
+	if !first.IsZero() {
+		saved = l.d.o.Now().Sub(first)
+	}
+	l.d.o.Looked(res, saved)
 	calls := 0
 	for _, n := range res.Calls {
 		calls += n
@@ -30,7 +36,7 @@ func (l *loop) report(res assetsync.Result, first time.Time) {
 		zap.Int("calls", calls), zap.Int64("push_ms", res.DurationMS),
 	}
 	if !first.IsZero() {
-		fields = append(fields, zap.Int64("save_to_version_ms", l.d.o.Now().Sub(first).Milliseconds()))
+		fields = append(fields, zap.Int64("save_to_version_ms", saved.Milliseconds()))
 	}
 	if len(res.Notes) > 0 && !slices.Equal(res.Notes, l.notes) {
 		fields = append(fields, zap.Strings("notes", res.Notes)) // once: they come with each publish

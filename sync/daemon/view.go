@@ -58,7 +58,7 @@ func summary(views []View) string {
 		}
 	}
 	var parts []string
-	for _, s := range []State{InStep, Publishing, Starting, Differs, Held, Paused, Blocked, Conflict, AuthExpired, Offline, Failed} {
+	for _, s := range States() {
 		if n := counts[s]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}
