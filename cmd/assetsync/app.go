@@ -44,6 +44,7 @@ type app struct {
 
 	metrics     *metrics.Metrics // of a daemon that was asked for them; nil else
 	metricsAddr string           // where they are served
+	allowNotify bool             // a daemon may do what notify in the config says
 
 	log      *zap.Logger
 	base     string // directory that the names of targets are relative to, once there is a config

@@ -49,6 +49,7 @@ type Config struct {
 	Single       EnvironmentConfig            `yaml:",inline"`
 	Rate         RateConfig                   `yaml:"rate" doc:"How fast requests are sent, shared by all targets of a process."`
 	Watching     WatchConfig                  `yaml:"watch" doc:"How the daemon watches, for all targets."`
+	Notifying    NotifyConfig                 `yaml:"notify" doc:"Who is told when a target starts to fail, recovers or conflicts; by watch --allow-notify only."`
 	Targets      []TargetConfig               `yaml:"targets" doc:"What is kept equal to which asset. Later entries override earlier ones key by key where they match the same path."`
 }
 
@@ -78,6 +79,13 @@ type WatchConfig struct {
 	MaxWait    value[time.Duration] `yaml:"max_wait" doc:"How long a file that is never quiet may put that off; settle to 10m." default:"5s" example:"5s"`
 	Idle       value[time.Duration] `yaml:"idle" doc:"How long a target with publish.when: idle must be quiet, at most 12 times as long in all; 100ms to 1h." default:"5s" example:"5s"`
 	PollRemote value[time.Duration] `yaml:"poll_remote" doc:"How often remote changes are looked for; 5s to 1h." default:"30s" example:"30s"`
+}
+
+// NotifyConfig says who is told of trouble by a daemon.
+type NotifyConfig struct {
+	origin
+	Command value[stringList] `yaml:"command" doc:"Program and its arguments, run without a shell in the directory of this file; it reads the event, JSON, from its standard input." example:"[./scripts/tell.sh, --page]"`
+	Webhook value[string]     `yaml:"webhook" doc:"URL that gets the event by POST: https, or http on this machine. It may hold ${env:NAME}, and is never shown." example:"${env:ASSETSYNC_WEBHOOK}"`
 }
 
 // TargetConfig is one entry of targets.

@@ -31,6 +31,7 @@ func (c *Config) check(p *problems) {
 	}
 	c.Rate.check(p)
 	c.Watching.check(p)
+	c.Notifying.check(p)
 	for i, t := range c.Targets {
 		t.check(p, fmt.Sprintf("targets[%d]", i), c.Environments)
 	}

@@ -15,6 +15,8 @@ import (
 // from 1.
 type pos struct{ Line, Col int }
 
+func (p pos) set() bool { return p.Line > 0 }
+
 // origin is embedded in what is a mapping of the config, to remember where.
 type origin struct{ At pos }
 
@@ -28,7 +30,7 @@ type value[T any] struct {
 }
 
 // Set reports whether the key was written.
-func (v value[T]) Set() bool { return v.At.Line > 0 }
+func (v value[T]) Set() bool { return v.At.set() }
 
 // Or returns the setting, or def when it was not written.
 func (v value[T]) Or(def T) T {

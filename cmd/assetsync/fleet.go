@@ -27,6 +27,8 @@ type fleet struct {
 	watcher *watcher.Watcher
 	args    []string // targets that the command line names; none: all
 
+	notifyNoted bool // it was said that notify is not in use; of Load alone
+
 	mu          sync.Mutex
 	sessions    []*session // all that were in use; the last one is
 	shared      *state.Shared
@@ -64,8 +66,14 @@ func (f *fleet) Load(ctx context.Context) (daemon.Set, error) {
 	if err != nil {
 		return daemon.Set{}, errors.Join(err, f.discard(s))
 	}
+	notify, err := f.notifying(config, s.env)
+	if err != nil {
+		return daemon.Set{}, errors.Join(err, f.discard(s))
+	}
 	f.adopt(s, config, expansion, orphans)
-	return f.set(config, s, known), nil
+	set := f.set(config, s, known)
+	set.Notify = notify
+	return set, nil
 }
 
 // session returns the session in use when the config says the same of the

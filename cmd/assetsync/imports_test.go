@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"sync/worktree":            {"diff", "manifest", "manifest/durable"},
 	"sync/daemon":              {"sync", "watcher"},
 	"sync/daemon/metrics":      {"sync", "sync/daemon", "remote"},
+	"sync/daemon/notice":       {"sync/daemon"},
 	"internal/dist":            nil,
 	"manifest/gitrepo/githook": {"manifest/durable"},
 }

@@ -44,7 +44,11 @@ if it runs. --pause, --resume, --stop and --status speak to it. A pause with
 TARGETs is for these alone; it holds until --resume, also over a restart.
 
 --metrics serves http://ADDR/metrics for Prometheus, and /healthz. A bare port
-is one that only this machine can reach; nobody is asked for a password.`,
+is one that only this machine can reach; nobody is asked for a password.
+
+notify in the config names a command or a webhook that is told when a target
+starts to fail, conflicts or recovers. A config may have come with a clone, so
+nothing of it is run or called without --allow-notify.`,
 		Example: `  assetsync watch
   assetsync watch skills/eks-triage
   assetsync watch --status
@@ -79,6 +83,7 @@ is one that only this machine can reach; nobody is asked for a password.`,
 	f.BoolVar(&resume, "resume", false, "let it go on, and look at once")
 	f.BoolVar(&stop, "stop", false, "end the daemon, and wait until it has ended")
 	f.BoolVar(&status, "status", false, "show how the daemon does")
+	f.BoolVar(&a.allowNotify, "allow-notify", false, "run the command, and call the webhook, that notify in the config names")
 	f.StringVar(&metricsAddr, "metrics", "", "serve metrics for Prometheus on `ADDR`: PORT, on this machine only, or HOST:PORT")
 	return cmd
 }
@@ -94,8 +99,8 @@ func checkWatchFlags(given func(string) bool, args []string) error {
 		}
 	}
 	switch {
-	case len(asked) > 0 && given("metrics"):
-		return usageError(nil, "give --metrics to the daemon when it starts", "watch: %s speaks to a daemon that runs, and --metrics is for one that begins", asked[0])
+	case len(asked) > 0 && given("metrics"), len(asked) > 0 && given("allow-notify"):
+		return usageError(nil, "give --metrics and --allow-notify to the daemon when it starts", "watch: %s speaks to a daemon that runs, and takes no flag of one that begins", asked[0])
 	case len(asked) > 1:
 		return usageError(nil, "give one of them", "watch: %s exclude each other", wordList(asked, "and"))
 	case len(args) > 0 && (given("stop") || given("status")):
@@ -297,6 +302,7 @@ func (a *app) newDaemon(f *fleet, notify *notifier, dir string, owner state.Owne
 		Logger:      a.log,
 		Changed:     func(summary string) { a.tell(notify.Status(summary)) },
 		Looked:      a.onLook(),
+		Alarms:      alarmFile(filepath.Join(dir, "told.json")),
 	})
 }
 

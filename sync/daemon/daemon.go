@@ -22,6 +22,7 @@ type Daemon struct {
 	since    time.Time
 	slots    chan struct{}
 	news     chan struct{} // a view has changed
+	moved    chan struct{} // the same, for alarm
 	reload   chan struct{}
 	pollNow  chan bool // true: what may have gone stale is dropped first
 	running  sync.WaitGroup
@@ -40,6 +41,7 @@ type Daemon struct {
 	configErr string
 	remote    RemoteView
 	every     time.Duration // between polls
+	notify    func(context.Context, Event) error
 }
 
 // New checks the options.
@@ -49,7 +51,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	d := &Daemon{
 		o: o, log: o.Logger,
-		slots: make(chan struct{}, parallelLooks), news: make(chan struct{}, 1),
+		slots: make(chan struct{}, parallelLooks), news: make(chan struct{}, 1), moved: make(chan struct{}, 1),
 		reload: make(chan struct{}, 1), pollNow: make(chan bool, 1), ending: make(chan struct{}),
 		triggers: map[string]*trigger{}, paused: map[string]bool{},
 	}
@@ -86,6 +88,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.running.Go(d.poll)
 	d.running.Go(d.reloads)
 	d.running.Go(d.announce)
+	d.running.Go(d.alarm)
 	<-ctx.Done()
 	d.Stop()
 	d.finish(end)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -388,5 +389,30 @@ func (p *fakePauses) Save(names []string) error {
 		return fmt.Errorf("keep pauses: %w", p.err)
 	}
 	p.names = slices.Clone(names)
+	return nil
+}
+
+// fakeAlarms keeps what was told over restarts.
+type fakeAlarms struct {
+	mu    sync.Mutex
+	told  map[string][]EventKind
+	saves int
+	err   error
+}
+
+func (a *fakeAlarms) Load() (map[string][]EventKind, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.told), a.err
+}
+
+func (a *fakeAlarms) Save(told map[string][]EventKind) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.saves++
+	if a.err != nil {
+		return a.err
+	}
+	a.told = told
 	return nil
 }

@@ -330,6 +330,7 @@ func (l *loop) become(s State, reason string, next time.Time) {
 		return
 	}
 	signal(l.d.news)
+	signal(l.d.moved)
 	l.logState(s, reason)
 }
 

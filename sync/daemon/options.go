@@ -87,6 +87,9 @@ type Set struct {
 	Targets  []Target
 	Triggers []Trigger
 	Poll     time.Duration // between looks at the remote, give or take a tenth; above zero
+	// Notify tells people of an event; nil: nobody is told. It is called from
+	// one goroutine, and may take its time.
+	Notify func(context.Context, Event) error
 }
 
 // Trigger is a watch whose batches make the config be read again.
@@ -110,8 +113,8 @@ type Pauses interface {
 	Save(names []string) error
 }
 
-// Options is what a [Daemon] is made of. All but Logger, Changed and Looked
-// are required.
+// Options is what a [Daemon] is made of. All but Logger, Changed, Looked
+// and Alarms are required.
 type Options struct {
 	// Load reads the config. It is called at the start, where its error ends
 	// Run, and whenever the config may have changed, where it is told and the
@@ -125,6 +128,7 @@ type Options struct {
 
 	Remote Remote
 	Pauses Pauses
+	Alarms Alarms // nil: the next daemon tells all of it again
 	// Sync returns once all events of changes made before are in Watches.
 	Sync func(context.Context) error
 

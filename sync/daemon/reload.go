@@ -92,8 +92,9 @@ func (d *Daemon) replace(set Set) {
 		})
 	}
 	d.replaceTriggers(set.Triggers)
-	d.every = set.Poll
+	d.every, d.notify = set.Poll, set.Notify
 	signal(d.news)
+	signal(d.moved)
 }
 
 // over reports whether the loop has ended.

@@ -28,6 +28,7 @@ type rig struct {
 	d      *Daemon
 	remote *fakeRemote
 	pauses *fakePauses
+	alarms *fakeAlarms
 	logs   *observer.ObservedLogs
 	ended  chan error
 
@@ -60,13 +61,13 @@ func newRig(t *testing.T) *rig {
 	core, logs := observer.New(zapcore.DebugLevel)
 	r := &rig{
 		T: t, logs: logs, print: "fp", ended: make(chan error, 1),
-		remote: &fakeRemote{t: t, assets: map[string]*fakeAsset{}}, pauses: &fakePauses{},
+		remote: &fakeRemote{t: t, assets: map[string]*fakeAsset{}}, pauses: &fakePauses{}, alarms: &fakeAlarms{},
 		engines: map[string]*fakeEngine{}, repos: map[string]*fakeRepo{}, watches: map[string][]*fakeWatch{},
 		set: Set{Poll: testPoll},
 	}
 	d, err := New(Options{
 		Load: r.load, Select: r.pick, Fingerprint: func() string { return r.print },
-		Remote: r.remote, Pauses: r.pauses, Sync: func(context.Context) error { r.mu.Lock(); defer r.mu.Unlock(); return r.syncErr },
+		Remote: r.remote, Pauses: r.pauses, Alarms: r.alarms, Sync: func(context.Context) error { r.mu.Lock(); defer r.mu.Unlock(); return r.syncErr },
 		Now: time.Now, Jitter: func(d time.Duration) time.Duration { return d / 2 }, Owner: "assetsync watch (pid 1)",
 		Logger:  zap.New(core),
 		Changed: func(text string) { r.mu.Lock(); defer r.mu.Unlock(); r.said = append(r.said, text) },
@@ -85,7 +86,9 @@ func (r *rig) load(ctx context.Context) (Set, error) {
 	if r.loadErr != nil {
 		return Set{}, r.loadErr
 	}
-	return Set{slices.Clone(r.set.Targets), r.set.Triggers, r.set.Poll}, ctx.Err()
+	set := r.set
+	set.Targets = slices.Clone(set.Targets)
+	return set, ctx.Err()
 }
 
 func (r *rig) pick(args []string, _ string) (Selection, error) {
