@@ -166,7 +166,24 @@ credentials expired; 7 remote unavailable or throttled; 8 something differs
 
 	root.AddGroup(&cobra.Group{ID: groupCommon, Title: "Common commands:"}, &cobra.Group{ID: groupMore, Title: "More commands:"})
 	common := []*cobra.Command{a.initCommand(), a.statusCommand(), a.diffCommand(), a.pushCommand(), a.pullCommand(), a.watchCommand()}
-	more := []*cobra.Command{a.lintCommand(), a.checkIgnoreCommand(), a.logCommand(), a.showCommand(), a.fetchCommand(), a.restoreCommand(), a.undoCommand(), a.resolveCommand(), a.pruneCommand(), a.hookCommand(), a.assetCommand(), a.emulatorCommand(), a.probeCommand(), a.versionCommand(), a.githubReportCommand()}
+	more := []*cobra.Command{
+		a.lintCommand(),
+		a.checkIgnoreCommand(),
+		a.logCommand(),
+		a.showCommand(),
+		a.fetchCommand(),
+		a.restoreCommand(),
+		a.undoCommand(),
+		a.resolveCommand(),
+		a.pruneCommand(),
+		a.hookCommand(),
+		a.assetCommand(),
+		a.configCommand(),
+		a.emulatorCommand(),
+		a.probeCommand(),
+		a.versionCommand(),
+		a.githubReportCommand(),
+	}
 	for _, c := range common {
 		c.GroupID = groupCommon
 		root.AddCommand(c)

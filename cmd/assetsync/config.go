@@ -43,7 +43,8 @@ type Config struct {
 	File string // as messages show it; "" when there is no file
 	Dir  string // absolute directory that paths are relative to
 
-	digest [sha256.Size]byte // of the file
+	digest      [sha256.Size]byte // of the file
+	namesSchema bool              // editors are led to the schema in the state directory
 
 	Environments map[string]EnvironmentConfig `yaml:"environments" doc:"Named environments. With several, choose one with --env or ASSETSYNC_ENV." example:"{staging: {region: eu-west-1, agent_space: sp-stage}, prod: {region: eu-west-1, agent_space: sp-prod}}"`
 	Single       EnvironmentConfig            `yaml:",inline"`
@@ -188,7 +189,7 @@ func LoadConfig(path, cwd string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Dir, c.digest = filepath.Dir(path), sha256.Sum256(data)
+	c.Dir, c.digest, c.namesSchema = filepath.Dir(path), sha256.Sum256(data), namesSchema(data)
 	return c, nil
 }
 

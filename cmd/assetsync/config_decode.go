@@ -80,6 +80,7 @@ func join(key, name string) string {
 type configField struct {
 	Name                  string // the key
 	Doc, Default, Example string
+	Limit                 limit
 	Value                 reflect.Value
 }
 
@@ -87,6 +88,10 @@ type configField struct {
 // those of inlined structs in their place.
 func fieldsOf(v reflect.Value) []configField {
 	var out []configField
+	limits := map[string]limit{}
+	if l, ok := v.Interface().(limited); ok {
+		limits = l.limits()
+	}
 	for i := range v.NumField() {
 		tag := v.Type().Field(i).Tag
 		switch name := tag.Get("yaml"); name {
@@ -94,7 +99,7 @@ func fieldsOf(v reflect.Value) []configField {
 		case ",inline":
 			out = append(out, fieldsOf(v.Field(i))...)
 		default:
-			out = append(out, configField{name, tag.Get("doc"), tag.Get("default"), tag.Get("example"), v.Field(i)})
+			out = append(out, configField{name, tag.Get("doc"), tag.Get("default"), tag.Get("example"), limits[name], v.Field(i)})
 		}
 	}
 	return out

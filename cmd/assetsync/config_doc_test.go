@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	assetsync "assetsync/sync"
 )
@@ -102,9 +103,9 @@ func TestKeyTable(t *testing.T) {
 		t.Fatalf("%s has no place for the keys", manualPath)
 	}
 	var table strings.Builder
-	table.WriteString("| key | meaning | default |\n|---|---|---|\n")
+	table.WriteString("| key | meaning | type | default | limits |\n|---|---|---|---|---|\n")
 	for _, k := range allKeys() {
-		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", k.path, strings.ReplaceAll(k.Doc, "*", `\*`), k.Default)
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s | %s |\n", k.path, strings.ReplaceAll(k.Doc, "*", `\*`), typeWords(t, k), k.Default, k.Limit)
 	}
 	want := between.ReplaceAllStringFunc(string(data), func(old string) string {
 		parts := between.FindStringSubmatch(old)
@@ -119,6 +120,35 @@ func TestKeyTable(t *testing.T) {
 	if err := os.WriteFile(manualPath, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// typeWords says in the manual what can fill a key.
+func typeWords(t *testing.T, k docKey) string {
+	if _, setting := k.Value.Addr().Interface().(selfDecoding); !setting {
+		return map[reflect.Kind]string{reflect.Struct: "keys", reflect.Map: "names with keys", reflect.Slice: "list"}[k.Value.Kind()]
+	}
+	switch k.Value.FieldByName("V").Interface().(type) {
+	case string:
+		return "text"
+	case bool:
+		return "true, false"
+	case int:
+		return "whole number"
+	case float64:
+		return "number"
+	case time.Duration:
+		return "time"
+	case stringList:
+		return "list of texts"
+	case oneOrMore:
+		return "text, or list of texts"
+	case metadata:
+		return "names with values"
+	case assetIDs:
+		return "text, or a text for each environment"
+	}
+	t.Errorf("%s: no word for its type", k.path)
+	return ""
 }
 
 // TestDefaultsAreDocumented holds the default tags and the constants

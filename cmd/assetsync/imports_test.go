@@ -61,6 +61,7 @@ var keepers = map[string][]string{
 	"github.com/rogpeppe/":         {},
 	"github.com/google/go-cmp":     {},
 	"pgregory.net/rapid":           {},
+	"github.com/santhosh-tekuri/":  {},
 }
 
 // TestImports keeps the arrows of the design.

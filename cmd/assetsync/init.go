@@ -208,7 +208,8 @@ func yamlText(s string) string {
 // renderConfig writes the config of entries.
 func renderConfig(opts InitOptions, entries []initEntry) []byte {
 	var b bytes.Buffer
-	b.WriteString("# The configuration of assetsync: which directories are kept equal to which\n" +
+	b.WriteString(schemaLine + "\n" +
+		"# The configuration of assetsync: which directories are kept equal to which\n" +
 		"# assets. A key behind \"#\" is not set; the line below it says what it does.\n\n")
 	renderEnvironment(&b, opts)
 	b.WriteString("\n")

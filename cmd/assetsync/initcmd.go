@@ -43,6 +43,9 @@ the remote is an embedded one in .assetsync/, to try things out.`,
 			if err := WriteNewConfig(name, text); err != nil {
 				return err
 			}
+			if err := a.schemaFor(dir); err != nil {
+				a.say("note: %v", err) // the config is written: the next command tries it again
+			}
 			if a.jsonOut {
 				return a.writeEnvelope(envelope{Targets: initTargets(summary)})
 			}

@@ -16,23 +16,24 @@ import (
 
 // envelope is what --json prints: one object, also on failure.
 type envelope struct {
-	Schema     int              `json:"schema"`
-	Command    string           `json:"command"`
-	Env        string           `json:"env"`
-	ExitCode   int              `json:"exit_code"`
-	Dir        string           `json:"dir,omitempty"` // absolute; the names of targets are relative to it
-	Targets    any              `json:"targets"`
-	Assets     any              `json:"assets,omitempty"`      // of asset list and asset get
-	AssetTypes any              `json:"asset_types,omitempty"` // of asset types
-	Version    string           `json:"version,omitempty"`     // of version
-	Build      *build           `json:"build,omitempty"`       // of version
-	Policy     *policy          `json:"policy,omitempty"`      // of asset policy
-	URL        string           `json:"url,omitempty"`         // of emulator
-	Probe      *probeReport     `json:"probe,omitempty"`       // of probe
-	Daemon     any              `json:"daemon,omitempty"`      // of watch with a flag
-	Hooks      any              `json:"hooks,omitempty"`       // of hook install, uninstall and status
-	LastRun    *hookRecord      `json:"last_run,omitempty"`    // of hook status
-	Error      *assetsync.Error `json:"error,omitempty"`       // why there are no targets
+	Schema       int              `json:"schema"`
+	Command      string           `json:"command"`
+	Env          string           `json:"env"`
+	ExitCode     int              `json:"exit_code"`
+	Dir          string           `json:"dir,omitempty"` // absolute; the names of targets are relative to it
+	Targets      any              `json:"targets"`
+	Assets       any              `json:"assets,omitempty"`        // of asset list and asset get
+	AssetTypes   any              `json:"asset_types,omitempty"`   // of asset types
+	Version      string           `json:"version,omitempty"`       // of version
+	Build        *build           `json:"build,omitempty"`         // of version
+	Policy       *policy          `json:"policy,omitempty"`        // of asset policy
+	URL          string           `json:"url,omitempty"`           // of emulator
+	ConfigSchema json.RawMessage  `json:"config_schema,omitempty"` // of config schema
+	Probe        *probeReport     `json:"probe,omitempty"`         // of probe
+	Daemon       any              `json:"daemon,omitempty"`        // of watch with a flag
+	Hooks        any              `json:"hooks,omitempty"`         // of hook install, uninstall and status
+	LastRun      *hookRecord      `json:"last_run,omitempty"`      // of hook status
+	Error        *assetsync.Error `json:"error,omitempty"`         // why there are no targets
 }
 
 const envelopeSchema = 1

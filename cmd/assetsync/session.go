@@ -161,6 +161,11 @@ func (s *session) connect(ctx context.Context, config *Config, o sessionOptions)
 			return err
 		}
 	}
+	if config.namesSchema && home == stateBeside(config.Dir) {
+		if err := keepSchema(home); err != nil {
+			s.say("note: %v", err) // editors alone need it
+		}
+	}
 	return s.dial(ctx, home)
 }
 
