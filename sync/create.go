@@ -219,7 +219,7 @@ func (r *run) createOnce(ctx context.Context, in *remote.CreateAssetInput) (*rem
 func (r *run) awaitListed(ctx context.Context, identity string) (string, error) {
 	for i := range listTries {
 		r.Assets.forget(r.kind)
-		found, err := r.Assets.find(ctx, r.Client, r.kind, identity)
+		found, err := r.Assets.Find(ctx, r.Client, r.kind, identity)
 		if err != nil {
 			return "", err
 		}

@@ -35,10 +35,10 @@ func NewDirectory(agentSpace string) *Directory {
 	return &Directory{space: agentSpace, lists: map[string]*listing{}, claimed: map[string]string{}}
 }
 
-// find returns the assets of a type whose identity is one of the given
+// Find returns the assets of a type whose identity is one of the given
 // values. Assets that were learned by agents or imported from a repository
 // never match: they are not ours to write.
-func (d *Directory) find(ctx context.Context, client *remote.Client, kind assettype.Type, identities ...string) ([]remote.Asset, error) {
+func (d *Directory) Find(ctx context.Context, client *remote.Client, kind assettype.Type, identities ...string) ([]remote.Asset, error) {
 	list, err := d.list(ctx, client, kind)
 	if err != nil {
 		return nil, err

@@ -65,9 +65,9 @@ func (r *run) findAsset(ctx context.Context, snap manifest.Snapshot) (string, er
 		return "", usage("set asset: to the id of the asset; assetsync asset list shows them",
 			"target %s: nothing identifies the asset: %s", r.Target.Name, r.whyNoIdentity(snap))
 	}
-	found, err := r.Assets.find(ctx, r.Client, r.kind, identity)
+	found, err := r.Assets.Find(ctx, r.Client, r.kind, identity)
 	if err == nil && len(found) == 0 && r.Target.RenamedFrom != "" {
-		found, err = r.Assets.find(ctx, r.Client, r.kind, r.Target.RenamedFrom)
+		found, err = r.Assets.Find(ctx, r.Client, r.kind, r.Target.RenamedFrom)
 	}
 	if err != nil {
 		return "", err

@@ -16,10 +16,24 @@ import (
 	"assetsync/remote/assettype"
 )
 
-// InitOptions are what the command line says about the environment. Without
-// any of region, agent space and endpoint the config begins with a local
-// remote.
-type InitOptions struct{ Region, AgentSpace, Endpoint, Account, Profile string }
+// InitOptions are what the command line, or answers, say. Without any of region,
+// agent space and endpoint the config begins with a local remote.
+type InitOptions struct {
+	Region, AgentSpace, Endpoint, Account, Profile string
+
+	Type       string   // only assets of this type; "": all that are found
+	AgentTypes []string // of the skills; nil: GENERIC
+	Scan       bool     // one entry for all skills, and a look at what seems to be one
+
+	// Adopted is what assets of the space hold of the targets, by their path.
+	Adopted map[string]Adopted
+}
+
+// Adopted is an asset that is there already.
+type Adopted struct {
+	ID         string
+	AgentTypes []string // of a skill
+}
 
 // local reports whether nothing says where the service is.
 func (o InitOptions) local() bool { return o.Region == "" && o.AgentSpace == "" && o.Endpoint == "" }
@@ -38,8 +52,9 @@ func (o InitOptions) check() error {
 
 // InitSummary says what a generated config holds.
 type InitSummary struct {
-	Targets []Target // as Expand yields them; Path is relative
-	Notes   []string // what people should look at
+	Targets []Target  // as Expand yields them; Path is relative
+	Notes   []string  // what people should look at
+	Skipped []Skipped // what looks like a skill and is no target, with Scan
 }
 
 // GenerateConfig writes a config for the assets that it finds in root, with
@@ -53,18 +68,65 @@ func GenerateConfig(root fs.FS, opts InitOptions) ([]byte, InitSummary, error) {
 	if err != nil {
 		return nil, InitSummary{}, err
 	}
-	found, err := expandGenerated(root, renderConfig(opts, groupEntries(assets)))
-	if err == nil && !sameAssets(found.Targets, assets) {
-		// The glob catches something that init would not propose.
-		found, err = expandGenerated(root, renderConfig(opts, singleEntries(assets)))
-	}
+	assets = opts.chosen(assets)
+	found, err := tightest(root, opts, assets)
 	if err != nil {
 		return nil, InitSummary{}, err
+	}
+	var skipped []Skipped
+	if opts.Scan {
+		if skipped, err = findSeeming(root, found.Targets); err != nil {
+			return nil, InitSummary{}, err
+		}
+		notes = append(notes, doubtfulSkills(root, assets)...)
 	}
 	for _, n := range found.Notes {
 		notes = append(notes, strings.TrimPrefix(n.Target+": "+n.Text, ": "))
 	}
-	return found.text, InitSummary{found.Targets, notes}, nil
+	return found.text, InitSummary{found.Targets, notes, skipped}, nil
+}
+
+// chosen returns the assets of the type that is wanted, with what is known of
+// them.
+func (o InitOptions) chosen(assets []foundAsset) (out []foundAsset) {
+	for _, a := range assets {
+		if o.Type != "" && a.typ != o.Type {
+			continue
+		}
+		a.agents = o.shared()
+		if there, ok := o.Adopted[a.path]; ok {
+			a.asset = there.ID
+			if len(there.AgentTypes) > 0 && a.typ == assettype.Skill {
+				a.agents = there.AgentTypes
+			}
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// shared are the agent types of a skill of which nothing else is known.
+func (o InitOptions) shared() []string {
+	if len(o.AgentTypes) > 0 {
+		return o.AgentTypes
+	}
+	return []string{genericAgent}
+}
+
+// tightest makes the config with the fewest entries whose globs catch nothing
+// that init would not propose.
+func tightest(root fs.FS, opts InitOptions, assets []foundAsset) (generated, error) {
+	ways := [][]initEntry{groupEntries(assets, opts.shared(), topOf), singleEntries(assets)}
+	if opts.Scan {
+		ways = slices.Insert(ways, 0, groupEntries(assets, opts.shared(), anywhere))
+	}
+	for i, entries := range ways {
+		found, err := expandGenerated(root, renderConfig(opts, entries))
+		if i == len(ways)-1 || err == nil && sameAssets(found.Targets, assets) {
+			return found, err
+		}
+	}
+	panic("no way to write a config was tried")
 }
 
 type generated struct {
@@ -131,30 +193,52 @@ type initEntry struct {
 // initKey is a key with its value as YAML.
 type initKey struct{ name, value string }
 
-// groupEntries makes the entries of assets: skills that share a directory
-// become one glob.
-func groupEntries(assets []foundAsset) []initEntry {
-	skills := map[string][]foundAsset{} // by their first directory
+// topOf groups skills by their first directory; one at the top is none of a group.
+func topOf(path string) (group string, ok bool) {
+	top, _, nested := strings.Cut(path, "/")
+	return top, nested
+}
+
+// anywhere makes all skills one group.
+func anywhere(path string) (group string, ok bool) { return "", path != "." }
+
+// groupEntries makes the entries of assets: skills of a group become one glob with
+// the agent types that they share, and those that differ follow one by one.
+func groupEntries(assets []foundAsset, shared []string, groupOf func(string) (string, bool)) []initEntry {
+	skills := map[string][]foundAsset{}
 	for _, a := range assets {
-		if top, _, nested := strings.Cut(a.path, "/"); nested && a.typ == assettype.Skill {
-			skills[top] = append(skills[top], a)
+		if group, ok := groupOf(a.path); ok && a.typ == assettype.Skill {
+			skills[group] = append(skills[group], a)
 		}
 	}
 	var out []initEntry
 	for _, a := range assets {
-		top, _, _ := strings.Cut(a.path, "/")
-		group := skills[top]
-		if a.typ != assettype.Skill || len(group) < 2 {
+		name, ok := groupOf(a.path)
+		group := skills[name]
+		if a.typ != assettype.Skill || !ok || len(group) < 2 {
 			out = append(out, a.entry())
 			continue
 		}
 		if a.path == group[0].path {
-			all := foundAsset{path: commonDir(group), typ: a.typ}.entry()
-			all.path = quoteGlob(all.path) + "/**"
-			out = append(out, all)
+			out = append(out, groupEntry(group, shared))
+			for _, one := range group {
+				if e := one.exception(shared); len(e.keys) > 0 {
+					out = append(out, e)
+				}
+			}
 		}
 	}
 	return out
+}
+
+// groupEntry is the entry for all skills of a group.
+func groupEntry(group []foundAsset, shared []string) initEntry {
+	dir := commonDir(group)
+	all := foundAsset{path: dir, typ: assettype.Skill, agents: shared}.entry()
+	if all.path = quoteGlob(dir) + "/**"; dir == "." {
+		all.path = "**"
+	}
+	return all
 }
 
 func singleEntries(assets []foundAsset) []initEntry {
@@ -166,7 +250,7 @@ func singleEntries(assets []foundAsset) []initEntry {
 }
 
 // commonDir returns the deepest directory that holds all assets, of which
-// there are two or more in one top directory.
+// there are two or more.
 func commonDir(assets []foundAsset) string {
 	dir := path.Dir(assets[0].path)
 	for _, a := range assets[1:] {

@@ -18,6 +18,9 @@ type foundAsset struct {
 	typ   string
 	agent string // agent type of an agents_md
 	name  string // of a custom agent
+
+	agents []string // agent types of a skill
+	asset  string   // id of the asset that is there already
 }
 
 // neverSearched names directories that hold other people's files or built
@@ -147,11 +150,41 @@ func (a foundAsset) entry() initEntry {
 	e := initEntry{path: quoteGlob(a.path), keys: []initKey{{"type", a.typ}}}
 	switch a.typ {
 	case assettype.Skill:
-		e.keys = append(e.keys, initKey{"metadata", fmt.Sprintf("{%s: [%s]}", agentTypesKey, genericAgent)})
+		e.keys = append(e.keys, a.agentKey())
 	case assettype.AgentsMD:
 		e.keys = append(e.keys, initKey{"agent_type", a.agent})
 	case assettype.CustomAgent:
 		e.keys = append(e.keys, initKey{"metadata", fmt.Sprintf("{name: %s}", yamlText(a.name))})
 	}
+	return a.pinned(e)
+}
+
+func (a foundAsset) agentKey() initKey {
+	var types []string
+	for _, t := range a.agents {
+		types = append(types, yamlText(t)) // the remote's may be anything
+	}
+	return initKey{"metadata", fmt.Sprintf("{%s: [%s]}", agentTypesKey, strings.Join(types, ", "))}
+}
+
+func (a foundAsset) pinned(e initEntry) initEntry {
+	if a.asset != "" {
+		e.keys = append(e.keys, initKey{"asset", a.asset})
+	}
 	return e
+}
+
+// exception returns an entry with what sets a skill apart from its group; it has
+// no keys when nothing does.
+func (a foundAsset) exception(shared []string) initEntry {
+	e := initEntry{path: quoteGlob(a.path)}
+	if !sameWords(a.agents, shared) {
+		e.keys = append(e.keys, a.agentKey())
+	}
+	return a.pinned(e)
+}
+
+// sameWords compares two lists as sets.
+func sameWords(a, b []string) bool {
+	return slices.Equal(slices.Compact(slices.Sorted(slices.Values(a))), slices.Compact(slices.Sorted(slices.Values(b))))
 }

@@ -23,6 +23,7 @@ type envelope struct {
 	Dir          string           `json:"dir,omitempty"` // absolute; the names of targets are relative to it
 	Targets      any              `json:"targets"`
 	Assets       any              `json:"assets,omitempty"`        // of asset list and asset get
+	Skipped      any              `json:"skipped,omitempty"`       // of init --scan
 	AssetTypes   any              `json:"asset_types,omitempty"`   // of asset types
 	Version      string           `json:"version,omitempty"`       // of version
 	Build        *build           `json:"build,omitempty"`         // of version
