@@ -176,6 +176,7 @@ credentials expired; 7 remote unavailable or throttled; 8 something differs
 		a.undoCommand(),
 		a.resolveCommand(),
 		a.pruneCommand(),
+		a.cloneCommand(),
 		a.hookCommand(),
 		a.assetCommand(),
 		a.configCommand(),

@@ -19,7 +19,7 @@ import (
 // InitOptions are what the command line, or answers, say. Without any of region,
 // agent space and endpoint the config begins with a local remote.
 type InitOptions struct {
-	Region, AgentSpace, Endpoint, Account, Profile string
+	Region, AgentSpace, Endpoint, Account, Profile, RoleARN string
 
 	Type       string   // only assets of this type; "": all that are found
 	AgentTypes []string // of the skills; nil: GENERIC
@@ -322,7 +322,7 @@ func renderConfig(opts InitOptions, entries []initEntry) []byte {
 func renderEnvironment(b *bytes.Buffer, opts InitOptions) {
 	set := map[string]string{
 		"region": opts.Region, "agent_space": opts.AgentSpace, "endpoint": opts.Endpoint,
-		"account": opts.Account, "profile": opts.Profile,
+		"account": opts.Account, "profile": opts.Profile, "role_arn": opts.RoleARN,
 	}
 	if opts.local() {
 		set["endpoint"] = EmbeddedEndpoint
