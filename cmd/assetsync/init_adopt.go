@@ -188,4 +188,3 @@ func nearby(dir string) (InitOptions, error) {
 	}
 	return o, nil
 }
-
