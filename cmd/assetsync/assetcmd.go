@@ -27,11 +27,11 @@ type assetReport struct {
 func (a *app) assetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "asset",
-		Short:   "Look at the assets of the agent space, delete one, or print an IAM policy",
+		Short:   "Look at the assets of the agent space, make, change or delete one, or print an IAM policy",
 		Example: "  assetsync asset list",
 	}
 	helpOrUnknown(cmd)
-	cmd.AddCommand(a.assetListCommand(), a.assetTypesCommand(), a.assetGetCommand(), a.assetDeleteCommand(), a.assetPolicyCommand())
+	cmd.AddCommand(a.assetListCommand(), a.assetTypesCommand(), a.assetGetCommand(), a.assetCreateCommand(), a.assetSetMetadataCommand(), a.assetDeleteCommand(), a.assetPolicyCommand())
 	return cmd
 }
 

@@ -235,9 +235,9 @@ func (a *app) planned(r assetsync.Result) string {
 	switch {
 	case a.command == "pull", a.command == "undo" && r.ObservedVersion == 0: // --local looks at no remote
 		return "would check out"
-	case a.command == "push" && r.AssetID == "":
+	case (a.command == "push" || a.command == "asset create") && r.AssetID == "":
 		return "would create"
-	case a.command == "push", a.command == "restore", a.command == "undo":
+	case a.command == "push", a.command == "restore", a.command == "undo", a.command == "asset set-metadata":
 		return wouldPublish
 	case r.AssetID == "":
 		return "no asset yet"
