@@ -26,9 +26,17 @@ const (
 // create makes the asset from the local tree and returns its id. When another
 // creator was first, theirs is adopted: the id comes with errReplan.
 func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions) (string, error) {
-	r.res.Changes = reportChanges(diff.Two(manifest.Tree{}, snap.Tree))
+	p := r.creation(snap)
+	r.res.Changes = reportChanges(p.changes)
+	now, err := r.planNow(snap, observation{}, p)
+	if err != nil {
+		return "", err
+	}
 	r.checkNames(snap.Tree, diff.Side{})
 	if err := r.blockOnProblems(); err != nil {
+		return "", err
+	}
+	if err := r.holdTo(o.Approved, now); err != nil {
 		return "", err
 	}
 	if err := r.mayCreate(ctx, snap, o.guardsSpeak()); err != nil {
@@ -41,13 +49,14 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	if err := r.lintBundle(snap, bundle); err != nil {
 		return "", err
 	}
-	r.noteLineEnds(ctx, diff.Two(manifest.Tree{}, snap.Tree))
+	r.noteLineEnds(ctx, p.changes)
 	in, means, err := r.createInput(bundle)
 	if err != nil {
 		return "", err
 	}
 	if o.DryRun {
 		r.res.Outcome = Planned
+		r.planPublished(means)
 		return "", nil
 	}
 	identity, _ := assettype.Identity(r.kind, r.Target.Metadata, bundle)

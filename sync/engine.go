@@ -18,6 +18,7 @@ import (
 	"assetsync/manifest/secrets"
 	"assetsync/remote"
 	"assetsync/remote/assettype"
+	"assetsync/sync/planfile"
 	"assetsync/sync/state"
 	"assetsync/sync/worktree"
 )
@@ -133,6 +134,11 @@ type run struct {
 	traces      []worktree.Trace      // of a check out that is not on record yet
 
 	unattended bool // nobody waits for the result: it is a daemon's own look
+
+	plan    *planfile.Target // of a run that only plans; nil: another one
+	exact   bool             // an approved plan is carried out, or nothing
+	met     []int32          // versions that others made while something was published
+	slipped bool             // something of others was overwritten meanwhile, and put back
 
 	unmerged  bool                         // nothing is merged: an earlier state is asked for as it was
 	merged    map[manifest.Path]mergedFile // of the plan of this round

@@ -41,7 +41,9 @@ func (r *run) lintBundle(snap manifest.Snapshot, bundle manifest.Bundle) error {
 	for _, f := range lint.Errors(found) {
 		r.res.Problems = append(r.res.Problems, problemOf(f))
 	}
-	r.noteWarnings(lint.Warnings(found))
+	if !r.planFindings(lint.Warnings(found)) {
+		r.noteWarnings(lint.Warnings(found))
+	}
 	return r.blockOnProblems()
 }
 

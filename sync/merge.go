@@ -232,7 +232,7 @@ func (r *run) meet(p manifest.Path) {
 func (r *run) mergeLost(a *account, d deed, p manifest.Path, ours, theirs manifest.Entry) (m manifest.Entry, ok bool) {
 	base := d.observed.side.Tree.Get(p)
 	their, held := a.content[theirs.ID]
-	if base == nil || !held || r.unmerged || r.From != nil || r.Target.Rev != "" {
+	if base == nil || !held || r.unmerged || r.exact || r.From != nil || r.Target.Rev != "" {
 		return m, false
 	}
 	was, held, err := r.blob(d.observed, base.ID)

@@ -105,11 +105,13 @@ func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
 	r.learnRefusals(d, a)
 	if len(a.foreign) > 0 {
 		r.note("made by somebody else meanwhile: %s", versionList(a.foreign))
+		r.met = append(r.met, a.foreign...)
 	}
 	p := proof{
 		observation: after, lost: r.lost(a, d, after), again: a.again, read: map[manifest.Path]*manifest.Entry{},
 		own: slices.Compact(slices.Sorted(slices.Values(append(a.own, d.answered...)))),
 	}
+	r.slipped = r.slipped || p.lost.any()
 	if p.strange, err = r.superseded(a, after); err != nil {
 		return proof{}, err
 	}
@@ -211,6 +213,9 @@ func (r *run) audit(ctx context.Context, id string, obs observation) (bool, erro
 		lost, own, err := r.auditOne(ctx, id, in, obs)
 		if err != nil {
 			return false, err
+		}
+		if lost.any() && r.exact {
+			return false, lost.unrepaired(errors.New("a plan is carried out as it was approved, or not at all"))
 		}
 		if lost.any() {
 			r.note("the push of %s had overwritten a change of somebody else's: %s", in.Started.Local().Format(time.DateTime), lost.what())

@@ -11,6 +11,7 @@ import (
 	"assetsync/diff"
 	"assetsync/manifest"
 	"assetsync/remote"
+	"assetsync/sync/planfile"
 )
 
 // PushOptions are the choices of one push.
@@ -26,6 +27,10 @@ type PushOptions struct {
 	Base       int32 // a version to take as the base; 0: the recorded one
 	Unattended bool  // nobody waits for the result, as of a daemon's own look or a hook's push
 	Consent    Consent
+
+	// Approved is a plan of this target: the push does exactly that, or nothing.
+	// Nil: it does what it finds to do. See [Engine.Plan].
+	Approved *planfile.Target
 }
 
 // guardsSpeak reports whether guards say what they would do, and do not do it.
@@ -53,6 +58,9 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 		return usage("set direction: both or push to publish it, or leave it out", "target %s is only pulled (direction: pull): nothing of it is ever published", r.Target.Name)
 	}
 	r.unattended = o.Unattended
+	if err := r.mayCarryOut(o.Approved); err != nil {
+		return err
+	}
 	if o.OneVersion {
 		r.fileCalls = min(r.fileCalls, 1)
 	}
@@ -133,7 +141,7 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		err = r.deriveBoth(ctx, id, snap, obs, diff.Policy{Direction: diff.Push, Prefer: o.Prefer})
 	}
 	if err != nil {
-		return err
+		return r.movedBefore(err, o.Approved, obs)
 	}
 	if err := r.settleCheckOuts(snap, true); err != nil {
 		return err
@@ -144,11 +152,18 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	}
 	r.report(p, obs)
 	r.reportLive(snap, obs)
+	now, err := r.planNow(snap, obs, p)
+	if err != nil {
+		return err
+	}
 	r.checkNames(snap.Tree, obs.side)
 	if err := r.blockOnProblems(); err != nil {
 		return err
 	}
 	if err := r.keepsIdentity(ctx, snap, obs, p); err != nil {
+		return err
+	}
+	if err := r.holdTo(o.Approved, now); err != nil {
 		return err
 	}
 	if err := r.guard(ctx, snap, obs, p, o); err != nil {
@@ -163,6 +178,9 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	if o.DryRun {
 		if p.writes() {
 			r.res.Outcome = Planned
+			if err := r.planMeans(ctx, id, &obs, p, o.Atomic || r.Target.Atomic); err != nil {
+				return err
+			}
 		}
 		return r.conflicts(ctx, id, obs, true)
 	}
@@ -179,7 +197,8 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		return err
 	}
 	r.reportLive(snap, newest)
-	return r.conflicts(ctx, id, newest, false)
+	err = r.conflicts(ctx, id, newest, false)
+	return r.withMet(err, o.Approved)
 }
 
 // guard runs the guards on what is about to be published.
@@ -228,6 +247,9 @@ func (r *run) stop(stops []guardStop, speak bool) error {
 	}
 	if speak {
 		for _, s := range stops {
+			if r.planGuard(s) {
+				continue
+			}
 			r.note("a push would stop here (%s): %s; %s", s.guard, s.message, s.hint)
 		}
 		return nil
