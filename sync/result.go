@@ -48,6 +48,7 @@ type Result struct {
 	SentTree        string             `json:"sent_tree,omitempty"` // the same as it was sent, where the service is known to have rewritten a file
 	Versions        []int32            `json:"versions"`            // that the run made
 	Published       Means              `json:"published"`
+	Verified        bool               `json:"verified,omitempty"` // what is live was read back, and is usable
 	Changes         []ChangeReport     `json:"changes"`
 	MetadataChanges []MetadataChange   `json:"metadata_changes"`
 	CheckedOut      []ChangeReport     `json:"checked_out,omitempty"` // that a run which goes both ways made in the directory; Changes are then those of the remote
