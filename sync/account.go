@@ -306,6 +306,12 @@ func (d deed) sent(p manifest.Path, e *manifest.Entry) bool {
 	return ok && sameEntry(sent, e)
 }
 
+// drops reports whether a change deletes just what the deed meant to delete. Who
+// carried that on, or brought it back, has lost nothing that was not known.
+func (d deed) drops(c diff.Change, theirs *manifest.Entry) bool {
+	return c.New == nil && sameEntry(theirs, d.observed.side.Tree.Get(c.Path))
+}
+
 // sets reports whether a path was replaced by the deed by the time of a version
 // of its own.
 func (d deed) sets(p manifest.Path, version int32) bool {
@@ -325,7 +331,7 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 			a.ours[c.Path] = c.New
 		}
 		switch {
-		case mine && r.wrote(d, c, now) && touched && !sameEntry(theirs, c.New) && !d.sent(c.Path, theirs):
+		case mine && r.wrote(d, c, now) && touched && !sameEntry(theirs, c.New) && !d.sent(c.Path, theirs) && !d.drops(c, theirs):
 			a.overwritten[c.Path] = theirs
 			delete(a.ours, c.Path) // what came first cannot be told
 		case mine && r.wrote(d, c, now), then.version == now.version && r.isOurs(d, c, now):

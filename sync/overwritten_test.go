@@ -415,3 +415,33 @@ func TestDeletedByBoth(t *testing.T) {
 		t.Errorf("c.md=%q, deleted over an edit: %s versions %v\n%s", got, res.Outcome, res.Versions, describe(res))
 	}
 }
+
+// TestCarriedOnAndDeletedAgain deletes a file in a run that fails before it sends
+// anything, and again. What a stale zip of somebody else's carries on, and who
+// deletes it once more, brings nothing back.
+func TestCarriedOnAndDeletedAgain(t *testing.T) {
+	for step := 1; ; step++ {
+		w := newWorld(t)
+		m := w.machine(skill(fiveFiles))
+		id := m.mustPush(assetsync.Created).AssetID
+		m.rm("c.md")
+		push := func(e *assetsync.Engine) {
+			e.Push(t.Context(), assetsync.PushOptions{Consent: assetsync.Consent{Deletes: 1}})
+		}
+		at := heard
+		at.step = step
+		reached := m.interrupted(at, push)
+		m.engine(push)
+		w.save(id, "c.md", "c")
+		w.remove(id, "c.md")
+		for range 2 {
+			m.engine(push)
+		}
+		if got, live := w.live(id, 0)["c.md"]; live {
+			t.Errorf("step %d: c.md=%q is live again", step, got)
+		}
+		if !reached {
+			return
+		}
+	}
+}
