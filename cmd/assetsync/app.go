@@ -140,7 +140,7 @@ equal to directories, the way git keeps a remote equal to a branch.
 
 Exit codes: 0 done or nothing to do; 1 failed; 2 usage or config; 3 conflicts,
 or superseded by a newer commit; 4 a guard stopped it; 5 not authorised or
-credentials expired; 7 remote unavailable or throttled; 8 something differs
+credentials expired; 6 published but not usable; 7 remote unavailable or throttled; 8 something differs
 (only with --exit-code).`,
 		Example: `  assetsync init              write an assetsync.yaml for what is here
   assetsync push --dry-run    show what would be published
@@ -184,6 +184,8 @@ credentials expired; 7 remote unavailable or throttled; 8 something differs
 		a.probeCommand(),
 		a.versionCommand(),
 		a.githubReportCommand(),
+		a.planCommand(),
+		a.verifyCommand(),
 	}
 	for _, c := range common {
 		c.GroupID = groupCommon
@@ -202,7 +204,7 @@ credentials expired; 7 remote unavailable or throttled; 8 something differs
 
 // meant are flags without which a verb does something else, with other bytes or
 // in another place: an empty variable of a script must not leave them out.
-var meant = []string{"rev", "from", "changed-since", "to", "config", "metrics"}
+var meant = []string{"rev", "from", "changed-since", "to", "config", "plan", "output", "metrics"}
 
 // prepare runs before every verb.
 func (a *app) prepare(cmd *cobra.Command) error {

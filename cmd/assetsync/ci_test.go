@@ -28,7 +28,7 @@ func TestActionFile(t *testing.T) {
 	if a.Runs.Using != "composite" || len(a.Runs.Steps) != 2 {
 		t.Fatalf("action.yml has %d steps of %q", len(a.Runs.Steps), a.Runs.Using)
 	}
-	if d := cmp.Diff([]string{"changed", "exit-code", "json", "version"}, slices.Sorted(maps.Keys(a.Outputs))); d != "" {
+	if d := cmp.Diff([]string{"changed", "comment", "exit-code", "json", "version"}, slices.Sorted(maps.Keys(a.Outputs))); d != "" {
 		t.Errorf("outputs (-want +got):\n%s", d)
 	}
 	used := map[string]bool{}
@@ -80,7 +80,45 @@ type workflow struct {
 		If          string
 		Permissions map[string]string
 		Concurrency map[string]any
+		Needs       string
+		Environment string
 		Steps       []actionStep
+	}
+}
+
+// TestGithubPlanWorkflow holds the workflow with an approval to what it promises.
+func TestGithubPlanWorkflow(t *testing.T) {
+	const name = "docs/ci/github-plan.yml"
+	var w workflow
+	if err := yaml.Unmarshal([]byte(readDoc(t, name)), &w); err != nil {
+		t.Fatal(err)
+	}
+	inputs := readAction(t).Inputs
+	runs := map[string]string{}
+	for id, job := range w.Jobs {
+		for _, step := range job.Steps {
+			checkRun(t, name, step.Run)
+			if action, _, _ := strings.Cut(step.Uses, "@"); action == "OWNER/assetsync" {
+				runs[id] = commandOf(t, step, inputs)
+				if step.With["plan"] != "${{ runner.temp }}/plan.json" {
+					t.Errorf("%s: the plan is %v", id, step.With["plan"])
+				}
+			}
+			if step.With["fetch-depth"] != nil && fmt.Sprint(step.With["fetch-depth"]) != "0" {
+				t.Errorf("%s: the history is cut off", id)
+			}
+		}
+	}
+	if d := cmp.Diff(map[string]string{"plan": "assetsync plan", "push": "assetsync push"}, runs); d != "" {
+		t.Errorf("its jobs run (-want +got):\n%s", d)
+	}
+	if push := w.Jobs["push"]; push.Needs != "plan" || push.Environment != "production" || push.Permissions["pull-requests"] != "" || push.Concurrency["cancel-in-progress"] != false {
+		t.Errorf("the job that publishes waits for %q and %q, may %q", push.Needs, push.Environment, push.Permissions)
+	}
+	for _, doc := range []string{"README.md", "docs/ci.md"} {
+		if !strings.Contains(readDoc(t, doc), "ci/github-plan.yml)") {
+			t.Errorf("%s does not show the workflow", doc)
+		}
 	}
 }
 

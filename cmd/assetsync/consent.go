@@ -31,15 +31,23 @@ type flagSet interface {
 }
 
 func (c *consentFlags) register(f flagSet, writes bool) {
+	c.registerContent(f, writes)
+	if writes {
+		f.BoolVar(&c.Protected, "allow-protected", false, "write to a protected target")
+		f.BoolVar(&c.Now, "now", false, "publish although git is at work, or another branch than branch: is checked out")
+	}
+}
+
+// registerContent is register without the consents that are to the moment of a
+// write and its place, and not to what is written.
+func (c *consentFlags) registerContent(f flagSet, writes bool) {
 	f.BoolVar(&c.Empty, "allow-empty", false, "go on although a side has turned up empty, gone or older")
 	f.StringArrayVar(&c.deletes, "allow-deletes", nil, "allow `N` deletions, or the deletion of the main file by its path; repeatable")
 	if writes {
-		f.BoolVar(&c.Protected, "allow-protected", false, "write to a protected target")
 		f.BoolVar(&c.Adopt, "adopt", false, "write to an asset that was imported or learned")
 		f.BoolVar(&c.Create, "create", false, "make the asset of a protected target")
 		f.BoolVar(&c.Rollback, "rollback", false, "publish an older commit although a newer one is live")
 		f.StringArrayVar(&c.SecretPaths, "allow-secret", nil, "publish the file `PATH` although it looks like a credential; repeatable")
-		f.BoolVar(&c.Now, "now", false, "publish although git is at work, or another branch than branch: is checked out")
 	}
 }
 

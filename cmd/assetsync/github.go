@@ -24,9 +24,12 @@ type githubRun struct {
 	Dir     string
 	Error   *assetsync.Error
 	Targets []assetsync.Result
+	Flags   []string     // of plan
+	plans   []planTarget // of plan, the targets with what is planned
 
-	code int
-	json string // the file of the envelope
+	code    int
+	json    string // the file of the envelope
+	comment string // the file of what is to be a comment; "" for none
 }
 
 // githubReportCommand is what the action calls after the run. It is no
@@ -40,7 +43,8 @@ func (a *app) githubReportCommand() *cobra.Command {
 		Long: `Report what --json wrote to FILE to the workflow of GitHub that this is a step
 of: a listing and annotations on standard output, a summary in the file that
 GITHUB_STEP_SUMMARY names, outputs in the file of GITHUB_OUTPUT. Annotations
-name files relative to GITHUB_WORKSPACE. What is not set is left out.`,
+name files relative to GITHUB_WORKSPACE. What is not set is left out. A plan is
+written as a comment of a pull request, too, to comment.md beside FILE.`,
 		Example: "  assetsync github-report --code 3 result.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -55,6 +59,9 @@ name files relative to GITHUB_WORKSPACE. What is not set is left out.`,
 				return err
 			}
 			if err := a.appendTo("GITHUB_STEP_SUMMARY", a.summaryOf(run)); err != nil {
+				return err
+			}
+			if err := a.writeComment(&run); err != nil {
 				return err
 			}
 			return a.appendTo("GITHUB_OUTPUT", run.outputs())
@@ -75,6 +82,7 @@ func readGithubRun(file string, code int) (githubRun, error) {
 		Command, Env, Dir string
 		Error             *assetsync.Error
 		Targets           json.RawMessage
+		Flags             []string
 	}
 	run := githubRun{code: code, json: file}
 	if err := json.Unmarshal(data, &e); err != nil {
@@ -82,9 +90,14 @@ func readGithubRun(file string, code int) (githubRun, error) {
 			Hint: "the log of the step says why"}
 		return run, nil
 	}
-	run.Command, run.Env, run.Dir, run.Error = e.Command, e.Env, e.Dir, e.Error
+	run.Command, run.Env, run.Dir, run.Error, run.Flags = e.Command, e.Env, e.Dir, e.Error, e.Flags
 	if err := json.Unmarshal(e.Targets, &run.Targets); err != nil {
 		run.Targets = nil // of a verb whose targets are no results
+	}
+	if run.Command == planVerb {
+		if err := json.Unmarshal(e.Targets, &run.plans); err != nil || slices.ContainsFunc(run.plans, func(t planTarget) bool { return t.Plan == nil }) {
+			return githubRun{}, usageError(err, "name the file that the output of this version's --json went to", "read the result: it holds no plan")
+		}
 	}
 	return run, nil
 }
@@ -99,9 +112,26 @@ func (a *app) listForGithub(run githubRun) error {
 	if _, err := fmt.Fprintf(a.stdout, "::stop-commands::%s\n", end); err != nil {
 		return err
 	}
-	err := a.as(run).printResults(run.Targets, nil)
+	var err error
+	if run.Command == planVerb {
+		err = a.as(run).printPlan(run.plans, run.Flags)
+	} else {
+		err = a.as(run).printResults(run.Targets, nil)
+	}
 	_, ended := fmt.Fprintf(a.stdout, "\n::%s::\n", end)
 	return errors.Join(err, ended)
+}
+
+// writeComment writes a plan as a comment beside the envelope.
+func (a *app) writeComment(run *githubRun) error {
+	if run.Command != planVerb {
+		return nil
+	}
+	run.comment = filepath.Join(filepath.Dir(run.json), "comment.md")
+	if err := os.WriteFile(run.comment, []byte(a.as(*run).planMarkdown(*run, maxCommentBytes)), 0o644); err != nil {
+		return fmt.Errorf("write comment: %w", err)
+	}
+	return nil
 }
 
 // as is the app that has run the verb.
@@ -133,12 +163,16 @@ func (a *app) appendTo(variable, text string) error {
 // nobody can foresee.
 func (run githubRun) outputs() string {
 	var b strings.Builder
-	for _, o := range [][2]string{
+	list := [][2]string{
 		{"changed", strconv.FormatBool(slices.ContainsFunc(run.Targets, hasChanged))},
 		{"version", run.versions()},
 		{"exit-code", strconv.Itoa(run.code)},
 		{"json", run.json},
-	} {
+	}
+	if run.comment != "" {
+		list = append(list, [2]string{"comment", run.comment})
+	}
+	for _, o := range list {
 		end := rand.Text()
 		fmt.Fprintf(&b, "%s<<%s\n%s\n%[2]s\n", o[0], end, o[1])
 	}

@@ -19,7 +19,10 @@ const (
 
 // summaryOf is the summary of a run, in Markdown.
 func (a *app) summaryOf(run githubRun) string {
-	s := &summaryText{}
+	if run.Command == planVerb {
+		return a.as(run).planMarkdown(run, maxSummaryBytes)
+	}
+	s := &summaryText{most: maxSummaryBytes, rest: "The rest is too long for a summary: see the output json of the step."}
 	title := "assetsync " + run.Command
 	if run.Env != "" {
 		title += " to " + run.Env
@@ -144,13 +147,15 @@ func point(about string, texts ...string) string {
 
 // summaryText is Markdown of a bounded size.
 type summaryText struct {
-	b   strings.Builder
-	cut bool
+	most int    // bytes
+	rest string // what is said where something is missing
+	b    strings.Builder
+	cut  bool
 }
 
 func (s *summaryText) line(format string, args ...any) {
 	text := fmt.Sprintf(format, args...) + "\n"
-	if s.cut = s.cut || s.b.Len()+len(text) > maxSummaryBytes; !s.cut {
+	if s.cut = s.cut || s.b.Len()+len(text)+len(s.rest)+len("\n\n\n") > s.most; !s.cut {
 		s.b.WriteString(text)
 	}
 }
@@ -170,7 +175,7 @@ func (s *summaryText) list(title string, points []string) {
 // String returns it, and says so when something is missing.
 func (s *summaryText) String() string {
 	if s.cut {
-		return s.b.String() + "\n\nThe rest is too long for a summary: see the output json of the step.\n"
+		return s.b.String() + "\n\n" + s.rest + "\n"
 	}
 	return s.b.String()
 }

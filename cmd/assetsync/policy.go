@@ -40,7 +40,7 @@ type policyStatement struct {
 
 // policyActions are the operations that each use of assetsync may call.
 var policyActions = map[string]func() []string{
-	"plan":  assetsync.Reads,      // push --dry-run, status, diff, log, pull
+	"plan":  assetsync.Reads,      // plan, push --dry-run, verify, status, diff, log, pull
 	"push":  assetsync.Operations, // and push
 	"watch": assetsync.Operations, // the engine's, and ListAssets to look for remote changes
 	"prune": func() []string { return append(assetsync.Operations(), assetsync.Deletes()...) },
@@ -55,7 +55,8 @@ func (a *app) assetPolicyCommand() *cobra.Command {
 		Long: `Print the least IAM policy that a use of assetsync needs in the environment, as
 JSON. No call is made.
 
-  plan   push --dry-run, status, diff, log and pull: what only reads the remote
+  plan   plan, push --dry-run, verify, status, diff, log and pull: what only reads
+         the remote
   push   these, push, restore, undo and prune --assets
   watch  these, and the daemon
   prune  these, prune --assets --delete and asset delete

@@ -18,7 +18,7 @@ var notPromoted = append([]string{"base", "rev", "changed-since"}, directFlags..
 
 // promote publishes in the environment of the invocation what another one has.
 // A daemon has no part in it: what it publishes is the directory.
-func (a *app) promote(ctx context.Context, cmd *cobra.Command, args []string, from string, o assetsync.PushOptions) error {
+func (a *app) promote(ctx context.Context, cmd *cobra.Command, args []string, from string, o assetsync.PushOptions, verify bool) error {
 	for _, name := range notPromoted {
 		if cmd.Flags().Changed(name) {
 			return usageError(nil, "leave out one of the two", "--from and --%s exclude each other: --from says what is published, and git or the state what it is compared with", name)
@@ -54,7 +54,9 @@ func (a *app) promote(ctx context.Context, cmd *cobra.Command, args []string, fr
 	if err != nil {
 		return err
 	}
-	pushed := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
+	pushed := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
+		return pushVerified(ctx, e, o, verify)
+	})
 	for i, r := range results {
 		if j := slices.IndexFunc(pushed, func(p assetsync.Result) bool { return p.Target == r.Target }); j >= 0 {
 			results[i] = pushed[j]

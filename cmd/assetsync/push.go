@@ -22,6 +22,8 @@ type pushFlags struct {
 	rev    string // a git revision to publish
 	since  string // a git revision that targets have to differ from
 	from   string // an environment to promote from
+	plan   string // a file that says what to do
+	verify bool   // read back what is live
 	allow  consentFlags
 }
 
@@ -48,6 +50,13 @@ newest version, or the one that is named. All of a push holds for it. Where the
 newer commit is live that follows the promoted one, nothing is done, unless
 --rollback or a version says so.
 
+With --plan, what assetsync plan -o has written is carried out, that and nothing
+else: when files here, the asset or the config have changed since, nothing is
+written (exit code 3). What the plan allows is allowed.
+
+With --verify, which is the default in a pipeline (CI=true), what is live is read
+back as assetsync verify does: what agents cannot use is exit code 6.
+
 With --agent-space (or --endpoint embedded), DIR or a file is published
 without a config, to the asset that its frontmatter names or to --asset. No
 state is kept then, so a file that differs on both sides is a conflict unless
@@ -58,6 +67,7 @@ say it.`,
   assetsync push --rev v1.4.0
   assetsync push --changed-since origin/main --dry-run
   assetsync push --env prod --from staging --dry-run
+  assetsync push --plan plan.json
   assetsync push ./my-skill --endpoint embedded --agent-type INCIDENT_RCA`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.within(cmd.Context())
@@ -72,12 +82,10 @@ say it.`,
 func (p *pushFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&p.DryRun, "dry-run", false, "show what would be done; make no write call")
-	f.BoolVar(&p.Atomic, "atomic", false, "publish in one write, or not at all")
-	f.StringVar(&p.prefer, "prefer", "abort", "who wins where both sides changed a path: `SIDE` is local, remote or abort")
-	f.StringVar(&p.rev, "rev", "", "publish the tree of the git revision `REV` instead of what the targets' sources say")
-	f.StringVar(&p.since, "changed-since", "", "only targets that differ from the git revision `REV`; all of them when the config does")
-	f.Int32Var(&p.Base, "base", 0, "compare both sides with version `N` instead of the recorded base")
+	p.registerChoices(cmd)
 	f.StringVar(&p.from, "from", "", "publish what another environment has: `ENV`, or ENV@VERSION for one target")
+	f.StringVar(&p.plan, "plan", "", "do what the plan in `FILE` says, and nothing else: see assetsync plan")
+	f.BoolVar(&p.verify, "verify", false, "read back what is live, and exit with 6 when it is not usable (default: in CI)")
 	p.allow.register(f, true)
 	f.StringVar(&p.direct.Endpoint, "endpoint", "", "without a config: the `URL` of the service, or embedded")
 	f.StringVar(&p.direct.Region, "region", "", "without a config: the AWS `REGION`")
@@ -90,42 +98,52 @@ func (p *pushFlags) register(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("agent-space", "agent-space-id")
 }
 
+// registerChoices are the flags that say what is published, and what counts
+// where both sides changed it.
+func (p *pushFlags) registerChoices(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&p.Atomic, "atomic", false, "publish in one write, or not at all")
+	f.StringVar(&p.prefer, "prefer", "abort", "who wins where both sides changed a path: `SIDE` is local, remote or abort")
+	f.StringVar(&p.rev, "rev", "", "publish the tree of the git revision `REV` instead of what the targets' sources say")
+	f.StringVar(&p.since, "changed-since", "", "only targets that differ from the git revision `REV`; all of them when the config does")
+	f.Int32Var(&p.Base, "base", 0, "compare both sides with version `N` instead of the recorded base")
+}
+
+// options are the choices for the engine.
+func (p *pushFlags) options() (o assetsync.PushOptions, err error) {
+	o = p.PushOptions
+	if o.Prefer, err = parsePrefer(p.prefer); err == nil {
+		o.Consent, err = p.allow.consent()
+	}
+	return o, err
+}
+
 func (a *app) push(ctx context.Context, cmd *cobra.Command, args []string, p pushFlags) (err error) {
-	o := p.PushOptions
-	if o.Prefer, err = parsePrefer(p.prefer); err != nil {
-		return err
-	}
-	if o.Consent, err = p.allow.consent(); err != nil {
-		return err
-	}
-	if p.from != "" {
-		return a.promote(ctx, cmd, args, p.from, o)
-	}
-	// What a guard stops can only be allowed where it is a target at all.
-	gone := o.Consent.Empty || len(o.Consent.DeletePaths) > 0
-	config, so, err := a.pushConfig(cmd, args, p.direct, sessionOptions{writes: !o.DryRun, allowMissing: gone, rev: p.rev})
+	o, err := p.options()
 	if err != nil {
 		return err
 	}
-	var left bool
-	if so, left, err = a.publishable(ctx, config, so); err != nil {
+	verify := a.verifies(cmd, p)
+	switch {
+	case p.plan != "":
+		return a.pushPlan(ctx, cmd, args, p.plan, o, verify)
+	case p.from != "":
+		return a.promote(ctx, cmd, args, p.from, o, verify)
+	}
+	config, so, left, err := a.pushTargets(ctx, cmd, args, p, !o.DryRun, o.Consent)
+	if err != nil || !left {
 		return err
-	} else if !left {
-		return a.showNothing()
 	}
-	if p.since != "" {
-		if so, left, err = a.narrow(ctx, config, so, p.since); err != nil || !left {
-			return a.nothingChanged(p.since, err)
-		}
-	}
-	if done, err := a.pushAsked(ctx, config, so, o); done || err != nil {
+	if done, err := a.pushAsked(ctx, config, so, o, verify); done || err != nil {
 		return err
 	}
 	s, err := a.openWith(ctx, config, so)
 	if err != nil {
 		return err
 	}
-	results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Push(ctx, o) })
+	results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
+		return pushVerified(ctx, e, o, verify)
+	})
 	s.dropCopies(results)
 	if !so.stateless && !o.DryRun {
 		err = a.settleHook(s.dir, s.env.Name, results)
@@ -138,11 +156,35 @@ func (a *app) push(ctx context.Context, cmd *cobra.Command, args []string, p pus
 	return err
 }
 
+// pushTargets finds what a push is of; left is false where that is nothing, which
+// is shown.
+func (a *app) pushTargets(ctx context.Context, cmd *cobra.Command, args []string, p pushFlags, writes bool, allowed assetsync.Consent) (config *Config, so sessionOptions, left bool, err error) {
+	config, so, err = a.pushConfig(cmd, args, p.direct, sessionOptions{writes: writes, allowMissing: allowsGone(allowed), rev: p.rev})
+	if err != nil {
+		return nil, so, false, err
+	}
+	if so, left, err = a.publishable(ctx, config, so); err != nil {
+		return nil, so, false, err
+	} else if !left {
+		return config, so, false, a.showNothing()
+	}
+	if p.since != "" {
+		if so, left, err = a.narrow(ctx, config, so, p.since); err != nil || !left {
+			return config, so, false, a.nothingChanged(p.since, err)
+		}
+	}
+	return config, so, true, nil
+}
+
+// allowsGone reports whether what is gone may be published: what a guard stops
+// can only be allowed where it is a target at all.
+func allowsGone(c assetsync.Consent) bool { return c.Empty || len(c.DeletePaths) > 0 }
+
 // directFlags are those that belong to a push without a config.
 var directFlags = []string{"endpoint", "region", "agent-space", "agent-space-id", "type", "asset", "agent-type", "profile"}
 
 // pushAsked lets a daemon push, if there is one; it reports whether it did.
-func (a *app) pushAsked(ctx context.Context, config *Config, so sessionOptions, o assetsync.PushOptions) (bool, error) {
+func (a *app) pushAsked(ctx context.Context, config *Config, so sessionOptions, o assetsync.PushOptions, verify bool) (bool, error) {
 	if so.stateless || so.rev != "" {
 		return false, nil
 	}
@@ -151,6 +193,11 @@ func (a *app) pushAsked(ctx context.Context, config *Config, so sessionOptions, 
 	})
 	if err != nil || !ok {
 		return false, err
+	}
+	if verify {
+		if results, err = a.verifyAsked(ctx, config, so, results); err != nil {
+			return true, err
+		}
 	}
 	if !o.DryRun {
 		err = a.settleHook(a.stateHome(config), env, results)

@@ -149,7 +149,7 @@ func newReader(t *testing.T) *reader {
 	}
 	t.Cleanup(func() { _ = (&process{cmd}).stop() }) // it holds nothing
 	return &reader{dir: dir, env: append(os.Environ(),
-		"GORACE="+raceOptions, "HOME="+dir, "AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL="+url,
+		"GORACE="+raceOptions, "CI=", "HOME="+dir, "AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL="+url,
 		"AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=example-secret")}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ type envelope struct {
 	URL          string           `json:"url,omitempty"`           // of emulator
 	ConfigSchema json.RawMessage  `json:"config_schema,omitempty"` // of config schema
 	Probe        *probeReport     `json:"probe,omitempty"`         // of probe
+	Flags        []string         `json:"flags,omitempty"`         // of plan: what it was given, which the push has by it
 	Daemon       any              `json:"daemon,omitempty"`        // of watch with a flag
 	Hooks        any              `json:"hooks,omitempty"`         // of hook install, uninstall and status
 	LastRun      *hookRecord      `json:"last_run,omitempty"`      // of hook status
@@ -203,6 +205,8 @@ func (a *app) headline(r assetsync.Result) string {
 	switch {
 	case r.Outcome == assetsync.Planned:
 		outcome = a.planned(r)
+	case r.Error != nil && errors.Is(r.Error, assetsync.ErrPlanMoved):
+		outcome = "not as planned" // which is no conflict of contents either
 	case r.Guard == assetsync.GuardRollback:
 		outcome = "superseded" // no conflict of contents: there is nothing to resolve
 	case r.Outcome == assetsync.Blocked && r.Guard != "" && r.Published == assetsync.ByNothing && len(r.Changes) > 0:
@@ -222,6 +226,9 @@ func (a *app) headline(r assetsync.Result) string {
 	if r.From != "" {
 		parts = append(parts, "from "+r.From)
 	}
+	if r.Verified && a.command == "push" {
+		parts = append(parts, "verified")
+	}
 	if r.AssetID != "" {
 		parts = append(parts, "("+r.AssetID+")")
 	}
@@ -235,9 +242,9 @@ func (a *app) planned(r assetsync.Result) string {
 	switch {
 	case a.command == "pull", a.command == "undo" && r.ObservedVersion == 0: // --local looks at no remote
 		return "would check out"
-	case (a.command == "push" || a.command == "asset create") && r.AssetID == "":
+	case (a.command == "push" || a.command == "plan" || a.command == "asset create") && r.AssetID == "":
 		return "would create"
-	case a.command == "push", a.command == "restore", a.command == "undo", a.command == "asset set-metadata":
+	case a.command == "push", a.command == "plan", a.command == "restore", a.command == "undo", a.command == "asset set-metadata":
 		return wouldPublish
 	case r.AssetID == "":
 		return "no asset yet"
@@ -304,6 +311,8 @@ func (a *app) explain(results []assetsync.Result) {
 			a.say("assetsync: %s: not all that the remote holds is here, because of %s", r.Target, count(len(r.Problems), "problem"))
 		case blocked && (a.command == "push" || a.harmless):
 			a.say("assetsync: %s: nothing was published, because of %s", r.Target, count(len(r.Problems), "problem"))
+		case blocked && a.command == "plan":
+			a.say("assetsync: %s: a push would publish nothing of it, because of %s", r.Target, count(len(r.Problems), "problem"))
 		}
 		if r.Error != nil {
 			if targets := failed[failure(r)]; targets[0] == r.Target {
