@@ -7,6 +7,7 @@
 #   INPUT_COMMAND             what it is to do
 #   INPUT_ARGS                arguments: a line of them, or one on each of several
 #   INPUT_ENV                 the environment of the config
+#   INPUT_PLAN                the file that a plan goes to, or that a push is held to
 #   INPUT_WORKING_DIRECTORY   where
 #
 # It runs in the bash of macOS, which is 3.2: there an empty array is unset.
@@ -35,6 +36,12 @@ run=(--json)
 [ -z "${INPUT_ENV:-}" ] || run+=(--env "$INPUT_ENV")
 split "${INPUT_COMMAND:-push}"
 run+=(${words[@]+"${words[@]}"})
+if [ -n "${INPUT_PLAN:-}" ]; then
+  case ${words[0]-} in
+    plan) run+=(--output "$INPUT_PLAN") ;;
+    *) run+=(--plan "$INPUT_PLAN") ;;
+  esac
+fi
 split "${INPUT_ARGS:-}"
 run+=(${words[@]+"${words[@]}"})
 

@@ -290,6 +290,10 @@ func (j *job) expect(outputs map[string]string, commands []string, row string) {
 		j.Errorf("output json: %v", err)
 	}
 	delete(got, "json")
+	if got["comment"] != "" {
+		j.Errorf("output comment is %q", got["comment"])
+	}
+	delete(got, "comment")
 	if d := cmp.Diff(outputs, got); d != "" {
 		j.Errorf("outputs (-want +got):\n%s", d)
 	}
@@ -468,5 +472,28 @@ func TestActionInstall(t *testing.T) {
 				t.Errorf("it uses %s", outputs["program"])
 			}
 		})
+	}
+}
+
+// TestActionPlan plans by one use of the action, and carries that out by another.
+func TestActionPlan(t *testing.T) {
+	j := newJob(t, newRemote(t))
+	path := filepath.Join(j.temp, "assetsync")
+	program(t, path)
+	plan := map[string]string{"path": path, "command": "plan", "plan": "plan.json"}
+	if code := j.use(plan); code != 0 {
+		t.Fatalf("plan: exit code %d\n%s", code, j.log)
+	}
+	if comment := readFile(t, j.outputs["comment"]); !strings.Contains(comment, "| skills/one | would create |") || !strings.Contains(j.log, "A SKILL.md") {
+		t.Errorf("comment:\n%s\nlog:\n%s", comment, j.log)
+	}
+	push := map[string]string{"path": path, "plan": "plan.json"}
+	j.save("skills/one/more.md", "More.\n")
+	if code := j.use(push); code != 3 || len(j.commands) != 1 || !strings.Contains(j.commands[0], `"more.md" is not in the plan`) {
+		t.Errorf("push of another plan: exit code %d, %q\n%s", code, j.commands, j.log)
+	}
+	j.use(plan)
+	if code := j.use(push); code != 0 || j.outputs["version"] != "1" || j.outputs["comment"] != "" {
+		t.Errorf("push: exit code %d, outputs %q\n%s", code, j.outputs, j.log)
 	}
 }
