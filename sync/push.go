@@ -26,7 +26,10 @@ type PushOptions struct {
 	OneVersion bool
 	Base       int32 // a version to take as the base; 0: the recorded one
 	Unattended bool  // nobody waits for the result, as of a daemon's own look or a hook's push
-	Consent    Consent
+	// Budgeted keeps to the target's MaxVersionsPerHour. Who asks for a push has
+	// seen what it publishes, and is not put off.
+	Budgeted bool
+	Consent  Consent
 
 	// Approved is a plan of this target: the push does exactly that, or nothing.
 	// Nil: it does what it finds to do. See [Engine.Plan].
@@ -190,6 +193,9 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 			return err
 		}
 		r.reportLive(snap, obs)
+		return r.conflicts(ctx, id, obs, false)
+	}
+	if o.Budgeted && r.isSpent(obs) {
 		return r.conflicts(ctx, id, obs, false)
 	}
 	newest, err := r.publish(ctx, id, obs, p, o.Atomic || r.Target.Atomic)

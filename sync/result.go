@@ -3,6 +3,7 @@ package sync
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"assetsync/diff"
 	"assetsync/manifest"
@@ -59,7 +60,8 @@ type Result struct {
 	Guard           string             `json:"guard,omitempty"` // the first that stopped the run
 	From            string             `json:"from,omitempty"`  // what was promoted, as ENV@VERSION, or restored, as vN
 	Error           *Error             `json:"error,omitempty"`
-	Calls           map[string]int     `json:"calls"` // of each operation
+	NextVersion     time.Time          `json:"next_version_at,omitzero"` // until when a version budget puts off what was planned
+	Calls           map[string]int     `json:"calls"`                    // of each operation
 	DurationMS      int64              `json:"duration_ms"`
 }
 

@@ -18,14 +18,17 @@ type Target struct {
 	MaxFileCalls     int            // up to so many changes go by file calls
 	MaxDeletes       int            // files that may be deleted without consent
 	MaxDeletePercent int            // share of the base that may be deleted without consent
-	Protected        bool           // writes need consent
-	Create           CreatePolicy
-	RenamedFrom      string // earlier identity of the asset
-	Rev              string // git revision that is published, as [gitrepo.Worktree.Resolve] takes it; "": the directory as it is
-	When             When   // when a daemon publishes; one run of a verb does not look at it
-	Direction        Direction
-	Branch           string // publish only while HEAD is on the history of this branch, without refs/heads/; "": on any
-	Line             int    // of the config, for messages; 0: none
+	// MaxVersionsPerHour is how many versions a daemon makes of it in an hour; 0:
+	// as many as there are saves. At most [MaxVersionsPerHour].
+	MaxVersionsPerHour int
+	Protected          bool // writes need consent
+	Create             CreatePolicy
+	RenamedFrom        string // earlier identity of the asset
+	Rev                string // git revision that is published, as [gitrepo.Worktree.Resolve] takes it; "": the directory as it is
+	When               When   // when a daemon publishes; one run of a verb does not look at it
+	Direction          Direction
+	Branch             string // publish only while HEAD is on the history of this branch, without refs/heads/; "": on any
+	Line               int    // of the config, for messages; 0: none
 }
 
 // CreatePolicy says whether a target may make its asset.

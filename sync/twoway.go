@@ -11,7 +11,7 @@ import (
 
 // SyncOptions are the choices of one run in the target's direction.
 type SyncOptions struct {
-	OneVersion, Unattended bool // see [PushOptions]
+	OneVersion, Unattended, Budgeted bool // see [PushOptions]
 }
 
 // Sync keeps a target in step in its direction. Of [BothWays] it first
@@ -32,7 +32,7 @@ func (r *run) sync(ctx context.Context, o SyncOptions) error {
 	case r.Target.Direction == PullOnly:
 		return r.follow(ctx)
 	}
-	err := r.push(ctx, PushOptions{OneVersion: o.OneVersion, Unattended: o.Unattended})
+	err := r.push(ctx, PushOptions{OneVersion: o.OneVersion, Unattended: o.Unattended, Budgeted: o.Budgeted})
 	if r.Target.Direction != BothWays || r.ended == nil || err != nil && !errors.Is(err, errBothChanged) {
 		return err
 	}

@@ -23,6 +23,7 @@ const (
 	defaultRequestsPerSecond = 10 // the service publishes no rate limit; these are modest
 	defaultBurst             = 20
 	defaultMaxFileCalls      = 3
+	defaultMaxVersions       = 0 // the service states no limit of versions, and what is saved is to be published
 	defaultMaxDeletes        = 10
 	defaultMaxDeletePercent  = 25
 
@@ -116,6 +117,7 @@ type TargetConfig struct {
 type PublishConfig struct {
 	When         value[string] `yaml:"when" doc:"When the daemon publishes: save: once files are quiet; idle: once the target was quiet for watch.idle; commit: the commit's tree, once HEAD moves; manual: never by itself, it only shows what differs." default:"save" example:"save"`
 	Atomic       value[bool]   `yaml:"atomic" doc:"Publish all changes in one write, or none." default:"false" example:"true"`
+	MaxVersions  value[int]    `yaml:"max_versions_per_hour" doc:"How many versions the daemon makes in any hour, 1 to 20; 0: no limit. Saves beyond it go into the next one. A push that somebody asks for is not put off." default:"0" example:"12"`
 	MaxFileCalls value[int]    `yaml:"max_file_calls" doc:"Up to so many changed files are sent one by one, more as one zip. The daemon sends what was saved together as one version." default:"3" example:"3"`
 }
 
@@ -138,6 +140,7 @@ func (t TargetConfig) over(later TargetConfig) TargetConfig {
 	t.Text = t.Text.over(later.Text)
 	t.Publish.When = t.Publish.When.over(later.Publish.When)
 	t.Publish.Atomic = t.Publish.Atomic.over(later.Publish.Atomic)
+	t.Publish.MaxVersions = t.Publish.MaxVersions.over(later.Publish.MaxVersions)
 	t.Publish.MaxFileCalls = t.Publish.MaxFileCalls.over(later.Publish.MaxFileCalls)
 	t.Deletes.MaxFiles = t.Deletes.MaxFiles.over(later.Deletes.MaxFiles)
 	t.Deletes.MaxPercent = t.Deletes.MaxPercent.over(later.Deletes.MaxPercent)

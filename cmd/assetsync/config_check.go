@@ -12,6 +12,7 @@ import (
 
 	"assetsync/manifest"
 	"assetsync/remote/assettype"
+	assetsync "assetsync/sync"
 )
 
 // maxPatternBytes bounds what a glob can cost; it is the service's own limit
@@ -110,6 +111,10 @@ func (t TargetConfig) checkValues(p *problems, key string, envs map[string]Envir
 		if _, err := manifest.NewPatterns([]string{pattern}); err != nil {
 			p.add(t.AllowSecret.At, fmt.Sprintf("%s.allow_secrets[%d]", key, i), "%s", shortened(strings.TrimPrefix(err.Error(), "ignore ")))
 		}
+	}
+	atLeast(p, key+".publish.max_versions_per_hour", t.Publish.MaxVersions, 0)
+	if n := t.Publish.MaxVersions; n.V > assetsync.MaxVersionsPerHour {
+		p.add(n.At, key+".publish.max_versions_per_hour", "want %d or less, got %d: the state counts no more of them", assetsync.MaxVersionsPerHour, n.V)
 	}
 	atLeast(p, key+".publish.max_file_calls", t.Publish.MaxFileCalls, 0)
 	atLeast(p, key+".deletes.max_files", t.Deletes.MaxFiles, 0)

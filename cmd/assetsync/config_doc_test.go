@@ -155,17 +155,18 @@ func typeWords(t *testing.T, k docKey) string {
 // together.
 func TestDefaultsAreDocumented(t *testing.T) {
 	want := map[string]string{
-		"rate.requests_per_second":         fmt.Sprint(defaultRequestsPerSecond),
-		"rate.burst":                       fmt.Sprint(defaultBurst),
-		"watch.mode":                       defaultWatchMode,
-		"watch.settle":                     shortDuration(defaultSettle),
-		"watch.max_wait":                   shortDuration(defaultMaxWait),
-		"watch.idle":                       shortDuration(defaultIdle),
-		"watch.poll_remote":                shortDuration(defaultPollRemote),
-		"targets[].publish.when":           string(assetsync.OnSave),
-		"targets[].publish.max_file_calls": fmt.Sprint(defaultMaxFileCalls),
-		"targets[].deletes.max_files":      fmt.Sprint(defaultMaxDeletes),
-		"targets[].deletes.max_percent":    fmt.Sprint(defaultMaxDeletePercent),
+		"rate.requests_per_second": fmt.Sprint(defaultRequestsPerSecond),
+		"rate.burst":               fmt.Sprint(defaultBurst),
+		"watch.mode":               defaultWatchMode,
+		"watch.settle":             shortDuration(defaultSettle),
+		"watch.max_wait":           shortDuration(defaultMaxWait),
+		"watch.idle":               shortDuration(defaultIdle),
+		"watch.poll_remote":        shortDuration(defaultPollRemote),
+		"targets[].publish.when":   string(assetsync.OnSave),
+		"targets[].publish.max_versions_per_hour": fmt.Sprint(defaultMaxVersions),
+		"targets[].publish.max_file_calls":        fmt.Sprint(defaultMaxFileCalls),
+		"targets[].deletes.max_files":             fmt.Sprint(defaultMaxDeletes),
+		"targets[].deletes.max_percent":           fmt.Sprint(defaultMaxDeletePercent),
 	}
 	number := regexp.MustCompile(`^[0-9]+(ms|s|m|h)?$`)
 	for _, k := range allKeys() {

@@ -193,6 +193,9 @@ func (l logLine) published() string {
 	for _, name := range []string{"asset", "push_ms"} {
 		l.take(name) // assetsync status shows the one, the JSON log the other
 	}
+	if folded := fieldText(l.take("folded")); folded != "" {
+		notes = append([]string{folded}, notes...)
+	}
 	text += " (" + strings.Join(notes, ", ") + ")"
 	told, _ := l.take("notes").([]any)
 	for _, note := range told {

@@ -34,6 +34,11 @@ func TestConsoleLog(t *testing.T) {
 		{name: "an error", level: zap.ErrorLevel, message: "it broke", want: "error: it broke"},
 		{name: "debug", level: zap.DebugLevel, message: "attempt", want: "attempt"},
 		{
+			name: "saves that were folded", message: "published",
+			fields: publish(17, []int32{18}, "zip", []string{"update a.md"}, zap.String("folded", "3 saves folded into v18")),
+			want:   "skills/a: published v17 -> v18: M a.md (3 saves folded into v18, one zip, 8 calls)",
+		},
+		{
 			name: "a state", message: "waiting",
 			fields: []zap.Field{zap.String("target", "skills/a"), zap.String("reason", "git rebase is in progress")},
 			want:   "skills/a: waiting: git rebase is in progress",

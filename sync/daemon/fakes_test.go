@@ -128,7 +128,8 @@ type fakeEngine struct {
 	asset  string
 
 	direction assetsync.Direction
-	checkout  func() // runs when files were changed here
+	checkout  func()           // runs when files were changed here
+	budget    func() time.Time // when the next version may be made; zero: now
 
 	mu      sync.Mutex
 	local   int
@@ -182,6 +183,10 @@ func (e *fakeEngine) result(ctx context.Context, verb string, publish bool) asse
 		if a.content != e.local && len(res.Pending) == 0 && e.direction.Publishes() {
 			res.Changes = []assetsync.ChangeReport{{Path: "SKILL.md", Action: "update", Why: "changed here"}}
 			res.Outcome = assetsync.Planned
+		}
+		if publish && e.budget != nil && res.Outcome == assetsync.Planned {
+			res.NextVersion = e.budget()
+			publish = res.NextVersion.IsZero()
 		}
 		if a.content != e.local && len(res.Pending) == 0 && publish {
 			a.content, a.version = e.local, a.version+1

@@ -37,6 +37,7 @@ type verdict struct {
 	state  State
 	reason string        // for people; "" when in step
 	max    time.Duration // the longest pause before the next attempt; 0: wait for a reason to look
+	until  time.Time     // when a version budget lets it go on; zero: it does not put it off
 }
 
 const (
@@ -73,6 +74,9 @@ func judge(res assetsync.Result) verdict {
 	case assetsync.Conflict:
 		return verdict{state: Conflict, reason: "both sides changed; assetsync status shows what"}
 	case assetsync.Planned:
+		if !res.NextVersion.IsZero() {
+			return verdict{state: Held, until: res.NextVersion}
+		}
 		if len(res.Changes) > 0 || slices.ContainsFunc(res.MetadataChanges, func(c assetsync.MetadataChange) bool { return c.Action == "publish" }) {
 			return verdict{state: Differs, reason: "changes to publish: assetsync push publishes them"}
 		}

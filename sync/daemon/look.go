@@ -30,9 +30,9 @@ func (l *loop) look() time.Duration {
 	// One version for what was saved together: one in between would be a state
 	// that never was here.
 	if l.t.Direction.Takes() {
-		return l.pushed(ctx, l.t.Engine.Sync(ctx, assetsync.SyncOptions{OneVersion: true, Unattended: true}), first)
+		return l.pushed(ctx, l.t.Engine.Sync(ctx, assetsync.SyncOptions{OneVersion: true, Unattended: true, Budgeted: true}), first)
 	}
-	return l.pushed(ctx, l.t.Engine.Push(ctx, assetsync.PushOptions{OneVersion: true, Unattended: true}), first)
+	return l.pushed(ctx, l.t.Engine.Push(ctx, assetsync.PushOptions{OneVersion: true, Unattended: true, Budgeted: true}), first)
 }
 
 // takes reports whether the daemon checks out what is pending.
@@ -93,12 +93,16 @@ func (l *loop) judged(ctx context.Context, res, standing assetsync.Result, sure 
 	}
 	next := l.record(res, standing, sure)
 	l.mu.Lock()
+	v.reason += l.fold(v, res) // which is empty where there is a reason
 	l.dirty = l.dirty || l.hinted && l.news()
 	l.retry = time.Time{}
 	switch {
 	case v.max != 0: // it is still due, for whoever saved first
 		l.dirty, l.first, l.retry = true, older(l.first, first), time.Now().Add(pause)
 		next = next.Add(pause)
+	case !v.until.IsZero() && !l.dirty:
+		pause = v.until.Sub(next)
+		l.dirty, l.first, l.retry, next = true, older(l.first, first), time.Now().Add(pause), v.until
 	case l.dirty:
 		pause, next = 0, time.Time{} // something happened meanwhile
 	case v.state == InStep && l.takes() && len(standing.Pending) > 0:

@@ -38,6 +38,8 @@ type loop struct {
 	dirty  bool      // there is a reason to look
 	first  time.Time // the oldest event that is one; zero when nobody saved
 	retry  time.Time // not before
+	saves  int       // that were not published yet
+	folded bool      // a version budget puts them off
 	paused bool
 	asset  string            // its id, once known
 	listed Listed            // what the remote listed last
@@ -141,6 +143,9 @@ func (l *loop) take(b watcher.Batch) {
 		l.retry = time.Time{} // what failed may well work on what is new; the remote is as it was
 	}
 	l.told = true
+	if b.Why == "" {
+		l.saves++
+	}
 	l.mu.Unlock()
 	first := b.First
 	if b.Why != "" && b.Why != watcher.ManyPaths {
@@ -185,6 +190,9 @@ func (l *loop) hint(versions map[string]Listed) {
 	}
 	if l.news() {
 		l.dirty = true
+		if l.folded {
+			l.retry = time.Time{} // a budget puts off what is published, and not what is seen
+		}
 		signal(l.wake)
 	}
 }

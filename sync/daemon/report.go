@@ -42,7 +42,7 @@ func (l *loop) report(res assetsync.Result, first time.Time) {
 		fields = append(fields, zap.Strings("notes", res.Notes)) // once: they come with each publish
 	}
 	l.notes = res.Notes
-	l.d.log.Info("published", fields...)
+	l.d.log.Info("published", append(fields, l.unfold(res)...)...)
 }
 
 // reportCheckedOut logs one line for each look that changed files here.

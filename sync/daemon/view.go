@@ -20,8 +20,9 @@ type View struct {
 	Since      time.Time           `json:"since"`            // of the state
 	NextTry    time.Time           `json:"next_try,omitzero"`
 	LookedAt   time.Time           `json:"looked_at,omitzero"`
-	Published  int                 `json:"published"`   // versions made since the daemon began
-	CheckedOut int                 `json:"checked_out"` // files that it changed here since then
+	Published  int                 `json:"published"`        // versions made since the daemon began
+	CheckedOut int                 `json:"checked_out"`      // files that it changed here since then
+	Folded     int                 `json:"folded,omitempty"` // saves that a version budget puts off, until NextTry
 	Watch      watcher.RootHealth  `json:"watch,omitzero"`
 	Result     assetsync.Result    `json:"result"` // what a status says; without an outcome before the first look
 }
