@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,14 +38,16 @@ type app struct {
 	stateDir   string
 	jsonOut    bool
 	verbose    bool
+	quiet      bool
 	logFormat  string
 	timeout    time.Duration
 
 	worktrees *worktrees // opened so far, each once
 
-	metrics     *metrics.Metrics // of a daemon that was asked for them; nil else
-	metricsAddr string           // where they are served
-	allowNotify bool             // a daemon may do what notify in the config says
+	metrics     *metrics.Metrics          // of a daemon that was asked for them; nil else
+	metricsAddr string                    // where they are served
+	running     *atomic.Pointer[progress] // the run that is shown, shared by copies of the app; holds nil: none is
+	allowNotify bool                      // a daemon may do what notify in the config says
 
 	log      *zap.Logger
 	base     string // directory that the names of targets are relative to, once there is a config
@@ -57,7 +60,7 @@ type app struct {
 
 // run executes the command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
-	a.worktrees = &worktrees{}
+	a.worktrees, a.running = &worktrees{}, &atomic.Pointer[progress]{}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
@@ -160,6 +163,7 @@ credentials expired; 6 published but not usable; 7 remote unavailable or throttl
 	f.StringVar(&a.stateDir, "state", "", "keep state in `DIR` (default: .assetsync beside the config)")
 	f.BoolVar(&a.jsonOut, "json", false, "print one JSON object on standard output")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to standard error")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "show no progress and no summary on a terminal")
 	f.StringVar(&a.logFormat, "log-format", "console", "`FORMAT` of the log: console or json (default: console; json for watch without a terminal)")
 	f.Lookup("log-format").DefValue = "" // it is not the same for all
 	f.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after `DURATION`")
@@ -236,7 +240,7 @@ func (a *app) prepare(cmd *cobra.Command) error {
 	}
 	var err error
 	// What people need to know is said in plain words elsewhere.
-	a.log, err = newLogger(a.stderr, a.logLevel(zapcore.WarnLevel), a.logFormat)
+	a.log, err = newLogger(besides{a}, a.logLevel(zapcore.WarnLevel), a.logFormat)
 	return err
 }
 

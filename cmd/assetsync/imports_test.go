@@ -59,6 +59,7 @@ var keepers = map[string][]string{
 	"github.com/coreos/go-systemd": {"cmd/assetsync"},
 	"go.uber.org/zap":              {"cmd/assetsync", "sync", "sync/daemon", "remote/aws"},
 	"github.com/prometheus/":       {"sync/daemon/metrics"},
+	"github.com/cheggaaa/":         {"cmd/assetsync"},
 	"github.com/rogpeppe/":         {},
 	"github.com/google/go-cmp":     {},
 	"pgregory.net/rapid":           {},

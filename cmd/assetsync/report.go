@@ -88,6 +88,7 @@ func codeOf(results []assetsync.Result) int {
 // printResults writes one block for each target; more are lines of a target
 // below its headline.
 func (a *app) printResults(results []assetsync.Result, more map[string]string) error {
+	results, folded := a.foldUnchanged(results)
 	width := 0
 	for _, r := range results {
 		width = max(width, len(r.Target))
@@ -115,7 +116,7 @@ func (a *app) printResults(results []assetsync.Result, more map[string]string) e
 			}
 		}
 	}
-	_, err := fmt.Fprint(a.stdout, b.String())
+	_, err := fmt.Fprint(a.stdout, b.String()+folded)
 	return err
 }
 

@@ -253,7 +253,7 @@ func (s *session) client() (*remote.Client, func() map[string]int, error) {
 	var mu sync.Mutex
 	calls := map[string]int{}
 	client, err := remote.NewClient(remote.Options{
-		Endpoint: s.transport.Endpoint(), HTTPClient: s.transport, OnStart: s.onCall(),
+		Endpoint: s.transport.Endpoint(), HTTPClient: counted{s.transport, s.app}, OnStart: s.onCall,
 		OnCall: func(operation string, _ error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -280,7 +280,7 @@ func (s *session) engine(t Target, db *state.DB) (*assetsync.Engine, error) {
 	o := assetsync.Options{
 		Target: t, Space: s.space, EnvName: s.env.Name, Client: client, Calls: calls, Assets: s.assets,
 		State: db, History: s.history, Repo: repo, Conflicts: filepath.Join(s.dir, "conflicts"),
-		Now: s.now, Sleep: sleep, Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
+		Now: s.now, Sleep: s.sleeping(t.Name), Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
 	}
 	if p, ok := s.promoted[t.Name]; ok {
 		o.From = &p
@@ -307,17 +307,22 @@ func sleep(ctx context.Context, d time.Duration) error {
 // one file go one after the other: what one checks out, no other is reading.
 func (s *session) each(ctx context.Context, verb func(context.Context, *assetsync.Engine) assetsync.Result) []assetsync.Result {
 	results := make([]assetsync.Result, len(s.engines))
+	shown := s.startProgress(len(s.engines))
+	s.running.Store(shown)
 	var group errgroup.Group
 	group.SetLimit(parallelTargets)
 	for _, shared := range s.byPath() {
 		group.Go(func() error {
 			for _, i := range shared {
 				results[i] = verb(ctx, s.engines[i])
+				shown.finished(results[i])
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // the functions return no errors: each is in its result
+	s.running.Store(nil)
+	shown.end()
 	if s.whole {
 		orphans, err := s.orphans(s.db, results)
 		if err != nil {
@@ -358,6 +363,7 @@ func (a *app) show(env string, results []assetsync.Result, exitCode bool) error 
 	}
 	err := a.printResults(results, nil)
 	a.explain(results)
+	a.summarize(results)
 	return err
 }
 

@@ -61,14 +61,14 @@ func (a *app) serveMetrics(ctx context.Context, l net.Listener, d *daemon.Daemon
 }
 
 // onCall tells who counts or shows calls that one begins; what it returns is
-// told of its end. nil: nobody does.
-func (a *app) onCall() func(operation string) (end func(error)) {
-	if a.metrics == nil {
-		return nil
-	}
-	return func(operation string) func(error) {
-		began := a.now()
-		return func(err error) { a.metrics.Called(operation, a.now().Sub(began), err) }
+// told of its end.
+func (a *app) onCall(operation string) (end func(error)) {
+	began, shown := a.now(), a.shown().call(operation)
+	return func(err error) {
+		shown()
+		if a.metrics != nil {
+			a.metrics.Called(operation, a.now().Sub(began), err)
+		}
 	}
 }
 
@@ -82,6 +82,7 @@ func (a *app) onLook() func(assetsync.Result, time.Duration) {
 
 // onWait is told of waits of requests.
 func (a *app) onWait(w aws.Wait) {
+	a.shown().wait("", waitText(w), w.For)
 	if a.metrics != nil {
 		a.metrics.Waited(string(w.Reason), w.For)
 	}
