@@ -58,9 +58,13 @@ func (r *run) noteWarnings(found []lint.Finding) {
 			r.note("%d more warnings; assetsync lint shows them, with what to do", len(found)-mostWarnings)
 			return
 		}
-		p := problemOf(f)
-		r.note("%s", strings.TrimPrefix(string(p.Path)+": "+p.Detail, ": "))
+		r.note("%s", warningText(problemOf(f)))
 	}
+}
+
+// warningText is a warning as a note tells it.
+func warningText(p manifest.Problem) string {
+	return strings.TrimPrefix(string(p.Path)+": "+p.Detail, ": ")
 }
 
 // allMetadata is what is sent with new content: what follows from a single

@@ -151,7 +151,11 @@ func (r *run) planFindings(found []lint.Finding) bool {
 	}
 	r.plan.Findings = nil
 	for _, f := range found {
-		r.plan.Findings = append(r.plan.Findings, planfile.Finding{Rule: f.Rule, Path: f.Path, Line: f.Line, Message: f.Message, Fix: f.Fix})
+		one := planfile.Finding{Rule: f.Rule, Path: f.Path, Line: f.Line, Message: f.Message, Fix: f.Fix}
+		if len(r.scanner.Scan([]byte(f.Message+"\n"+f.Fix))) > 0 { // a link, say, with a token in it
+			one.Message, one.Fix = "what it is about looks like a credential; assetsync lint shows it", ""
+		}
+		r.plan.Findings = append(r.plan.Findings, one)
 	}
 	return true
 }

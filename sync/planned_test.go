@@ -236,7 +236,7 @@ func TestPlanSaysWhatLintSays(t *testing.T) {
 	if len(plan.Findings) != 4 || plan.Findings[0].Rule != "dead-link" || plan.Findings[0].Line != 1 || len(res.Notes) > 0 {
 		t.Errorf("findings %+v, notes %q", plan.Findings, res.Notes)
 	}
-	m.write("b.md", "if ‮ access")
+	m.write("b.md", "if \u202e access")
 	plan, res = m.plan(assetsync.PushOptions{})
 	m.want(res, assetsync.Blocked)
 	if len(plan.Problems) != 1 || plan.Problems[0].Kind != "hidden-bidi" || len(plan.Changes) != 3 {
@@ -248,7 +248,7 @@ func TestPlanSaysWhatLintSays(t *testing.T) {
 func TestPlanHoldsNoSecret(t *testing.T) {
 	w := newWorld(t)
 	const secret, body = aSecret, "nobody reads this in a plan"
-	m := w.machine(skill(map[string]string{"a.md": body + "\ntoken: " + secret + "\n"}))
+	m := w.machine(skill(map[string]string{"a.md": body + "\ntoken: " + secret + "\n[x](" + secret + ")\n"}))
 	m.target.Metadata["token"] = secret
 	for _, change := range []string{"create", "update"} {
 		plan, _ := m.plan(assetsync.PushOptions{})

@@ -202,8 +202,9 @@ func pathOf(entries ...*manifest.Entry) manifest.Path {
 }
 
 // unusableRules are those that only warn before a push, and that keep agents
-// from using what is live.
-var unusableRules = []string{"wrapping-folder", "agent-type-unknown", "dead-link", "link-case", "link-from-root", "link-outside"}
+// from using what is live. A link from the root is none: who reads from there
+// finds the file.
+var unusableRules = []string{"wrapping-folder", "agent-type-unknown", "dead-link", "link-case", "link-outside"}
 
 // verifyRules applies the rules of lint to what is live: the size of it, too.
 func (r *run) verifyRules(obs observation, live manifest.Bundle) (found []manifest.Problem, err error) {
@@ -245,14 +246,19 @@ func countProblems(n int) string {
 	return fmt.Sprintf("%d problems", n)
 }
 
-// With returns the result of a push together with that of its verification.
+// With returns the result of a push together with that of its verification. What
+// the push has warned of and is a problem now is told once.
 func (r Result) With(verified Result) Result {
+	told := func(note string) bool {
+		return slices.ContainsFunc(verified.Problems, func(p manifest.Problem) bool { return note == warningText(p) })
+	}
+	r.Notes = slices.DeleteFunc(slices.Clone(r.Notes), told)
 	r.Verified, r.Error = verified.Verified, verified.Error
 	r.Problems = slices.Concat(r.Problems, verified.Problems)
 	r.Calls, r.DurationMS = verified.Calls, r.DurationMS+verified.DurationMS
 	for _, n := range verified.Notes {
 		if !slices.Contains(r.Notes, n) {
-			r.Notes = append(slices.Clone(r.Notes), n)
+			r.Notes = append(r.Notes, n)
 		}
 	}
 	return r.complete()
