@@ -182,6 +182,24 @@ func TestPlanMeetsAnother(t *testing.T) {
 	}
 }
 
+// TestPlanUnderQuirks carries plans out however the service behaves: what it does
+// by itself is nobody else's work, and what is live is what was approved.
+func TestPlanUnderQuirks(t *testing.T) {
+	for _, quirk := range []string{"rewrite=frontmatter", "rewrite=extra-version", "file-delete-version=keep", "file-version=asset", "version-step=3", "timestamps=seconds"} {
+		t.Run(quirk, func(t *testing.T) {
+			m := newWorld(t, quirk).machine(skill(map[string]string{"a.md": "a", "b.md": "b"}))
+			m.want(m.carryOut(m.mustPlan(assetsync.Planned)), assetsync.Created)
+			m.write("a.md", "a2")
+			m.write("SKILL.md", skillMain+"More.\n")
+			m.rm("b.md")
+			plan := m.mustPlan(assetsync.Planned)
+			m.want(m.carryOut(plan), assetsync.Published)
+			m.want(m.carryOut(plan), assetsync.Unchanged)
+			m.wantUsable(m.verify(nil))
+		})
+	}
+}
+
 // TestPlanRepairsNothing leaves what an earlier push overwrote to a push that is
 // not held to a plan.
 func TestPlanRepairsNothing(t *testing.T) {

@@ -60,6 +60,7 @@ func TestPolicyPlan(t *testing.T) {
 		{"push", "--dry-run"}, {"push", "--dry-run", "--prefer", "local"}, {"push", "--dry-run", "--prefer", "remote"},
 		{"push", "--dry-run", "--atomic"}, {"push", "--dry-run", "--create", "--allow-deletes", "9"},
 		{"push", "--dry-run", "--base", "1", "skills/few"},
+		{"plan"}, {"plan", "--atomic", "--allow-deletes", "9"}, {"verify"},
 		{"status"}, {"diff"}, {"diff", "base..remote"}, {"diff", "1..2", "skills/few"}, {"log"}, {"pull", "skills/many"},
 		{"pull", "skills/few", "--version", "1"}, {"pull", "--prefer", "remote"},
 		{"status", "--state", h.path("fresh")}, {"push", "--dry-run", "--state", h.path("fresh")},
