@@ -24,6 +24,7 @@ const (
 	Conflict   Outcome = "conflict"
 	Blocked    Outcome = "blocked"
 	Failed     Outcome = "failed"
+	Skipped    Outcome = "skipped" // not begun, because another target failed
 )
 
 // Means is how changes were published.
@@ -168,6 +169,12 @@ func (r Result) Passing() bool {
 		return errors.Is(r.Error, manifest.ErrChanged)
 	}
 	return len(r.Problems) > 0 && !slices.ContainsFunc(r.Problems, func(p manifest.Problem) bool { return p.Kind != manifest.Unstable })
+}
+
+// NotBegun is the result of a target that was not begun, for a reason that
+// people are told.
+func NotBegun(target, why string) Result {
+	return Result{Target: target, Outcome: Skipped, Published: ByNothing, Notes: []string{why}}.complete()
 }
 
 // Failure is the result of a run of which nothing else is known.

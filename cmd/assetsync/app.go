@@ -39,6 +39,7 @@ type app struct {
 	jsonOut    bool
 	verbose    bool
 	quiet      bool
+	many       manyFlags
 	logFormat  string
 	timeout    time.Duration
 
@@ -231,6 +232,9 @@ func (a *app) prepare(cmd *cobra.Command) error {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
 			return usageError(nil, "say which, or leave --"+name+" out", "--%s is empty", name)
 		}
+	}
+	if err := a.many.check(cmd.Flags().Changed); err != nil {
+		return err
 	}
 	if a.envName == "" {
 		a.envName, _ = a.getenv("ASSETSYNC_ENV")

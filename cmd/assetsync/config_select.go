@@ -15,9 +15,10 @@ import (
 // all of them without args. An argument is, the first that holds:
 //
 //   - the name of a target;
+//   - a glob of names;
 //   - a path, relative to cwd: of a target, of something in one, or of a
 //     directory that holds some;
-//   - a glob of names.
+//   - a glob of the paths of targets, relative to cwd.
 //
 // cwd is absolute. An argument that chooses nothing is a usage error that
 // suggests names.
@@ -40,7 +41,7 @@ func Select(targets []Target, args []string, cwd string) ([]Target, error) {
 		return nil, &assetsync.Error{
 			Kind:    assetsync.KindUsage,
 			Message: errors.Join(unknown...).Error(),
-			Hint:    "assetsync status lists the targets",
+			Hint:    selectHint(args),
 		}
 	}
 	var out []Target
@@ -58,18 +59,38 @@ func selectOne(targets []Target, arg, cwd string) []int {
 	if hits := indexes(targets, func(t Target) bool { return isNamed(t, arg) }); len(hits) > 0 {
 		return hits
 	}
+	glob := isGlob(arg) && len(name) <= maxPatternBytes
+	byName := func(t Target) bool { return glob && doublestar.MatchUnvalidated(name, t.Name) }
+	if hits := indexes(targets, byName); len(hits) > 0 {
+		return hits
+	}
 	at := filepath.Clean(arg)
 	if !filepath.IsAbs(at) {
 		at = filepath.Join(cwd, at)
 	}
 	byPath := func(t Target) bool { return holdsPath(t.Path, at) || holdsPath(at, t.Path) }
-	if hits := indexes(targets, byPath); len(hits) > 0 {
+	if hits := indexes(targets, byPath); len(hits) > 0 || !glob {
 		return hits
 	}
-	if !doublestar.ValidatePattern(name) || len(name) > maxPatternBytes {
-		return nil
+	return indexes(targets, func(t Target) bool {
+		rel, err := filepath.Rel(cwd, t.Path)
+		return err == nil && doublestar.MatchUnvalidated(name, filepath.ToSlash(rel))
+	})
+}
+
+// isGlob reports whether a word that names no target may have been meant as a
+// glob.
+func isGlob(arg string) bool {
+	return strings.ContainsAny(arg, "*?[{") && doublestar.ValidatePattern(nameOf(arg))
+}
+
+// selectHint says how to find what was meant.
+func selectHint(args []string) string {
+	const hint = "assetsync status lists the targets"
+	if slices.ContainsFunc(args, isGlob) {
+		return hint + "; a glob is of whole names, in which ** stands for any number of directories, and has to be quoted"
 	}
-	return indexes(targets, func(t Target) bool { return doublestar.MatchUnvalidated(name, t.Name) })
+	return hint
 }
 
 // nameOf is a word as the name of a target.
@@ -99,6 +120,11 @@ func holdsPath(dir, at string) bool {
 const mostNamed = 6
 
 func noTarget(targets []Target, arg string) error {
+	what := "no target " + quoted(arg)
+	if isGlob(arg) {
+		what = "no target matches " + quoted(arg)
+		arg = strings.Trim(arg, "*?/") // for what it may have been meant
+	}
 	var names, lastParts []string
 	for _, t := range targets {
 		names = append(names, t.Name)
@@ -120,11 +146,11 @@ func noTarget(targets []Target, arg string) error {
 	}
 	switch {
 	case len(close) > 0:
-		return usageError(nil, "", "no target %s; did you mean %s?", quoted(arg), wordList(close, "or"))
+		return usageError(nil, "", "%s; did you mean %s?", what, wordList(close, "or"))
 	case len(names) == 0:
-		return usageError(nil, "", "no target %s: there are none", quoted(arg))
+		return usageError(nil, "", "%s: there are none", what)
 	case len(names) > mostNamed:
-		return usageError(nil, "", "no target %s among %d", quoted(arg), len(names))
+		return usageError(nil, "", "%s among %d", what, len(names))
 	}
-	return usageError(nil, "", "no target %s: there are %s", quoted(arg), wordList(names, "and"))
+	return usageError(nil, "", "%s: there are %s", what, wordList(names, "and"))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,6 +37,9 @@ func TestSelect(t *testing.T) {
 		{"here", filepath.Join(root, "skills", "eks", "references"), []string{"."}, []string{"skills/eks"}},
 		{"absolute path", root, []string{filepath.Join(root, "skills", "eks")}, []string{"skills/eks"}},
 		{"glob", root, []string{"skills/*s"}, []string{"skills/eks", "skills/rds"}},
+		{"glob of paths", filepath.Join(root, "skills"), []string{"*s"}, []string{"skills/eks", "skills/rds"}},
+		{"glob of paths above", filepath.Join(root, "ops"), []string{"../skills/{eks,rds}"}, []string{"skills/eks", "skills/rds"}},
+		{"glob, name and path", filepath.Join(root, "skills", "eks"), []string{"skills/team/*", "skills/rds", "."}, []string{"skills/eks", "skills/rds", "skills/team/sqs"}},
 		{"deep glob", root, []string{"**/sqs"}, []string{"skills/team/sqs"}},
 	}
 	for _, tt := range tests {
@@ -53,6 +57,7 @@ func TestSelect(t *testing.T) {
 			}
 		})
 	}
+	const ofGlobs = "\nhint: assetsync status lists the targets; a glob is of whole names, in which ** stands for any number of directories, and has to be quoted"
 	errors := []struct {
 		arg     string
 		targets []Target
@@ -63,12 +68,17 @@ func TestSelect(t *testing.T) {
 		{"other", targets, `no target "other": there are skills/eks, skills/rds, skills/team/sqs, ops/AGENTS.md#CHAT and ops/AGENTS.md#GENERIC`},
 		{"skills/[", targets[:1], `no target "skills/[": there are skills/eks`},
 		{"a", nil, `no target "a": there are none`},
+		{"ekss*", targets, `no target matches "ekss*"; did you mean skills/eks?` + ofGlobs},
+		{"nothing/*", targets[:1], `no target matches "nothing/*": there are skills/eks` + ofGlobs},
 		{"other", slices.Repeat(targets[:1], 7), `no target "other" among 7`},
 	}
 	for _, tt := range errors {
 		t.Run(tt.arg, func(t *testing.T) {
 			_, err := Select(tt.targets, []string{tt.arg}, root)
-			wantUsage(t, err, tt.want+"\nhint: assetsync status lists the targets")
+			if !strings.Contains(tt.want, "hint: ") {
+				tt.want += "\nhint: assetsync status lists the targets"
+			}
+			wantUsage(t, err, tt.want)
 		})
 	}
 }

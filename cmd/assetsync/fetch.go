@@ -26,6 +26,7 @@ is an ordinary git repository: git log, diff and blame work on the ref that is
 printed, at which the newest version lies. Nothing else is changed, neither the
 files nor the remote.`,
 		Example: `  assetsync fetch
+  assetsync fetch 'skills/eks-*'
   assetsync fetch skills/eks-triage -n 50`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("max-count") && limit < 1 {
@@ -50,6 +51,7 @@ files nor the remote.`,
 		},
 	}
 	cmd.Flags().IntVarP(&limit, "max-count", "n", 0, "of the newest `N` versions of each asset only (default: all)")
+	a.registerMany(cmd)
 	return cmd
 }
 

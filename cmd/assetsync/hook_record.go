@@ -151,7 +151,7 @@ func (a *app) settleHook(dir, env string, results []assetsync.Result) error {
 	if err != nil || r == nil || r.Env != "" && r.Env != env || r.Error == "" && len(r.failures()) == 0 {
 		return err
 	}
-	good := func(res assetsync.Result) bool { return resultCode(res) == 0 }
+	good := func(res assetsync.Result) bool { return resultCode(res) == 0 && res.Outcome != assetsync.Skipped }
 	settled := false
 	for i, t := range r.Targets {
 		at := slices.IndexFunc(results, func(res assetsync.Result) bool { return res.Target == t.Target && good(res) })

@@ -81,5 +81,6 @@ into another directory, and nothing else is touched.`,
 	f.StringVar(&prefer, "prefer", "abort", "who wins where both sides changed a path: `SIDE` is local, remote or abort")
 	allow.register(f, false)
 	cmd.MarkFlagsMutuallyExclusive("to", "dry-run")
+	a.registerMany(cmd)
 	return cmd
 }

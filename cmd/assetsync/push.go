@@ -64,6 +64,7 @@ state is kept then, so a file that differs on both sides is a conflict unless
 say it.`,
 		Example: `  assetsync push --dry-run
   assetsync push skills/eks-triage
+  assetsync push 'skills/eks-*' --fail-fast
   assetsync push --rev v1.4.0
   assetsync push --changed-since origin/main --dry-run
   assetsync push --env prod --from staging --dry-run
@@ -76,6 +77,7 @@ say it.`,
 		},
 	}
 	p.register(cmd)
+	a.registerMany(cmd)
 	return cmd
 }
 

@@ -13,7 +13,7 @@ import (
 // done, what was not, what there was nothing to do for.
 var outcomesInOrder = []assetsync.Outcome{
 	assetsync.Created, assetsync.Published, assetsync.CheckedOut, assetsync.Deleted, assetsync.Planned,
-	assetsync.Conflict, assetsync.Blocked, assetsync.Failed, assetsync.Unchanged,
+	assetsync.Conflict, assetsync.Blocked, assetsync.Failed, assetsync.Skipped, assetsync.Unchanged,
 }
 
 // summarize ends a run over several targets on a terminal with a table of what

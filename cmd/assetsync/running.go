@@ -80,6 +80,9 @@ func (r *running) holder() string {
 // asked runs a verb by the daemon of the config, if one is there to ask. It
 // reports whether it did.
 func (a *app) asked(ctx context.Context, config *Config, args []string, verb func(*running) ([]assetsync.Result, []string, error)) (results []assetsync.Result, env string, ok bool, err error) {
+	if !a.many.isPlain() {
+		return nil, "", false, nil
+	}
 	r, err := a.daemonOf(config, args)
 	if err != nil || r == nil {
 		return nil, "", false, err

@@ -20,10 +20,6 @@ import (
 	"assetsync/sync/state"
 )
 
-// parallelTargets is how many targets are worked on at once; all share one
-// rate limit.
-const parallelTargets = 4
-
 // embeddedRate is in effect no limit: the remote is in this process.
 const embeddedRate = 1_000_000
 
@@ -303,18 +299,25 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // each runs a verb on every target, a few at once, and returns the results in
-// the order of the targets. One target's failure never stops another. Targets of
+// the order of the targets. One target's failure never stops another, unless
+// --fail-fast says so: then it keeps those from being begun that were not. Targets of
 // one file go one after the other: what one checks out, no other is reading.
 func (s *session) each(ctx context.Context, verb func(context.Context, *assetsync.Engine) assetsync.Result) []assetsync.Result {
 	results := make([]assetsync.Result, len(s.engines))
 	shown := s.startProgress(len(s.engines))
 	s.running.Store(shown)
 	var group errgroup.Group
-	group.SetLimit(parallelTargets)
+	group.SetLimit(s.many.limit())
+	stop := fuse{on: s.many.failFast}
 	for _, shared := range s.byPath() {
 		group.Go(func() error {
 			for _, i := range shared {
-				results[i] = verb(ctx, s.engines[i])
+				if first := stop.blown(); first != "" {
+					results[i] = assetsync.NotBegun(s.engines[i].Target.Name, fmt.Sprintf("not begun, because %s failed (--fail-fast)", first))
+				} else {
+					results[i] = verb(ctx, s.engines[i])
+				}
+				stop.see(results[i])
 				shown.finished(results[i])
 			}
 			return nil

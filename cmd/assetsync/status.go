@@ -46,6 +46,7 @@ side by side: version, live commit, +N files to push, -N changes on the remote.`
 		},
 	}
 	cmd.Flags().BoolVar(&exit, "exit-code", false, "exit with 8 when something differs, here or on the remote")
+	a.registerMany(cmd)
 	return cmd
 }
 
