@@ -117,7 +117,7 @@ func TestParseConfigErrors(t *testing.T) {
 		{"unknown key in an entry", "targets:\n  - path: a\n    publish: {atmoic: true}\n",
 			`assetsync.yaml:3:15: targets[0].publish: unknown key "atmoic"; did you mean "atomic"?`},
 		{"unknown key like none", "targets:\n  - path: a\n    publish: {by: hand}\n",
-			`assetsync.yaml:3:15: targets[0].publish: unknown key "by"; known: when, atomic and max_file_calls`},
+			`assetsync.yaml:3:15: targets[0].publish: unknown key "by"; known: when, atomic, max_versions_per_hour and max_file_calls`},
 		{"duplicate keys", "region: a\nregion: b\nregion: c\n",
 			"assetsync.yaml:2:1: key \"region\" is already set on line 1\nassetsync.yaml:3:1: key \"region\" is already set on line 1"},
 		{"several at once", "region: 5\nrate: {burst: many}\ntargets:\n  - path: a\n    protected: yes\n",
