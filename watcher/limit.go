@@ -39,3 +39,11 @@ func eventsWords(err error) string {
 	}
 	return fmt.Sprintf("the system gives no file events: %v", err)
 }
+
+// FileSystem names the file system of dir when its changes may come without an
+// event here, as on a network; else it is empty.
+func FileSystem(dir string) string { return remoteKind(dir) }
+
+// WatchLimit returns how many directories this user may watch, and how that is
+// raised; 0 where the system has no such limit.
+func WatchLimit() (limit int, raise string) { return watchLimit() }

@@ -46,3 +46,5 @@ func remoteKind(dir string) string {
 	}
 	return ""
 }
+
+func watchLimit() (int, string) { return 0, "" }

@@ -80,3 +80,19 @@ func remoteKind(dir string) string {
 	}
 	return remoteMagics[uint32(st.Type)]
 }
+
+func watchLimit() (int, string) {
+	data, err := os.ReadFile("/proc/sys/fs/inotify/max_user_watches")
+	if err != nil {
+		return 0, ""
+	}
+	limit, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return 0, ""
+	}
+	propose := proposedWatches
+	if limit >= propose {
+		propose = 2 * limit
+	}
+	return limit, fmt.Sprintf("sudo sysctl fs.inotify.max_user_watches=%d", propose)
+}

@@ -16,3 +16,5 @@ func instancesWords(err error) string { return descriptorsWords(err) }
 
 // remoteKind is empty: events are tried on every file system.
 func remoteKind(string) string { return "" }
+
+func watchLimit() (int, string) { return 0, "" }

@@ -172,25 +172,26 @@ credentials expired; 6 published but not usable; 7 remote unavailable or throttl
 	root.AddGroup(&cobra.Group{ID: groupCommon, Title: "Common commands:"}, &cobra.Group{ID: groupMore, Title: "More commands:"})
 	common := []*cobra.Command{a.initCommand(), a.statusCommand(), a.diffCommand(), a.pushCommand(), a.pullCommand(), a.watchCommand()}
 	more := []*cobra.Command{
-		a.lintCommand(),
-		a.checkIgnoreCommand(),
+		a.fetchCommand(),
 		a.logCommand(),
 		a.showCommand(),
-		a.fetchCommand(),
 		a.restoreCommand(),
 		a.undoCommand(),
 		a.resolveCommand(),
 		a.pruneCommand(),
 		a.cloneCommand(),
+		a.planCommand(),
+		a.lintCommand(),
+		a.verifyCommand(),
+		a.checkIgnoreCommand(),
 		a.hookCommand(),
 		a.assetCommand(),
 		a.configCommand(),
 		a.emulatorCommand(),
 		a.probeCommand(),
+		a.doctorCommand(),
 		a.versionCommand(),
 		a.githubReportCommand(),
-		a.planCommand(),
-		a.verifyCommand(),
 	}
 	for _, c := range common {
 		c.GroupID = groupCommon

@@ -25,6 +25,8 @@ type envelope struct {
 	Targets      any              `json:"targets"`
 	Assets       any              `json:"assets,omitempty"`        // of asset list and asset get
 	Skipped      any              `json:"skipped,omitempty"`       // of init --scan
+	Checks       []checkReport    `json:"checks,omitempty"`        // of doctor
+	Rebuild      *rebuildReport   `json:"rebuild,omitempty"`       // of doctor --rebuild
 	AssetTypes   any              `json:"asset_types,omitempty"`   // of asset types
 	Version      string           `json:"version,omitempty"`       // of version
 	Build        *build           `json:"build,omitempty"`         // of version

@@ -248,3 +248,21 @@ func (d *Dir) syncDir(dir string) error {
 func tempName(dir string) string {
 	return path.Join(dir, manifest.TempPrefix+strings.ToLower(rand.Text()))
 }
+
+// Exchanges reports whether two names of the directory can be swapped in one
+// step, by trying it with two temporary files. Where they cannot, Exchange takes
+// several, between which a name is missing for a moment.
+func (d *Dir) Exchanges() (can bool, err error) {
+	temps := [2]string{tempName("."), tempName(".")}
+	for _, temp := range temps {
+		if err := d.Mark(temp); err != nil {
+			return false, err
+		}
+		defer func() { err = errors.Join(err, d.Remove(temp)) }()
+	}
+	err = d.renameInDir(temps[0], temps[1], swap)
+	if errors.Is(err, errUnsupported) {
+		return false, nil
+	}
+	return err == nil, err
+}

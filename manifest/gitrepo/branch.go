@@ -146,3 +146,12 @@ func (w *Worktree) shallow() (map[manifest.ID]struct{}, error) {
 	}
 	return cut, nil
 }
+
+// IsShallow reports whether the history is cut off, as in a clone with a depth.
+func (w *Worktree) IsShallow() (bool, error) {
+	cut, err := w.shallow()
+	if err != nil {
+		return false, fmt.Errorf("look at git worktree %s: %w", w.top, err)
+	}
+	return len(cut) > 0, nil
+}
