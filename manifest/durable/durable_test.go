@@ -330,3 +330,18 @@ func TestFallbacks(t *testing.T) {
 		})
 	}
 }
+
+// TestExchanges leaves nothing behind, whatever it finds.
+func TestExchanges(t *testing.T) {
+	root := newRoot(t, "a:a")
+	if _, err := New(root, nil).Exchanges(); err != nil {
+		t.Error(err)
+	}
+	if got := list(t, root); got != "a:a" {
+		t.Errorf("left: %s", got)
+	}
+	broken := New(root, func(Op, func() error) error { return errFault })
+	if _, err := broken.Exchanges(); !errors.Is(err, errFault) {
+		t.Errorf("got %v", err)
+	}
+}
