@@ -168,7 +168,7 @@ func (r *run) bases(ctx context.Context, d deed, after proof) (map[manifest.Path
 			pair.Remote = local
 		}
 		bases[p] = pair
-		if data != nil && (met || sameEntry(local, sent) && !sameEntry(sent, read)) {
+		if data != nil && (met || sameEntry(local, sent) && !(sameEntry(sent, read) && sameEntry(sent, after.side.Tree.Get(p)))) {
 			if err := r.keepLocal(ctx, p, data); err != nil {
 				return nil, err
 			}

@@ -276,6 +276,20 @@ func TestMergeRewritten(t *testing.T) {
 	two.wantQuiet()
 }
 
+// TestMergeOverOwnVersion publishes an edit on which somebody else goes on before it
+// is proved, and edits the same line again: what is merged over is our version, though
+// the newest one that was read is theirs.
+func TestMergeOverOwnVersion(t *testing.T) {
+	w := newWorld(t)
+	m, id := merging(w)
+	m.write("a.md", lines("1=uno"))
+	w.afterWrite(1, func() { w.save(id, "a.md", lines("1=uno", "9=theirs")) })
+	m.push(assetsync.PushOptions{})
+	m.write("a.md", lines("1=uno again"))
+	m.mustPush(assetsync.Published)
+	w.wantFile(id, "a.md", lines("1=uno again", "9=theirs"))
+}
+
 // TestMergeOfTwoMachines lets two machines edit different lines of one file in
 // turn, without a pull in between.
 func TestMergeOfTwoMachines(t *testing.T) {

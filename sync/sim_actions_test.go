@@ -344,6 +344,7 @@ func (s *sim) saveSlowly(who string, rnd *rand.Rand, meanwhile func()) {
 	had := w.file(path)
 	m := s.ledger.newMark(who, path, had, false)
 	content := s.ends(who, s.content(who, path, m, had), rnd)
+	delete(w.broken, path)
 	w.put(path, nil)
 	s.note("%s is saving %s", who, path)
 	meanwhile()

@@ -71,6 +71,7 @@ func simExemptions() []simExemption {
 		{"timestamps + file-create-version + create-existing", "conflict", "detected", noTrace},
 		{"read-zip + rewrite", "conflict", "detected", twoForms},
 		{"read-zip + rewrite", "step", "detected", twoForms},
+		{"read-zip + rewrite", "echo", "detected", twoForms},
 		{"a late pipeline beside other changes", "conflict", "detected", func(_ *sim, v violation) bool { return v.run != nil && v.run.older }},
 	}
 }

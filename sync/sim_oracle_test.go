@@ -109,8 +109,10 @@ func (w *simWorker) judgeEcho(r *simRun, res assetsync.Result, before map[string
 	switch {
 	case r.began != w.published || len(w.line) > w.published && !w.line[w.published].madeBy(r), !maps.Equal(before, w.held):
 	case r.goesBack, r.takesBack(), r.verb == "undo --local", r.short > 0, res.Error != nil:
-	case len(res.Changes)+len(res.CheckedOut)+len(res.Pending) > 0:
-		w.violate("echo", r, "", "%s finds something to do right after a run of its own that had left nothing", r)
+	default:
+		for _, c := range slices.Concat(res.Changes, res.CheckedOut, res.Pending) {
+			w.violate("echo", r, string(c.Path), "%s finds %s to do right after a run of its own that had left nothing", r, c.Path)
+		}
 	}
 }
 
