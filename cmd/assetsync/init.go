@@ -299,6 +299,7 @@ func renderConfig(opts InitOptions, entries []initEntry) []byte {
 	b.WriteString("\n")
 	renderComment(&b, "", reflect.ValueOf(&RateConfig{}).Elem(), "rate")
 	renderComment(&b, "", reflect.ValueOf(&WatchConfig{}).Elem(), "watch")
+	renderComment(&b, "", reflect.ValueOf(&NotifyConfig{}).Elem(), "notify")
 	b.WriteString("\n# What is kept equal to which asset.\n")
 	if len(entries) == 0 {
 		b.WriteString("# No SKILL.md, AGENTS.md or AGENT.md was found here: write one, then an entry.\ntargets: []\n#  - path: skills/**\n#    type: skill\n")

@@ -121,13 +121,14 @@ func (p *progress) end() {
 	}
 	close(p.ended)
 	p.over.Wait()
-	p.wipe()
+	p.beside(func() {})
 }
 
-// wipe takes the line away until it is drawn again, for something else to be
-// written.
-func (p *progress) wipe() {
+// beside takes the line away, for something else to be written, until it is drawn
+// again.
+func (p *progress) beside(write func()) {
 	if p == nil {
+		write()
 		return
 	}
 	p.mu.Lock()
@@ -136,6 +137,7 @@ func (p *progress) wipe() {
 		p.drawn = false
 		p.out.Finish().Write()
 	}
+	write()
 }
 
 // text says how far it is; p.mu is held.
@@ -286,6 +288,8 @@ type besides struct{ app *app }
 
 // Write implements [io.Writer].
 func (b besides) Write(data []byte) (int, error) {
-	b.app.shown().wipe()
-	return b.app.stderr.Write(data)
+	var n int
+	var err error
+	b.app.shown().beside(func() { n, err = b.app.stderr.Write(data) })
+	return n, err
 }

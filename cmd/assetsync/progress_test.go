@@ -24,7 +24,7 @@ func TestProgress(t *testing.T) {
 		"nothing yet":      {func(*progress) {}, "0/3 targets, 0 calls, 0 B"},
 		"targets are done": {func(p *progress) { p.finished(published); p.finished(published) }, "2/3 targets, 4 files, 0 calls, 0 B"},
 		"a call":           {func(p *progress) { p.call("GetAsset")(); p.call("UpdateAsset") }, "0/3 targets, 2 calls, 0 B, UpdateAsset"},
-		"bytes":            {func(p *progress) { p.bytes = 3 << 19 }, "0/3 targets, 0 calls, 1.5 MiB"},
+		"bytes":            {func(p *progress) { p.mu.Lock(); p.bytes = 3 << 19; p.mu.Unlock() }, "0/3 targets, 0 calls, 1.5 MiB"},
 		"throttled": {
 			func(p *progress) { p.wait("", waitText(aws.Wait{Reason: aws.ForThrottle, Attempt: 3}), 30*time.Second) },
 			"0/3 targets, 0 calls, 0 B, waits 29s: throttled, attempt 3",
@@ -76,7 +76,7 @@ func TestProgressOfShortRuns(t *testing.T) {
 		none.call("GetAsset")()
 		none.wait("", "x", time.Minute)
 		none.finished(assetsync.Result{})
-		none.wipe()
+		none.beside(func() {})
 		none.end()
 		if out.Len() > 0 {
 			t.Errorf("shown: %q", out.String())
@@ -91,8 +91,7 @@ func TestProgressMakesRoom(t *testing.T) {
 		p := newProgress(&out, time.Now, 3)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		p.wipe()
-		out.WriteString("warning: x\n")
+		p.beside(func() { out.WriteString("warning: x\n") })
 		time.Sleep(time.Second)
 		synctest.Wait()
 		p.end()
