@@ -132,9 +132,22 @@ fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	  done; \
 	done
 
+# What these measure, docs/performance.md says. BENCH_FLAGS makes the cases
+# smaller: make bench BENCH_ROUNDS=1 BENCH_FLAGS='-speed.team=5 -speed.fleet=10
+# -speed.beside=1000' takes a minute.
+BENCH_ROUNDS ?= 7
+BENCH_CASES  ?= team,fleet,beside
+BENCH_FLAGS  ?=
+BENCH_SPEED   = $(GO) test -v -count=1 -timeout 120m -run '^TestSpeed$$' ./cmd/assetsync -args -speed.program=$(CURDIR)/bin/assetsync
+
 .PHONY: bench
-bench: ## benchmarks of the packages
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: build ## the program beside git, rsync, rclone and others: BENCH_ROUNDS, BENCH_CASES (Linux, 30 minutes)
+	@$(BENCH_SPEED) -speed.bench -speed.rounds=$(BENCH_ROUNDS) -speed.cases=$(BENCH_CASES) \
+	  -watch.saves=$(BENCH_SAVES) -watch.idle=$(BENCH_IDLE) $(BENCH_FLAGS)
+
+.PHONY: bench-parts
+bench-parts: ## benchmarks of the packages, for benchstat: BENCH_COUNT (6)
+	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(BENCH_COUNT),6) ./...
 
 # What "make bench-watch" measures, docs/performance.md says.
 BENCH_SAVES ?= 40

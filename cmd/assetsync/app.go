@@ -44,6 +44,7 @@ type app struct {
 	timeout    time.Duration
 
 	worktrees *worktrees // opened so far, each once
+	profiles  profiles
 
 	metrics     *metrics.Metrics          // of a daemon that was asked for them; nil else
 	metricsAddr string                    // where they are served
@@ -67,7 +68,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
-	err = errors.Join(err, a.worktrees.close())
+	err = errors.Join(err, a.worktrees.close(), a.profiles.stop())
 	if err == nil {
 		return a.code
 	}
@@ -168,6 +169,7 @@ credentials expired; 6 published but not usable; 7 remote unavailable or throttl
 	f.StringVar(&a.logFormat, "log-format", "console", "`FORMAT` of the log: console or json (default: console; json for watch without a terminal)")
 	f.Lookup("log-format").DefValue = "" // it is not the same for all
 	f.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after `DURATION`")
+	a.profiles.flags(f)
 
 	root.AddGroup(&cobra.Group{ID: groupCommon, Title: "Common commands:"}, &cobra.Group{ID: groupMore, Title: "More commands:"})
 	common := []*cobra.Command{a.initCommand(), a.statusCommand(), a.diffCommand(), a.pushCommand(), a.pullCommand(), a.watchCommand()}
@@ -242,6 +244,9 @@ func (a *app) prepare(cmd *cobra.Command) error {
 	}
 	if a.timeout <= 0 {
 		return usageError(nil, "for example --timeout 5m", "--timeout %s is not above zero", a.timeout)
+	}
+	if err := a.profiles.start(a.abs); err != nil {
+		return err
 	}
 	var err error
 	// What people need to know is said in plain words elsewhere.

@@ -27,6 +27,7 @@ const (
 func (a *app) emulatorCommand() *cobra.Command {
 	var addr, data, credentials string
 	var spaces, quirks, faults []string
+	var quota int
 	cmd := &cobra.Command{
 		Use:   "emulator",
 		Short: "Serve the wire of the service on this machine",
@@ -47,8 +48,11 @@ now, with the effect later).`,
   assetsync emulator --quirk create-existing=overwrite --fault op=UpdateAsset,nth=2,kind=throttle`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts := emulator.Options{Exclusive: true, Clock: a.now, NewID: newID, Spaces: spaces, Logger: a.structuredLog()}
+			opts := emulator.Options{Exclusive: true, Clock: a.now, NewID: newID, Spaces: spaces, Quota: quota, Logger: a.structuredLog()}
 			var err error
+			if quota < 0 {
+				return usageError(nil, "give a number from 0, which is the service's own", "--quota %d is below zero", quota)
+			}
 			if opts.Quirks, opts.Faults, err = parseRules(quirks, faults); err != nil {
 				return err
 			}
@@ -82,6 +86,7 @@ now, with the effect later).`,
 	f.StringVar(&data, "data", "", "keep the assets in `DIR` (default: nowhere, they end with the process)")
 	f.StringVar(&credentials, "credentials-file", "", "verify signatures with the KEY:SECRET lines of `FILE`")
 	f.StringArrayVar(&spaces, "space", nil, "serve the agent space `ID` and no others (default: any), repeatable")
+	f.IntVar(&quota, "quota", 0, "take `N` skills and as many agents in a space (default: the service's 200)")
 	f.StringArrayVar(&quirks, "quirk", nil, "behave so where the documentation is silent: `NAME=VALUE`, repeatable")
 	f.StringArrayVar(&faults, "fault", nil, "make requests fail: `RULE`, repeatable")
 	return cmd

@@ -56,6 +56,7 @@ type benchCase struct {
 	embedded bool
 	byRename bool // saves write another file and rename it, as most editors do
 	rate     int  // 0: the default one; only the start is measured then
+	quota    int  // of the remote; 0: the service's
 }
 
 func (c benchCase) String() string {
@@ -207,7 +208,7 @@ func (b *bench) write(name, text string) {
 // startRemote starts an emulator in a process of its own.
 func (b *bench) startRemote() string {
 	b.Helper()
-	b.emulator = exec.Command(*benchProgram, "emulator", "--addr", "127.0.0.1:0", "--data", b.data)
+	b.emulator = exec.Command(*benchProgram, "emulator", "--addr", "127.0.0.1:0", "--data", b.data, "--quota", strconv.Itoa(b.c.quota))
 	b.emulator.Env, b.emulator.Stderr = b.env, os.Stderr
 	stdout, err := b.emulator.StdoutPipe()
 	if err == nil {

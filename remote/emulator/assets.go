@@ -105,7 +105,11 @@ func (st *state) mergeMetadata(v *versionRecord, sent remote.Document) error {
 
 // checkQuota counts the assets of a type in a space.
 func (st *state) checkQuota(t assettype.Type, a assetRecord) error {
-	if t.PerSpace == 0 {
+	most := t.PerSpace
+	if most > 0 && st.quota > 0 {
+		most = st.quota
+	}
+	if most == 0 {
 		return nil
 	}
 	count := 0
@@ -115,8 +119,8 @@ func (st *state) checkQuota(t assettype.Type, a assetRecord) error {
 		}
 		return nil
 	})
-	if err == nil && count >= t.PerSpace {
-		err = refuse(remote.KindQuotaExceeded, "%s quota of %d reached", t.Name, t.PerSpace)
+	if err == nil && count >= most {
+		err = refuse(remote.KindQuotaExceeded, "%s quota of %d reached", t.Name, most)
 	}
 	return err
 }

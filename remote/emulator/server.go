@@ -38,6 +38,7 @@ type Options struct {
 	Faults      []Fault
 	Credentials []Credential // who may sign; nil: requests need no signature
 	Spaces      []string     // agent spaces that exist; nil: all
+	Quota       int          // assets of a type that a space takes, where the service has a limit; 0: the service's
 	Logger      *slog.Logger // troubles of the store, which clients see as a 500; nil: nowhere
 }
 
@@ -212,7 +213,7 @@ func (s *Server) execute(c *call) (out any, err error) {
 	run := func(tx *bbolt.Tx) (err error) {
 		st := &state{
 			tx: tx, now: s.opts.Clock(), quirks: s.opts.Quirks, limits: remote.Edition20260608(),
-			newID: s.opts.NewID, secret: s.secret, lag: s.lag,
+			newID: s.opts.NewID, secret: s.secret, lag: s.lag, quota: s.opts.Quota,
 		}
 		if out, err = c.op.run(st, c); err != nil || !c.op.write {
 			return err

@@ -26,6 +26,7 @@ type state struct {
 	newID  func() string
 	secret []byte
 	lag    *lag
+	quota  int        // see [Options]
 	wrote  []lagWrite // what the request did, for lag once it is on disk
 }
 
