@@ -49,15 +49,17 @@ type LiveCommit struct {
 
 // FindLive looks for the newest commit that publishes what a result says is
 // live, by the tree id, on the first-parent line of what the target publishes:
-// its revision, or HEAD. It needs git alone, no state and no remote. Commits
-// that cannot be read as a whole publish nothing. Errors are those of
-// [gitrepo.Worktree.Line].
-func FindLive(ctx context.Context, repo *gitrepo.Worktree, t Target, res Result) (LiveCommit, error) {
+// its revision, or HEAD. It needs git alone, no state and no remote: past is a
+// reader of repo made by [gitrepo.Worktree.PastIDs], which many targets may share,
+// since what is live is told by ids. Commits whose trees cannot be read publish
+// nothing. Errors are those of [gitrepo.Worktree.Line].
+func FindLive(ctx context.Context, repo *gitrepo.Worktree, past *gitrepo.Past, t Target, res Result) (LiveCommit, error) {
 	live, tree := LiveCommit{Tree: res.LiveTree}, cmp.Or(res.SentTree, res.LiveTree)
 	r, err := gitRun(t, repo)
 	if err != nil {
 		return live, err
 	}
+	r.reader = past
 	head, err := repo.Resolve(ctx, lineOf(t))
 	if err != nil {
 		return live, err

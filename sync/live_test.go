@@ -181,7 +181,7 @@ func (m *machine) liveOf(res assetsync.Result) assetsync.LiveCommit {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	live, err := assetsync.FindLive(m.t.Context(), repo, m.target, res)
+	live, err := assetsync.FindLive(m.t.Context(), repo, repo.PastIDs(), m.target, res)
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ type statusTarget struct {
 // git here, whoever looked at the remote. What cannot be told is a note.
 func (a *app) withLive(ctx context.Context, targets []Target, results []assetsync.Result) []statusTarget {
 	out := make([]statusTarget, len(results))
+	pasts := map[*gitrepo.Worktree]*gitrepo.Past{}
 	for i, r := range results {
 		out[i].Result = r
 		t := slices.IndexFunc(targets, func(t Target) bool { return t.Name == r.Target })
@@ -28,7 +29,7 @@ func (a *app) withLive(ctx context.Context, targets []Target, results []assetsyn
 			continue
 		}
 		var err error
-		if out[i].Live, err = a.findLive(ctx, targets[t], r); err != nil {
+		if out[i].Live, err = a.findLive(ctx, pasts, targets[t], r); err != nil {
 			out[i].Notes = append(slices.Clone(r.Notes), fmt.Sprintf("which commit is live cannot be told: %v", err))
 		}
 	}
@@ -36,12 +37,16 @@ func (a *app) withLive(ctx context.Context, targets []Target, results []assetsyn
 }
 
 // findLive returns nil for a target outside of git, and where nothing is committed.
-func (a *app) findLive(ctx context.Context, t Target, r assetsync.Result) (*assetsync.LiveCommit, error) {
+// The targets of one run share pasts.
+func (a *app) findLive(ctx context.Context, pasts map[*gitrepo.Worktree]*gitrepo.Past, t Target, r assetsync.Result) (*assetsync.LiveCommit, error) {
 	repo, err := a.worktrees.around(t)
 	if err != nil || repo == nil {
 		return nil, err
 	}
-	live, err := assetsync.FindLive(ctx, repo, t, r)
+	if pasts[repo] == nil {
+		pasts[repo] = repo.PastIDs()
+	}
+	live, err := assetsync.FindLive(ctx, repo, pasts[repo], t, r)
 	if t.Rev == "" && errors.Is(err, gitrepo.ErrNoRevision) {
 		return nil, nil // nothing was ever committed
 	}

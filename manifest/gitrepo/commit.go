@@ -56,7 +56,7 @@ func (w *Worktree) CommitFile(ctx context.Context, rev, file string, as manifest
 }
 
 func (w *Worktree) read(ctx context.Context, rev, name string, scan scanOf) (*Commit, error) {
-	id, snap, err := w.scan(ctx, rev, name, &seenObjects{}, false, scan)
+	id, snap, err := w.scan(ctx, rev, name, &seenObjects{}, filesNeeded, scan)
 	if err != nil {
 		return nil, err
 	}
@@ -66,9 +66,8 @@ func (w *Worktree) read(ctx context.Context, rev, name string, scan scanOf) (*Co
 // scanOf makes a snapshot of what a tree holds at a slash-separated path.
 type scanOf func(src manifest.Source, name string) (manifest.Snapshot, error)
 
-// scan returns the commit that rev names and what scan makes of it; ids is as
-// for [treeSource].
-func (w *Worktree) scan(ctx context.Context, rev, name string, seen *seenObjects, ids bool, scan scanOf) (id manifest.ID, snap manifest.Snapshot, err error) {
+// scan returns the commit that rev names and what scan makes of it.
+func (w *Worktree) scan(ctx context.Context, rev, name string, seen *seenObjects, files fileDepth, scan scanOf) (id manifest.ID, snap manifest.Snapshot, err error) {
 	inside, err := w.Inside(name)
 	if err != nil {
 		return id, snap, fmt.Errorf("read %q of git revision %q: %w", name, rev, err)
@@ -81,7 +80,7 @@ func (w *Worktree) scan(ctx context.Context, rev, name string, seen *seenObjects
 		if err != nil {
 			return err
 		}
-		snap, err = scan(&treeSource{o, header.tree, seen, ids, &w.forms}, inside)
+		snap, err = scan(&treeSource{o, header.tree, seen, files, &w.forms}, inside)
 		return err
 	})
 	if err != nil {

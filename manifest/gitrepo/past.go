@@ -18,12 +18,19 @@ const UnknownSize = -1
 // before it. It is safe for concurrent use.
 type Past struct {
 	worktree *Worktree
+	files    fileDepth
 	mu       sync.Mutex
 	seen     seenObjects // used only while the worktree's objects are held
 }
 
 // Past returns a reader of the worktree's history.
-func (w *Worktree) Past() *Past { return &Past{worktree: w} }
+func (w *Worktree) Past() *Past { return &Past{worktree: w, files: filesIfThere} }
+
+// PastIDs returns a reader that looks at no file but ignore files and links: of
+// all others it tells the ids that the trees have. Every size is [UnknownSize],
+// and nothing is too large or a pointer of Git LFS. With [manifest.TextLF] files
+// are read, for the ids of their form.
+func (w *Worktree) PastIDs() *Past { return &Past{worktree: w, files: filesUnseen} }
 
 // Commit reads the tree of a commit below dir, as [Worktree.Commit] does,
 // except that a file which is not in the repository, as in a partial clone
@@ -50,7 +57,7 @@ func (p *Past) scan(ctx context.Context, rev, name string, scan scanOf) (snap ma
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen.trim()
-	_, snap, err = p.worktree.scan(ctx, rev, name, &p.seen, true, scan)
+	_, snap, err = p.worktree.scan(ctx, rev, name, &p.seen, p.files, scan)
 	return snap, err
 }
 

@@ -25,9 +25,18 @@ type treeSource struct {
 	objects *objects
 	root    manifest.ID
 	seen    *seenObjects
-	ids     bool // a file that is not in the repository has an id all the same
+	files   fileDepth
 	forms   *textForms
 }
+
+// fileDepth is how far files are looked at.
+type fileDepth int
+
+const (
+	filesNeeded  fileDepth = iota // all must be in the repository
+	filesIfThere                  // one that is not has an id all the same
+	filesUnseen                   // all have no more than an id
+)
 
 // directory is a tree object.
 type directory struct {
@@ -95,11 +104,14 @@ func (s *treeSource) Blob(ctx context.Context, name string) (manifest.ID, int64,
 	if e.IsDir() {
 		return manifest.ID{}, 0, manifest.Fault(manifest.Irregular, "is a directory, not a regular file", "")
 	}
+	if s.files == filesUnseen {
+		return e.id, UnknownSize, nil
+	}
 	facts, err := s.seen.file(s.objects, e.id)
 	switch {
 	case err != nil:
 		return manifest.ID{}, 0, objectFault(err)
-	case facts.missing && s.ids:
+	case facts.missing && s.files == filesIfThere:
 		return e.id, UnknownSize, nil
 	case facts.missing:
 		return manifest.ID{}, 0, objectFault(missing(plumbing.BlobObject, e.id))
