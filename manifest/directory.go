@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 )
@@ -21,9 +22,10 @@ type files interface {
 	list(ctx context.Context, name string) ([]fs.DirEntry, fs.FileInfo, error)
 	// read returns the content of a regular file of at most limit bytes.
 	read(ctx context.Context, name string, limit int64) ([]byte, error)
-	// entries returns what makes entries of files, in the form and of the size
-	// that the options say. It is for one goroutine, and several may have one.
-	entries(opts ScanOptions) func(context.Context, scanFile) (Entry, error)
+	// entries returns what makes entries of files of one directory, in the form
+	// and of the size that the options say. It is for one goroutine, and several
+	// may have one.
+	entries(opts ScanOptions) func(context.Context, []scanFile, []hashed)
 }
 
 // directory is the files below a directory of the system.
@@ -47,12 +49,8 @@ func (d directory) read(ctx context.Context, name string, limit int64) (data []b
 	return data, err
 }
 
-func (d directory) entries(opts ScanOptions) func(context.Context, scanFile) (Entry, error) {
-	h := newFileHasher(d.root, opts)
-	if opts.Text == TextLF {
-		return h.canonicalEntry
-	}
-	return h.entry
+func (d directory) entries(opts ScanOptions) func(context.Context, []scanFile, []hashed) {
+	return newFileHasher(d.root, opts).all
 }
 
 // list returns what a link-free directory holds, by name, and its state,
@@ -109,19 +107,71 @@ const hashBuffer = 128 << 10
 
 // fileHasher hashes one file after another with one buffer.
 type fileHasher struct {
-	root *os.Root
-	opts ScanOptions
-	hash *ObjectHash
-	buf  []byte
+	root  *os.Root
+	opts  ScanOptions
+	hash  *ObjectHash
+	buf   []byte    // nil until a file is read
+	state fileState // of the file that was read last
 }
 
 func newFileHasher(root *os.Root, opts ScanOptions) *fileHasher {
-	return &fileHasher{root, opts, NewObjectHash("blob", 0), make([]byte, hashBuffer)}
+	return &fileHasher{root: root, opts: opts, hash: NewObjectHash("blob", 0)}
 }
 
-func (h *fileHasher) entry(ctx context.Context, f scanFile) (Entry, error) {
-	e := Entry{Path: f.path}
-	err := readStable(ctx, h.root, f.name, h.opts.readLimit(), func(r *stableReader, size int64) (n int64, err error) {
+// all hashes files of one directory, which is opened once for them: each name from
+// the root on is looked up by the system anew. Should the directory not be where it
+// was once they were read, they are read again by their whole names.
+func (h *fileHasher) all(ctx context.Context, files []scanFile, out []hashed) {
+	name := path.Dir(files[0].name)
+	if name == "." || !h.allBelow(ctx, name, files, out) {
+		for i, f := range files {
+			out[i] = h.one(ctx, h.root, f, f.name)
+		}
+	}
+}
+
+// allBelow is false when the directory of that name could not be opened, or another
+// has the name by now.
+func (h *fileHasher) allBelow(ctx context.Context, name string, files []scanFile, out []hashed) bool {
+	dir, err := h.root.OpenRoot(name)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	for i, f := range files {
+		out[i] = h.one(ctx, dir, f, path.Base(f.name))
+	}
+	opened, err := dir.Lstat(".")
+	if err != nil {
+		return false
+	}
+	named, err := h.root.Lstat(name)
+	return err == nil && os.SameFile(opened, named)
+}
+
+// one makes an entry of a file, which has a name below dir.
+func (h *fileHasher) one(ctx context.Context, dir *os.Root, f scanFile, name string) hashed {
+	known, ok := h.opts.Cache.find(f.name, func() (fs.FileInfo, error) { return dir.Lstat(name) })
+	if ok && h.opts.fits(known.size) == nil {
+		return hashed{entry: Entry{f.path, known.id, known.size}, state: known.state}
+	}
+	if h.buf == nil {
+		h.buf = make([]byte, hashBuffer)
+	}
+	var e Entry
+	var err error
+	if h.opts.Text == TextLF {
+		e, err = h.canonicalEntry(ctx, dir, name)
+	} else {
+		e, err = h.entry(ctx, dir, name)
+	}
+	e.Path = f.path
+	return hashed{e, h.state, err}
+}
+
+func (h *fileHasher) entry(ctx context.Context, dir *os.Root, name string) (e Entry, err error) {
+	err = readStable(ctx, dir, name, h.opts.readLimit(), func(r *stableReader, size int64) (n int64, err error) {
+		h.state = stateOf(r.info)
 		h.hash.Reset("blob", size)
 		n, err = io.CopyBuffer(h.hash, r, h.buf)
 		e.ID, e.Size = h.hash.ID(), size
@@ -132,9 +182,9 @@ func (h *fileHasher) entry(ctx context.Context, f scanFile) (Entry, error) {
 
 // canonicalEntry is entry in LF form. The size goes into the hash first, so a
 // file whose form differs from it is read a second time.
-func (h *fileHasher) canonicalEntry(ctx context.Context, f scanFile) (Entry, error) {
-	e := Entry{Path: f.path}
-	err := readStable(ctx, h.root, f.name, h.opts.readLimit(), func(r *stableReader, size int64) (n int64, err error) {
+func (h *fileHasher) canonicalEntry(ctx context.Context, dir *os.Root, name string) (e Entry, err error) {
+	err = readStable(ctx, dir, name, h.opts.readLimit(), func(r *stableReader, size int64) (n int64, err error) {
+		h.state = stateOf(r.info)
 		h.hash.Reset("blob", size)
 		meter := newTextMeter()
 		n, err = io.CopyBuffer(io.MultiWriter(h.hash, meter), r, h.buf)

@@ -24,6 +24,7 @@ type ScanOptions struct {
 	MaxFileSize int64        // in bytes, as published; a larger file is a problem; 0: no limit
 	Text        Text         // the form in which text is published; zero: as it is
 	Workers     int          // files hashed at once; 0: GOMAXPROCS
+	Cache       *Cache       // ids of files that did not change, of a directory; nil: all are read
 }
 
 // readLimit is up to how many bytes a file is read, 0 for any number: with CRs
@@ -215,22 +216,29 @@ func (s *scanner) reportTwins() {
 	}
 }
 
+// hashed is a file once it was looked at.
+type hashed struct {
+	entry Entry
+	state fileState // that it has in the file system; zero when not all is told
+	err   error
+}
+
 // hashAll turns files into entries, several at once.
 func (s *scanner) hashAll(ctx context.Context) error {
 	files := slices.DeleteFunc(s.files, func(f scanFile) bool { return s.isLost(f.path) })
-	entries := make([]Entry, len(files))
-	errs := make([]error, len(files))
+	found := make([]hashed, len(files))
+	parts := sameDirs(files)
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(len(files), cmp.Or(max(s.opts.Workers, 0), runtime.GOMAXPROCS(0))) {
+	for range min(len(parts), cmp.Or(max(s.opts.Workers, 0), runtime.GOMAXPROCS(0))) {
 		wg.Go(func() {
-			entry := s.from.entries(s.opts)
+			hash := s.from.entries(s.opts)
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(files) || ctx.Err() != nil {
+				if i >= len(parts) || ctx.Err() != nil {
 					return
 				}
-				entries[i], errs[i] = entry(ctx, files[i])
+				hash(ctx, files[parts[i].from:parts[i].to], found[parts[i].from:parts[i].to])
 			}
 		})
 	}
@@ -238,14 +246,35 @@ func (s *scanner) hashAll(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	for i, err := range errs {
-		if err != nil {
-			s.report(files[i].path, false, err)
+	for i, f := range found {
+		if f.err != nil {
+			s.report(files[i].path, false, f.err)
 		} else {
-			s.entries = append(s.entries, entries[i])
+			s.entries = append(s.entries, f.entry)
 		}
 	}
+	s.opts.Cache.replace(files, found)
 	return nil
+}
+
+// hashTogether is how many files of a directory one worker takes at once: enough
+// that opening it costs little, and few enough that all workers have some.
+const hashTogether = 32
+
+// span is a part of a list.
+type span struct{ from, to int }
+
+// sameDirs parts files into those that follow each other in one directory.
+func sameDirs(files []scanFile) (parts []span) {
+	dir := ""
+	for i, f := range files {
+		if at := path.Dir(f.name); i == 0 || at != dir || i-parts[len(parts)-1].from == hashTogether {
+			dir = at
+			parts = append(parts, span{from: i})
+		}
+		parts[len(parts)-1].to = i + 1
+	}
+	return parts
 }
 
 func (s *scanner) snapshot() (Snapshot, error) {

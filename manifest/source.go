@@ -116,7 +116,16 @@ func (s sourceFiles) read(ctx context.Context, name string, limit int64) ([]byte
 	return s.src.ReadFile(ctx, full)
 }
 
-func (s sourceFiles) entries(opts ScanOptions) func(context.Context, scanFile) (Entry, error) {
+func (s sourceFiles) entries(opts ScanOptions) func(context.Context, []scanFile, []hashed) {
+	one := s.entry(opts)
+	return func(ctx context.Context, files []scanFile, out []hashed) {
+		for i, f := range files {
+			out[i].entry, out[i].err = one(ctx, f)
+		}
+	}
+}
+
+func (s sourceFiles) entry(opts ScanOptions) func(context.Context, scanFile) (Entry, error) {
 	return func(ctx context.Context, f scanFile) (Entry, error) {
 		name := path.Join(s.dir, f.name)
 		id, size, err := s.src.Blob(ctx, name)

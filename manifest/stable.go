@@ -74,7 +74,7 @@ func readOnce(ctx context.Context, root *os.Root, name string, limit int64, cons
 	if !sameState(before, opened) {
 		return errUnstable
 	}
-	n, err := consume(newStableReader(ctx, f, before.Size()), before.Size())
+	n, err := consume(newStableReader(ctx, f, before), before.Size())
 	if err != nil {
 		return err
 	}
@@ -107,13 +107,14 @@ func gone(err error) error {
 type stableReader struct {
 	ctx  context.Context
 	file *os.File
+	info fs.FileInfo // as the file was before, and is after when all went well
 	size int64
 	left int64
 }
 
-func newStableReader(ctx context.Context, f *os.File, size int64) *stableReader {
+func newStableReader(ctx context.Context, f *os.File, info fs.FileInfo) *stableReader {
 	// One byte more than expected is enough to know that it grew.
-	return &stableReader{ctx, f, size, size + 1}
+	return &stableReader{ctx, f, info, info.Size(), info.Size() + 1}
 }
 
 // Read implements [io.Reader].

@@ -17,3 +17,15 @@ func changeTime(info fs.FileInfo) int64 {
 	}
 	return 0
 }
+
+// stateOf returns all that the system tells of a file.
+func stateOf(info fs.FileInfo) fileState {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return fileState{}
+	}
+	return fileState{
+		size: st.Size, modified: st.Mtimespec.Nano(), changed: st.Ctimespec.Nano(),
+		inode: st.Ino, device: uint64(st.Dev), mode: uint32(st.Mode),
+	}
+}

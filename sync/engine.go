@@ -106,6 +106,10 @@ func New(o Options) (*Engine, error) {
 	if e.source, e.dir, err = newSource(o.Target, kind, e.limits, o.Repo); err != nil {
 		return nil, err
 	}
+	if d, ok := e.source.(directory); ok {
+		d.kept = o.State
+		e.source = d
+	}
 	if o.From != nil {
 		e.source = &promoted{source: e.source, from: *o.From, target: o.Target, single: kind.SingleFile}
 	}

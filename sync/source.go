@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"assetsync/manifest"
 	"assetsync/remote"
@@ -37,6 +38,16 @@ type directory struct {
 	as   manifest.Path // what the single file is published as
 	main manifest.Path
 	opts manifest.ScanOptions
+	kept fileKeeper // ids of files that did not change; nil: all are read
+}
+
+// fileKeeper keeps a [manifest.Cache] of each directory. It may lose one, and never
+// returns one of another directory. It is safe for concurrent use.
+type fileKeeper interface {
+	Files(dir string) []byte
+	KeepFiles(dir string, data []byte)
+	// Opened is a time that lies before all scans, as told by the file system.
+	Opened() time.Time
 }
 
 func newDirectory(t Target, kind assettype.Type, limits remote.Limits) directory {
@@ -104,8 +115,9 @@ func (s directory) scan(ctx context.Context) (manifest.Snapshot, error) {
 		return manifest.Snapshot{}, fmt.Errorf("read %s: %w", s.dir, err)
 	}
 	defer root.Close()
+	opts := s.opts
+	defer s.cached(&opts)()
 	if s.file == "" {
-		opts := s.opts
 		if opts.Enclosing, err = manifest.EnclosingIgnore(s.dir, manifest.IgnoreTop(s.dir, s.top)); err != nil {
 			return manifest.Snapshot{}, err
 		}
@@ -114,7 +126,22 @@ func (s directory) scan(ctx context.Context) (manifest.Snapshot, error) {
 	if _, err := root.Lstat(s.file); errors.Is(err, fs.ErrNotExist) {
 		return manifest.Snapshot{}, fmt.Errorf("read %s: %w", filepath.Join(s.dir, s.file), errSourceMissing)
 	}
-	return manifest.ScanFile(ctx, root, s.file, s.as, s.opts)
+	return manifest.ScanFile(ctx, root, s.file, s.as, opts)
+}
+
+// cached gives a scan what is kept of the directory's files. The function that it
+// returns keeps what the scan made of it.
+func (s directory) cached(opts *manifest.ScanOptions) (keep func()) {
+	if s.kept == nil {
+		return func() {}
+	}
+	name := filepath.Join(s.dir, s.file)
+	opts.Cache = manifest.NewCache(s.kept.Files(name), opts.Text, s.kept.Opened())
+	return func() {
+		if data, changed := opts.Cache.Bytes(); changed {
+			s.kept.KeepFiles(name, data)
+		}
+	}
 }
 
 func (s directory) read(ctx context.Context, e manifest.Entry) ([]byte, error) {

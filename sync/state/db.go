@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -40,8 +41,12 @@ var ErrLocked = errors.New("state is in use")
 // DB is an open state. The process that opened it holds the lock of the file
 // until Close or its end, however it ends. It is safe for concurrent use.
 type DB struct {
-	bolt  *bbolt.DB
-	owner note
+	bolt   *bbolt.DB
+	owner  note
+	opened time.Time
+
+	keeping sync.Mutex
+	files   map[string][]byte // by directory, not on disk yet
 }
 
 // Open opens the state at path for one process, making file and directory
@@ -60,11 +65,11 @@ func Open(path string, owner Owner) (*DB, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open state %s: %w", path, err)
 	}
-	db := &DB{bolt, note}
+	db := &DB{bolt: bolt, owner: note}
 	if err := db.prepare(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state %s: %w", path, err), bolt.Close())
 	}
-	if err := db.owner.write(owner); err != nil {
+	if db.opened, err = db.owner.write(owner); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state %s: %w", path, err), bolt.Close())
 	}
 	return db, nil
@@ -96,6 +101,7 @@ func openBolt(path string) (bolt *bbolt.DB, err error) {
 
 // Close gives the state back.
 func (db *DB) Close() error {
+	db.flushFiles()
 	if err := errors.Join(db.owner.remove(), db.bolt.Close()); err != nil {
 		return fmt.Errorf("close state: %w", err)
 	}
@@ -207,8 +213,14 @@ func shielded(f func() error) (err error) {
 // Update runs change and makes all that it put durable at once, or nothing
 // of it when change fails or the process dies.
 func (db *DB) Update(change func(Tx) error) error {
+	files := db.takeFiles()
 	err := shielded(func() error {
-		return db.bolt.Update(func(tx *bbolt.Tx) error { return change(Tx{tx}) })
+		return db.bolt.Update(func(tx *bbolt.Tx) error {
+			if err := change(Tx{tx}); err != nil {
+				return err
+			}
+			return putFiles(tx, files)
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("write state: %w", err)

@@ -52,7 +52,7 @@ func Hold(path string, owner Owner) (*Lock, error) {
 	case !taken:
 		return nil, fmt.Errorf("hold %s: %w by %s", path, ErrLocked, l.owner.read())
 	}
-	if err := l.owner.write(owner); err != nil {
+	if _, err := l.owner.write(owner); err != nil {
 		return nil, errors.Join(fmt.Errorf("hold %s: %w", path, err), file.Unlock())
 	}
 	return l, nil

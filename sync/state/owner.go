@@ -33,13 +33,21 @@ type note string
 
 func noteOf(path string) note { return note(path + ".owner") }
 
-func (n note) write(owner Owner) error {
+// write returns when it wrote, by the clock of the file system.
+func (n note) write(owner Owner) (time.Time, error) {
 	data, err := json.Marshal(owner)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	// Not durable on purpose: it describes a process that is alive.
-	return os.WriteFile(string(n), data, 0o600)
+	if err := os.WriteFile(string(n), data, 0o600); err != nil {
+		return time.Time{}, err
+	}
+	info, err := os.Lstat(string(n))
+	if err != nil {
+		return time.Time{}, nil // somebody cleans up: the time is not known
+	}
+	return info.ModTime(), nil
 }
 
 // remove is for the holder, before its lock goes: a later holder's note must

@@ -1,0 +1,86 @@
+package state
+
+import (
+	"bytes"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// filesBucket has what is kept of the files of each directory, see
+// [manifest.Cache]. It is made with its first entry. An entry of a directory that
+// is no longer a target stays; it takes some ten kilobytes.
+var filesBucket = []byte("files")
+
+// Files returns what [DB.KeepFiles] was given for a directory, an absolute path;
+// nil when there is nothing, or nothing that can be read: it is a cache.
+func (db *DB) Files(dir string) (data []byte) {
+	db.keeping.Lock()
+	defer db.keeping.Unlock()
+	if data, ok := db.files[dir]; ok {
+		return data
+	}
+	err := db.view(func(tx *bbolt.Tx) error {
+		if files := tx.Bucket(filesBucket); files != nil {
+			data = bytes.Clone(files.Get([]byte(dir)))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// KeepFiles replaces what is kept for a directory. It is on disk with the next
+// transaction, or after Close.
+func (db *DB) KeepFiles(dir string, data []byte) {
+	db.keeping.Lock()
+	defer db.keeping.Unlock()
+	if db.files == nil {
+		db.files = map[string][]byte{}
+	}
+	db.files[dir] = data
+}
+
+// Opened is when the state was opened, by the clock of the file system that holds
+// it. It is zero when that could not be told.
+func (db *DB) Opened() time.Time { return db.opened }
+
+// takeFiles returns what waits to be written.
+func (db *DB) takeFiles() map[string][]byte {
+	db.keeping.Lock()
+	defer db.keeping.Unlock()
+	files := db.files
+	db.files = nil
+	return files
+}
+
+// putFiles writes it as a part of a transaction.
+func putFiles(tx *bbolt.Tx, files map[string][]byte) error {
+	if len(files) == 0 {
+		return nil
+	}
+	bucket, err := tx.CreateBucketIfNotExists(filesBucket)
+	if err != nil {
+		return err
+	}
+	for dir, data := range files {
+		if err := bucket.Put([]byte(dir), data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flushFiles writes what still waits. Where it cannot be written, the files are
+// read again next time; nothing else is lost, so nobody is told.
+func (db *DB) flushFiles() {
+	files := db.takeFiles()
+	if len(files) == 0 {
+		return
+	}
+	_ = shielded(func() error {
+		return db.bolt.Update(func(tx *bbolt.Tx) error { return putFiles(tx, files) })
+	})
+}
