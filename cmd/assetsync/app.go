@@ -24,13 +24,19 @@ import (
 // defaultTimeout bounds a run: no verb hangs for ever.
 const defaultTimeout = 10 * time.Minute
 
+// oneShotGC is by how many percent memory may grow before garbage is collected, in
+// a command that ends soon: 200 targets take 77 MiB instead of 55, and a sixth less
+// CPU. More was not faster.
+const oneShotGC = 400
+
 // app is one invocation: what it reads and writes, and its global flags.
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) (string, bool)
 	now            func() time.Time
-	cwd            string // absolute; -C moves it
+	cwd            string                // absolute; -C moves it
+	collectAt      func(percent int) int // debug.SetGCPercent; nil: garbage is collected as usual
 
 	dir        string
 	configPath string
@@ -244,6 +250,9 @@ func (a *app) prepare(cmd *cobra.Command) error {
 	}
 	if a.timeout <= 0 {
 		return usageError(nil, "for example --timeout 5m", "--timeout %s is not above zero", a.timeout)
+	}
+	if _, chosen := a.getenv("GOGC"); a.collectAt != nil && !chosen && a.command != "watch" && a.command != "emulator" {
+		a.collectAt(oneShotGC)
 	}
 	if err := a.profiles.start(a.abs); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -20,7 +21,7 @@ func mainCode() int {
 	cwd, err := os.Getwd()
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		getenv: os.LookupEnv, now: time.Now, cwd: cwd,
+		getenv: os.LookupEnv, now: time.Now, cwd: cwd, collectAt: debug.SetGCPercent,
 	}
 	if err != nil {
 		return a.fail(err)
