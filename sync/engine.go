@@ -24,7 +24,7 @@ import (
 )
 
 // Options is what an [Engine] is made of. All but Repo, From, ConfigFile,
-// MetadataAt, Disk, Logger and DoubtWait are required.
+// MetadataAt, Listed, Disk, Logger and DoubtWait are required.
 type Options struct {
 	Target  Target
 	Space   state.Space
@@ -54,6 +54,10 @@ type Options struct {
 	MetadataAt func(ctx context.Context, config gitrepo.Point, paths []string) (map[string]any, bool, error)
 
 	Conflicts string // directory for the other side's bytes of a conflict
+
+	// Listed lets one listing of all assets stand for a look at each, where nothing
+	// changed here: for a run over several targets that reads the list itself.
+	Listed bool
 
 	// Disk returns the hook for what is changed below a directory: the source's
 	// when files are checked out, or Conflicts; that of "" is for the steps of
@@ -137,6 +141,7 @@ type run struct {
 	ended       *observation          // the newest version, once a push came to its end
 	traces      []worktree.Trace      // of a check out that is not on record yet
 
+	lookCloser bool // the asset itself is read, whatever a listing says
 	unattended bool // nobody waits for the result: it is a daemon's own look
 
 	plan    *planfile.Target // of a run that only plans; nil: another one

@@ -46,7 +46,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 			}
 			return nil
 		}
-		obs, err := r.observeLive(ctx, id)
+		obs, err := r.observeOrListed(ctx, id, snap)
 		if err != nil {
 			return err
 		}

@@ -31,6 +31,7 @@ type machine struct {
 	target     assetsync.Target
 	env        string               // its name; "" for none
 	from       *assetsync.Promotion // what is published in the place of dir
+	listed     bool                 // one listing may stand for a look
 	disk       func(dir string) durable.Hook
 }
 
@@ -139,7 +140,7 @@ func (m *machine) engineWith(do doer, verb func(*assetsync.Engine)) {
 		Repo: repo, Target: m.target, Space: m.space, EnvName: m.env, From: m.from, Client: client, Calls: func() map[string]int { return calls },
 		Assets: assetsync.NewDirectory(m.space.AgentSpace), State: db, History: history,
 		Conflicts: filepath.Join(m.state, "conflicts"), Disk: m.disk,
-		Now: m.clock, Rand: rand.Reader, DoubtWait: time.Minute,
+		Listed: m.listed, Now: m.clock, Rand: rand.Reader, DoubtWait: time.Minute,
 		Sleep: func(_ context.Context, d time.Duration) error { m.now = m.now.Add(d); return nil },
 	}
 	m.configure(&o)

@@ -48,6 +48,9 @@ type observation struct {
 	// whole is set when every byte of this very version was read by one
 	// GetAssetContent in this run: only then may a zip carry its files.
 	whole bool
+	// unread is set when nothing but a listing of assets was read: nothing may be
+	// written on the strength of it.
+	unread bool
 	// noZip says why a zip could not stand for this version, "" when it can.
 	noZip string
 }

@@ -123,7 +123,8 @@ func (r *run) jitter(ctx context.Context) error {
 }
 
 func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o PushOptions) error {
-	obs, err := r.observeLive(ctx, id)
+	r.lookCloser = r.lookCloser || o.Base > 0
+	obs, err := r.observeOrListed(ctx, id, snap)
 	if err != nil {
 		return err
 	}
@@ -152,6 +153,10 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	p, err := r.propose(ctx, snap, obs, diff.Policy{Direction: diff.Push, Prefer: o.Prefer})
 	if err != nil {
 		return err
+	}
+	if obs.unread && p.writes() {
+		r.lookCloser = true
+		return r.pushOnce(ctx, id, snap, o)
 	}
 	r.report(p, obs)
 	r.reportLive(snap, obs)

@@ -268,6 +268,9 @@ func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) 
 	r.takeTurns(before.Base, obs, p, d)
 	r.knownAsset.Version = obs.version
 	r.knownAsset.Seen = obs.seen
+	if !obs.unread {
+		r.knownAsset.Whole = wholeOf(obs)
+	}
 	r.knownTarget.AssetID = r.res.AssetID
 
 	if d != nil || obs.version != before.Version {

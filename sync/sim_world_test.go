@@ -401,7 +401,7 @@ func (w *simWorker) engine(r *simRun) (*assetsync.Engine, func()) {
 			}
 			return r.hook(w.disk.step, &steps)
 		},
-		Now: time.Now, Rand: simRandom{r.rnd}, DoubtWait: time.Minute,
+		Listed: true, Now: time.Now, Rand: simRandom{r.rnd}, DoubtWait: time.Minute,
 		Sleep: func(_ context.Context, d time.Duration) error { w.nap(w.lane, d); return nil },
 	})
 	must(err)

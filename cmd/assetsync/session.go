@@ -51,6 +51,7 @@ type session struct {
 	db         *state.DB
 	history    *gitrepo.History
 	configFile string              // of the targets; "" when they are of the command line
+	listed     bool                // one listing may stand for a look at each asset
 	whole      bool                // all targets of the config are at work
 	rev        string              // the commit that all of them publish, in hex; "": what their sources say
 	account    *once               // of a daemon: the account was checked
@@ -123,6 +124,7 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 	if o.writes {
 		s.sweepHistory()
 	}
+	s.listed = len(s.targets) > 1 && !o.stateless
 	s.whole = len(o.args) == 0 && !o.stateless && o.promoted == nil && o.at == nil
 	s.engines, err = s.makeEngines(ctx, s.db, o.writes)
 	return err
@@ -276,7 +278,7 @@ func (s *session) engine(t Target, db *state.DB) (*assetsync.Engine, error) {
 	o := assetsync.Options{
 		Target: t, Space: s.space, EnvName: s.env.Name, Client: client, Calls: calls, Assets: s.assets,
 		State: db, History: s.history, Repo: repo, Conflicts: filepath.Join(s.dir, "conflicts"),
-		Now: s.now, Sleep: s.sleeping(t.Name), Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
+		Listed: s.listed, Now: s.now, Sleep: s.sleeping(t.Name), Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
 	}
 	if p, ok := s.promoted[t.Name]; ok {
 		o.From = &p

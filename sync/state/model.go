@@ -34,6 +34,12 @@ type Seen struct {
 	ReadAt    time.Time `json:"read_at"` // by the local clock
 }
 
+// Whole names a version of which every file was seen, as the asset was then.
+type Whole struct {
+	Version   int32     `json:"version"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
 // Deletion counts the files that one run deleted on one side.
 type Deletion struct {
 	At    time.Time `json:"at"`
@@ -43,13 +49,15 @@ type Deletion struct {
 
 // Asset is what is known of an asset since it was last settled.
 type Asset struct {
-	Version   int32                      `json:"version"` // as of the base
-	Base      map[manifest.Path]Pair     `json:"base,omitempty"`
-	Metadata  map[string]json.RawMessage `json:"metadata,omitempty"` // base of the owned keys
-	Seen      map[manifest.Path]Seen     `json:"seen,omitempty"`
-	Own       []int32                    `json:"own,omitempty"` // versions that this machine made
-	Deletions []Deletion                 `json:"deletions,omitempty"`
-	Turns     map[manifest.Path][]Turn   `json:"turns,omitempty"` // the last few of each path, oldest first
+	Version  int32                      `json:"version"` // as of the base
+	Base     map[manifest.Path]Pair     `json:"base,omitempty"`
+	Metadata map[string]json.RawMessage `json:"metadata,omitempty"` // base of the owned keys
+	Seen     map[manifest.Path]Seen     `json:"seen,omitempty"`
+	// Whole is set when Seen is all that the recorded version holds.
+	Whole     *Whole                   `json:"whole,omitempty"`
+	Own       []int32                  `json:"own,omitempty"` // versions that this machine made
+	Deletions []Deletion               `json:"deletions,omitempty"`
+	Turns     map[manifest.Path][]Turn `json:"turns,omitempty"` // the last few of each path, oldest first
 
 	// Older is the version that was last checked out in the place of the newest
 	// one, which the base is of; 0: none, or it was published since.

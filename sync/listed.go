@@ -1,0 +1,115 @@
+package sync
+
+import (
+	"context"
+
+	"assetsync/manifest"
+	"assetsync/remote"
+	"assetsync/sync/state"
+)
+
+// observeOrListed is observeLive, and reads nothing of an asset that rests: it is as
+// recorded here, and as recorded there by one listing of all assets.
+//
+// An equal version proves that the files are the same only where no operation
+// changes a version in place. That is documented of UpdateAsset and UpdateAssetFile;
+// of the two others it must have been seen at this endpoint, by a probe. A listing
+// may lag, so what it says is what was so a moment ago. Nothing is written on the
+// strength of it: see [run.pushOnce].
+func (r *run) observeOrListed(ctx context.Context, id string, snap manifest.Snapshot) (observation, error) {
+	if r.Listed && !r.lookCloser && r.From == nil && r.isSettledHere(snap) {
+		asset, err := r.listed(ctx, id)
+		if err != nil {
+			return observation{}, err
+		}
+		if asset != nil {
+			return r.asRecorded(asset)
+		}
+	}
+	return r.observeLive(ctx, id)
+}
+
+// isSettledHere reports whether the files here and the record of the remote's are
+// those of the base, and nothing is in doubt or between the sides.
+func (r *run) isSettledHere(snap manifest.Snapshot) bool {
+	known := r.knownAsset
+	switch {
+	case r.endpoint.CreateRaisesVersion != state.Yes || r.endpoint.DeleteRaisesVersion != state.Yes:
+		return false
+	case known.Whole == nil || known.Whole.Version != known.Version || known.Seen == nil || known.Older != 0:
+		return false
+	case len(r.knownTarget.Intents)+len(known.CheckingOut)+len(known.Disputes)+len(snap.Problems)+len(snap.Unknown) > 0:
+		return false
+	}
+	here, there := 0, 0
+	for p, pair := range known.Base {
+		seen, ok := known.Seen[p]
+		if pair.Local == nil || pair.Remote == nil || !ok || seen.ID != pair.Remote.ID || !sameEntry(snap.Tree.Get(p), pair.Local) {
+			return false
+		}
+		here, there = here+1, there+1
+	}
+	for p := range known.Seen {
+		if _, ok := known.Base[p]; !ok {
+			if !r.ignores(snap, p) {
+				return false
+			}
+			there++
+		}
+	}
+	return here > 0 && here == snap.Tree.Len() && there == len(known.Seen)
+}
+
+// listed returns an asset as the listing of its type has it, when that is the
+// recorded version; else nil.
+func (r *run) listed(ctx context.Context, id string) (*remote.Asset, error) {
+	list, err := r.Assets.list(ctx, r.Client, r.kind)
+	if remote.IsKind(err, remote.KindAccessDenied) {
+		return nil, nil // listing needs a permission of its own
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		a, whole := &list[i], r.knownAsset.Whole
+		if a.AssetId == nil || *a.AssetId != id || a.AssetType == nil || *a.AssetType != r.kind.Name {
+			continue
+		}
+		if a.Version != nil && *a.Version == whole.Version && a.UpdatedAt != nil && a.UpdatedAt.Equal(whole.UpdatedAt) {
+			return a, nil
+		}
+		return nil, nil
+	}
+	return nil, nil
+}
+
+// asRecorded is the observation that the record holds, of the metadata that the
+// listing has.
+func (r *run) asRecorded(asset *remote.Asset) (obs observation, err error) {
+	obs = observation{
+		version: *asset.Version, updatedAt: *asset.UpdatedAt, unread: true,
+		listing: make(map[string]stamp, len(r.knownAsset.Seen)),
+		seen:    r.knownAsset.Seen,
+		content: map[manifest.ID][]byte{}, fresh: map[manifest.Path]bool{},
+	}
+	entries := make([]manifest.Entry, 0, len(obs.seen))
+	for p, s := range obs.seen {
+		entries = append(entries, s.Entry)
+		obs.listing[string(p)] = stamp{version: s.Version, updatedAt: s.UpdatedAt}
+	}
+	if obs.metadata, err = asset.Metadata.Map(); err != nil {
+		return obs, err
+	}
+	obs.side.Tree, err = manifest.NewTree(entries...)
+	return obs, err
+}
+
+// wholeOf says of what is observed whether it is all that there is: then an equal
+// version stands for it. Names that cannot be held, and metadata of files, are not
+// on record.
+func wholeOf(obs observation) *state.Whole {
+	if obs.updatedAt.IsZero() || len(obs.side.Unknown) > 0 || obs.noZip != "" || len(obs.seen) != len(obs.listing) {
+		return nil
+	}
+	return &state.Whole{Version: obs.version, UpdatedAt: obs.updatedAt}
+}
