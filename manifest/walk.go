@@ -37,7 +37,14 @@ func (s *scanner) walk(ctx context.Context, dir scanDir, chain []string) error {
 	dir.info, dir.held = info, s.held(dir.path, entries)
 	s.dirs = append(s.dirs, dir)
 	chain = append(chain, dir.name)
+	// What is held is what is not ignored, in the order of entries.
+	held := dir.held
 	for _, e := range entries {
+		if len(held) == 0 || held[0] != e.Name() {
+			s.leftOver = s.leftOver || strings.HasPrefix(e.Name(), TempPrefix)
+			continue
+		}
+		held = held[1:]
 		if err := s.visit(ctx, dir, e, chain); err != nil {
 			return err
 		}
@@ -49,13 +56,9 @@ func tooManyNames() error {
 	return newFault(TooLarge, "holds more than %d names, links followed", maxScanNames)
 }
 
-// visit decides what one name in dir is.
+// visit decides what one name in dir is, which is not ignored.
 func (s *scanner) visit(ctx context.Context, dir scanDir, e fs.DirEntry, chain []string) error {
 	full, name, mode := joinPath(dir.path, e.Name()), path.Join(dir.name, e.Name()), e.Type()
-	if s.ignore.decideOne(full, mode.IsDir()).ignored {
-		s.leftOver = s.leftOver || strings.HasPrefix(e.Name(), TempPrefix)
-		return nil
-	}
 	p := Path(full)
 	if reason := nameFault(full); reason != "" {
 		// Escaped, the name can be shown, and no Path equals it.
