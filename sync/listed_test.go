@@ -78,8 +78,6 @@ func TestListedLag(t *testing.T) {
 	m.world.wantFile(id, "a.md", "here\n")
 }
 
-func (m *machine) wantFile2(id, path, want string) { m.t.Helper(); m.world.wantFile(id, path, want) }
-
 // TestListedMetadata sends metadata that the config has come to own, after a look
 // at the asset.
 func TestListedMetadata(t *testing.T) {

@@ -123,7 +123,7 @@ func (r *run) jitter(ctx context.Context) error {
 }
 
 func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o PushOptions) error {
-	r.lookCloser = r.lookCloser || o.Base > 0
+	r.lookCloser = r.lookCloser || o.Base > 0 || o.Approved != nil || r.plan != nil
 	obs, err := r.observeOrListed(ctx, id, snap)
 	if err != nil {
 		return err
