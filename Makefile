@@ -138,12 +138,16 @@ fuzz: ## each fuzz target for FUZZTIME (default 30s)
 BENCH_ROUNDS ?= 7
 BENCH_CASES  ?= team,fleet,beside
 BENCH_FLAGS  ?=
-BENCH_SPEED   = $(GO) test -v -count=1 -timeout 120m -run '^TestSpeed$$' ./cmd/assetsync -args -speed.program=$(CURDIR)/bin/assetsync
+BENCH_SPEED   = $(GO) test -v -count=1 -timeout 120m -run '^(TestSpeed|TestGrowth)$$' ./cmd/assetsync -args -speed.program=$(CURDIR)/bin/assetsync -speed.rounds=$(BENCH_ROUNDS)
 
 .PHONY: bench
 bench: build ## the program beside git, rsync, rclone and others: BENCH_ROUNDS, BENCH_CASES (Linux, 30 minutes)
-	@$(BENCH_SPEED) -speed.bench -speed.rounds=$(BENCH_ROUNDS) -speed.cases=$(BENCH_CASES) \
+	@$(BENCH_SPEED) -speed.bench -speed.cases=$(BENCH_CASES) \
 	  -watch.saves=$(BENCH_SAVES) -watch.idle=$(BENCH_IDLE) $(BENCH_FLAGS)
+
+.PHONY: bench-growth
+bench-growth: build ## time and memory at 1, 10, 100, and 1,000 targets: BENCH_ROUNDS, BENCH_SIZES (Linux)
+	@$(BENCH_SPEED) -growth.bench -growth.sizes=$(or $(BENCH_SIZES),1,10,100,1000)
 
 .PHONY: bench-parts
 bench-parts: ## benchmarks of the packages, for benchstat: BENCH_COUNT (6)

@@ -22,7 +22,6 @@ var (
 	speedTeam   = flag.Int("speed.team", 200, "`targets` of the case team, of 100 files each")
 	speedFleet  = flag.Int("speed.fleet", 1000, "`targets` of the case fleet")
 	speedBeside = flag.Int("speed.beside", 100_000, "ignored `files` of the case beside")
-	speedGrowth = flag.Bool("speed.growth", false, "measure how time and memory grow")
 )
 
 const (

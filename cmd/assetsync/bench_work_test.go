@@ -138,13 +138,13 @@ func (p *place) firstPush() []string {
 // two processes that hash the same files.
 func (p *place) firstScan() {
 	script := `find skills -type f -print0 | xargs -0 -n 1000 -P 2 sha256sum >/dev/null`
-	p.race("first scan, nothing cached, fleet", "0.6 of sha256sum, 2 processes", 0.6, contender{"assetsync", p.scanAll},
+	p.race("first scan, nothing cached, fleet", "0.6 of sha256sum, 2 processes", 0.6, contender{"assetsync", func() cost { return p.scanAll(*speedFleet) }},
 		contender{"sha256sum", func() cost { c, _ := p.timed(p.dir, "sh", "-c", script); return c }})
 }
 
-// scanAll scans the targets in this process, as many at once as the program
+// scanAll scans n targets in this process, as many at once as the program
 // does.
-func (p *place) scanAll() cost {
+func (p *place) scanAll(n int) cost {
 	p.Helper()
 	before, began := ownCPU(), time.Now()
 	targets := make(chan string)
@@ -161,7 +161,7 @@ func (p *place) scanAll() cost {
 		})
 	}
 	var err error
-	for i := 0; i < *speedFleet && err == nil; i++ {
+	for i := 0; i < n && err == nil; i++ {
 		select {
 		case targets <- filepath.Join(p.dir, "skills", targetName(i)):
 		case err = <-errs:
