@@ -175,7 +175,7 @@ credentials expired; 6 published but not usable; 7 remote unavailable or throttl
 	f.StringVar(&a.logFormat, "log-format", "console", "`FORMAT` of the log: console or json (default: console; json for watch without a terminal)")
 	f.Lookup("log-format").DefValue = "" // it is not the same for all
 	f.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after `DURATION`")
-	a.profiles.flags(f)
+	a.profiles.flags(root)
 
 	root.AddGroup(&cobra.Group{ID: groupCommon, Title: "Common commands:"}, &cobra.Group{ID: groupMore, Title: "More commands:"})
 	common := []*cobra.Command{a.initCommand(), a.statusCommand(), a.diffCommand(), a.pushCommand(), a.pullCommand(), a.watchCommand()}

@@ -51,11 +51,7 @@ func findPeers() map[string]string {
 }
 
 func (s *speed) found() []string {
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(s.peers)) {
-		list = append(list, name)
-	}
-	return list
+	return slices.Sorted(maps.Keys(s.peers))
 }
 
 // peer is the program of a peer at work in dir, if it was found.

@@ -8,7 +8,7 @@ import (
 	"runtime/pprof"
 	"runtime/trace"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 )
 
 // profiles are what a run writes about itself, for whoever makes it faster: the
@@ -19,8 +19,9 @@ type profiles struct {
 	ends               []func() error
 }
 
-// flags adds the flags, which --help does not show.
-func (p *profiles) flags(f *pflag.FlagSet) {
+// flags adds the flags to all commands below root; --help does not show them.
+func (p *profiles) flags(root *cobra.Command) {
+	f := root.PersistentFlags()
 	f.StringVar(&p.cpu, "cpuprofile", "", "write a CPU profile to `FILE`")
 	f.StringVar(&p.memory, "memprofile", "", "write a profile of all allocations to `FILE`")
 	f.StringVar(&p.trace, "trace", "", "write an execution trace to `FILE`")
