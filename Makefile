@@ -81,10 +81,12 @@ if memory=$$(mktemp -d /dev/shm/t.XXXXXX 2>/dev/null); then chmod 1777 "$$memory
 fi
 endef
 
-# Vet is left to make check. Some tests wait for the clock, so one package more
-# than there are cores runs at a time. Memory that is collected later is less
+# Vet is left to make check. Many tests wait, for the clock and for processes: one
+# package more than there are cores runs at a time, and of a package twice as many
+# tests. Memory that is collected later is less
 # work, for the race detector above all.
-TEST = $(GO) test -json -vet=off -timeout 18m -p $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+TEST   = $(GO) test -json -vet=off -timeout 18m -p $(shell echo $$(($(CORES) + 1))) -parallel $(shell echo $$(($(CORES) * 2)))
 
 # The parts of make test, for a shell's double quotes. They write the lines of
 # JSON that gotestsum counts.
