@@ -217,6 +217,7 @@ func (s *speed) beside() {
 // daemonRows measures the daemon over as many targets: its answers, what it
 // adds to a save, memory and CPU.
 func (s *speed) daemonRows(name string, targets int) {
+	*benchProgram = *speedBinary
 	b := newBench(s.T, benchCase{targets: targets, files: speedFiles, rate: benchRate, quota: max(targets, 200)})
 	b.start()
 	s.within("status, daemon, "+name, "under 20 ms", 20*time.Millisecond, contender{"assetsync", func() cost {
