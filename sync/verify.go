@@ -201,10 +201,13 @@ func pathOf(entries ...*manifest.Entry) manifest.Path {
 	return ""
 }
 
-// unusableRules are those that only warn before a push, and that keep agents
-// from using what is live. A link from the root is none: who reads from there
-// finds the file.
-var unusableRules = []string{"wrapping-folder", "agent-type-unknown", "dead-link", "link-case", "link-outside"}
+// Rules that only warn before a push, and that keep agents from using what is
+// live. Links do in the main file, where agents begin, and are told of in others. A
+// link from the root is none: who reads from there finds the file.
+var (
+	unusableRules = []string{"wrapping-folder", "agent-type-unknown"}
+	linkRules     = []string{"dead-link", "link-case", "link-outside"}
+)
 
 // verifyRules applies the rules of lint to what is live: the size of it, too.
 func (r *run) verifyRules(obs observation, live manifest.Bundle) (found []manifest.Problem, err error) {
@@ -212,16 +215,21 @@ func (r *run) verifyRules(obs observation, live manifest.Bundle) (found []manife
 	if err != nil {
 		return nil, err
 	}
+	var told []lint.Finding
 	list := lint.Check(lint.Asset{Type: r.kind, Files: live, Metadata: obs.metadata})
 	list = append(list, lint.CheckSize(size, int64(r.limits.FileBytes))...)
 	for _, f := range lint.Sorted(list) {
 		if f.Rule == "value-kind" {
 			continue // the service has keys of its own
 		}
-		if f.Severity == assettype.Error || slices.Contains(unusableRules, f.Rule) {
+		switch isLink := slices.Contains(linkRules, f.Rule); {
+		case f.Severity == assettype.Error, slices.Contains(unusableRules, f.Rule), isLink && f.Path == r.source.mainFile():
 			found = append(found, problemOf(f))
+		case isLink:
+			told = append(told, f)
 		}
 	}
+	r.noteWarnings(told)
 	return found, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,13 +12,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 const root = "../.."
 
-// TestReadme runs the commands of README in their order: those that need a
+// TestReadme runs the commands of README and of the recipes in their order: those that need a
 // clone in one that holds the demo, those that need an agent space against an
 // emulator. What README shows as their output is what they print.
 func TestReadme(t *testing.T) {
@@ -25,6 +27,7 @@ func TestReadme(t *testing.T) {
 		t.Skip("the commands are written for a shell")
 	}
 	sections := shellBlocks(t, "README.md")
+	maps.Copy(sections, shellBlocks(t, "docs/recipes.md"))
 	r := newReader(t)
 	for _, c := range sections["Try it"] {
 		if target, ok := strings.CutPrefix(c, "make "); ok {
@@ -79,6 +82,71 @@ func TestReadme(t *testing.T) {
 	for title := range sections {
 		t.Errorf("the commands of section %q are not tried", title)
 	}
+}
+
+var (
+	docLink    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	docHeading = regexp.MustCompile("(?m)^#+ (.*)$")
+	codeBlock  = regexp.MustCompile("(?ms)^```.*?^```")
+)
+
+// TestDocLinks follows the links between documents, also to a heading.
+func TestDocLinks(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names = append(names, filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md"), filepath.Join(root, "CHANGELOG.md"))
+	followed := 0
+	for _, name := range names {
+		for _, m := range docLink.FindAllStringSubmatch(withoutCode(t, name), -1) {
+			to, heading, _ := strings.Cut(m[1], "#")
+			if strings.Contains(to, ":") {
+				continue // elsewhere
+			}
+			at := name
+			if to != "" {
+				at = filepath.Join(filepath.Dir(name), filepath.FromSlash(to))
+			}
+			if _, err := os.Stat(at); err != nil {
+				t.Errorf("%s: %s leads nowhere", name, m[1])
+			} else if heading != "" && !hasHeading(withoutCode(t, at), heading) {
+				t.Errorf("%s: %s has no such heading", name, m[1])
+			}
+			followed++
+		}
+	}
+	if followed < 80 {
+		t.Errorf("only %d links were found", followed)
+	}
+}
+
+func withoutCode(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return codeBlock.ReplaceAllString(string(text), "")
+}
+
+// hasHeading compares as GitHub makes anchors: small letters, without signs.
+func hasHeading(text, anchor string) bool {
+	for _, m := range docHeading.FindAllStringSubmatch(text, -1) {
+		made := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, m[1])
+		if made == anchor {
+			return true
+		}
+	}
+	return false
 }
 
 // TestReadmeTable holds README's table of commands to their flags.
@@ -338,20 +406,20 @@ func (l *watchLog) await(t *testing.T, text string) {
 	}
 }
 
-// checkWatchSample compares README's sample of a watch with what it logged, but
+// checkWatchSample compares the recipe's sample of a watch with what it logged, but
 // for times and numbers.
 func checkWatchSample(t *testing.T, log string) {
 	t.Helper()
-	sample := regexp.MustCompile("(?s)```\n\\$ assetsync watch\n(.*?)```").FindStringSubmatch(readDoc(t, "README.md"))
+	sample := regexp.MustCompile("(?s)```\n\\$ assetsync watch\n(.*?)```").FindStringSubmatch(readDoc(t, "docs/recipes.md"))
 	if sample == nil {
-		t.Fatal("README shows no watch")
+		t.Fatal("the recipes show no watch")
 	}
 	shape := func(text string) string {
 		text, _, _ = strings.Cut(text, "  stopped")
 		return regexp.MustCompile(`\d[0-9.]*(ms|s\b)?`).ReplaceAllString(text, "N")
 	}
 	if d := cmp.Diff(shape(sample[1]), strings.TrimSuffix(shape(log), "N:N:N")); d != "" {
-		t.Errorf("watch prints (-README +got):\n%s", d)
+		t.Errorf("watch prints (-recipe +got):\n%s", d)
 	}
 }
 

@@ -20,8 +20,8 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `Read back what is live, all of it, and tell whether agents can use it as it is
 meant here. Nothing is changed. It is compared with the files here, or with those
 of --rev; the frontmatter with the metadata, the metadata with the config; and the
-rules of lint are applied to it: a missing or wrapped main file, links that lead
-nowhere, unknown agent types, files that are too many or too large.
+rules of lint are applied to it: a missing or wrapped main file, links of it that
+lead nowhere, unknown agent types, files that are too many or too large.
 
 A target that is as it should be is a line PASS with the version, the git tree and
 the commit that it comes from. Else the exit code is 6, and each thing that is
