@@ -88,21 +88,38 @@ endef
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 TEST   = $(GO) test -json -vet=off -timeout 18m -p $(shell echo $$(($(CORES) + 1))) -parallel $(shell echo $$(($(CORES) * 2)))
 
+# Packages whose tests are processes most of all, with which the race detector
+# takes longer than a landing may: make test-race has them.
+PROCESSES := cmd/assetsync
+
 # The parts of make test, for a shell's double quotes. They write the lines of
 # JSON that gotestsum counts.
 NOTHING          :=
-TEST_RACED       = CGO_ENABLED=1 GOFLAGS='$(OWN_GOFLAGS)' $(TEST) -race $(filter-out $(SEQUENTIAL:%=assetsync/%),$(shell $(GO) list ./...))
-TEST_UNRACED     = $(PLAIN) $(TEST) -run '^($(subst $(NOTHING) $(NOTHING),|,$(UNRACED)))\$$' $(UNRACED_IN:%=./%)
+NO_RACE          = $(PROCESSES:%=assetsync/%) $(SEQUENTIAL:%=assetsync/%)
+TEST_RACED       = CGO_ENABLED=1 GOFLAGS='$(OWN_GOFLAGS)' $(TEST) -race $(filter-out $(NO_RACE),$(shell $(GO) list ./...))
+TEST_UNRACED     = $(PLAIN) $(TEST) -run '^($(subst $(NOTHING) $(NOTHING),|,$(UNRACED)))\$$' $(patsubst %,./%,$(filter-out $(PROCESSES),$(UNRACED_IN)))
 TEST_SEQUENTIAL  = $(PLAIN) $(TEST) $(SEQUENTIAL:%=./%)
+TEST_PROCESSES   = $(PLAIN) $(TEST) $(PROCESSES:%=./%)
 TEST_ALL_UNRACED = $(PLAIN) $(TEST) ./...
 
+# What waits for processes runs beside the race detector, and is told once that
+# is through.
+TEST_WITH_RACE = beside=\$$(mktemp); $(TEST_PROCESSES) >\$$beside & processes=\$$!; \
+  $(TEST_RACED) || failed=1; $(TEST_UNRACED) || failed=1; $(TEST_SEQUENTIAL) || failed=1; \
+  wait \$$processes || failed=1; cat \$$beside; rm -f \$$beside
+
 .PHONY: test
-test: ## all tests, with the race detector when there is a C compiler
-	@if [ -n "$(RACE)" ]; then echo "race detector: on"; else echo "race detector: off (no C compiler found)"; fi
+test: ## all tests, most of them with the race detector when there is a C compiler
+	@if [ -n "$(RACE)" ]; then echo "race detector: on, but for $(PROCESSES) (make test-race)"; else echo "race detector: off (no C compiler found)"; fi
 	@$(IN_MEMORY); export GOGC=$${GOGC:-200}; \
 	$(PLAIN) $(GO) tool gotestsum --format pkgname-and-test-fails --raw-command -- sh -c "failed=0; \
-	  $(if $(RACE),$(TEST_RACED) || failed=1; $(TEST_UNRACED) || failed=1; $(TEST_SEQUENTIAL) || failed=1,$(TEST_ALL_UNRACED) || failed=1); \
+	  $(if $(RACE),$(TEST_WITH_RACE),$(TEST_ALL_UNRACED) || failed=1); \
 	  exit \$$failed"
+
+.PHONY: test-race
+test-race: ## the tests of processes with the race detector, which takes 20 minutes
+	@$(IN_MEMORY); export GOGC=$${GOGC:-200}; \
+	CGO_ENABLED=1 GOFLAGS='$(OWN_GOFLAGS)' $(GO) test -race -vet=off -timeout 60m $(PROCESSES:%=./%)
 
 .PHONY: check
 check: ## gofmt, vet for three systems, staticcheck, go mod tidy, imports
