@@ -88,38 +88,37 @@ endef
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 TEST   = $(GO) test -json -vet=off -timeout 18m -p $(shell echo $$(($(CORES) + 1))) -parallel $(shell echo $$(($(CORES) * 2)))
 
-# Packages whose tests are processes most of all, with which the race detector
-# takes longer than a landing may: make test-race has them.
-PROCESSES := cmd/assetsync
+# Packages with which the race detector takes longer than a landing may: their tests
+# are processes, or die at every step. make test-race has them.
+LONG := cmd/assetsync sync
 
 # The parts of make test, for a shell's double quotes. They write the lines of
 # JSON that gotestsum counts.
 NOTHING          :=
-NO_RACE          = $(PROCESSES:%=assetsync/%) $(SEQUENTIAL:%=assetsync/%)
+NO_RACE          = $(LONG:%=assetsync/%) $(SEQUENTIAL:%=assetsync/%)
 TEST_RACED       = CGO_ENABLED=1 GOFLAGS='$(OWN_GOFLAGS)' $(TEST) -race $(filter-out $(NO_RACE),$(shell $(GO) list ./...))
-TEST_UNRACED     = $(PLAIN) $(TEST) -run '^($(subst $(NOTHING) $(NOTHING),|,$(UNRACED)))\$$' $(patsubst %,./%,$(filter-out $(PROCESSES),$(UNRACED_IN)))
+TEST_UNRACED     = $(PLAIN) $(TEST) -run '^($(subst $(NOTHING) $(NOTHING),|,$(UNRACED)))\$$' $(patsubst %,./%,$(filter-out $(LONG),$(UNRACED_IN)))
 TEST_SEQUENTIAL  = $(PLAIN) $(TEST) $(SEQUENTIAL:%=./%)
-TEST_PROCESSES   = $(PLAIN) $(TEST) $(PROCESSES:%=./%)
+TEST_LONG        = $(PLAIN) $(TEST) $(LONG:%=./%)
 TEST_ALL_UNRACED = $(PLAIN) $(TEST) ./...
 
-# What waits for processes runs beside the race detector, and is told once that
-# is through.
-TEST_WITH_RACE = beside=\$$(mktemp); $(TEST_PROCESSES) >\$$beside & processes=\$$!; \
+# They run beside the race detector, and are told once that is through.
+TEST_WITH_RACE = beside=\$$(mktemp); $(TEST_LONG) >\$$beside & long=\$$!; \
   $(TEST_RACED) || failed=1; $(TEST_UNRACED) || failed=1; $(TEST_SEQUENTIAL) || failed=1; \
-  wait \$$processes || failed=1; cat \$$beside; rm -f \$$beside
+  wait \$$long || failed=1; cat \$$beside; rm -f \$$beside
 
 .PHONY: test
 test: ## all tests, most of them with the race detector when there is a C compiler
-	@if [ -n "$(RACE)" ]; then echo "race detector: on, but for $(PROCESSES) (make test-race)"; else echo "race detector: off (no C compiler found)"; fi
+	@if [ -n "$(RACE)" ]; then echo "race detector: on, but for $(LONG) (make test-race)"; else echo "race detector: off (no C compiler found)"; fi
 	@$(IN_MEMORY); export GOGC=$${GOGC:-200}; \
 	$(PLAIN) $(GO) tool gotestsum --format pkgname-and-test-fails --raw-command -- sh -c "failed=0; \
 	  $(if $(RACE),$(TEST_WITH_RACE),$(TEST_ALL_UNRACED) || failed=1); \
 	  exit \$$failed"
 
 .PHONY: test-race
-test-race: ## the tests of processes with the race detector, which takes 20 minutes
+test-race: ## the others with the race detector, which takes half an hour
 	@$(IN_MEMORY); export GOGC=$${GOGC:-200}; \
-	CGO_ENABLED=1 GOFLAGS='$(OWN_GOFLAGS)' $(GO) test -race -vet=off -timeout 60m $(PROCESSES:%=./%)
+	CGO_ENABLED=1 GOFLAGS='$(OWN_GOFLAGS)' $(GO) test -race -vet=off -timeout 60m $(LONG:%=./%)
 
 .PHONY: check
 check: ## gofmt, vet for three systems, staticcheck, go mod tidy, imports
