@@ -41,7 +41,13 @@ type sharing struct{ tests *testing.M }
 
 // Run returns the exit code.
 func (s sharing) Run() (code int) {
-	var err error
+	// In CI a push verifies, too. The programs that tests start do so where a test
+	// says so, wherever the tests run.
+	err := os.Unsetenv("CI")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if shared, err = os.MkdirTemp("", "shared-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
