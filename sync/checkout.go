@@ -304,19 +304,19 @@ func (r *run) settleCheckOuts(snap manifest.Snapshot, later bool) error {
 		}
 	}
 	r.countDeletions("local", len(losses(brought)))
-	return r.persist(brought)
+	for _, c := range r.dir.local(brought) {
+		r.brought = append(r.brought, c.Path)
+	}
+	return nil
 }
 
-// persist makes durable what a run that was cut short has brought, before that is
-// recorded: should the directory fall back to what it was, its old content would
-// look like a change of the user's.
-func (r *run) persist(brought []diff.Change) error {
-	if len(brought) == 0 {
+// persistBrought makes durable what a run that was cut short has brought, before
+// that is recorded: should the directory fall back to what it was, its old content
+// would look like a change of the user's. A run that records nothing writes nothing.
+func (r *run) persistBrought() error {
+	paths := r.brought
+	if r.brought = nil; len(paths) == 0 {
 		return nil
-	}
-	var paths []manifest.Path
-	for _, c := range r.dir.local(brought) {
-		paths = append(paths, c.Path)
 	}
 	wt, err := r.openWorktree()
 	if errors.Is(err, fs.ErrNotExist) {

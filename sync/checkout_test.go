@@ -422,6 +422,9 @@ func TestCutShortIsOnDisk(t *testing.T) {
 			return do()
 		}
 	}
+	if m.status(); len(synced) > 0 {
+		t.Errorf("status, which records nothing, has synced %v", synced)
+	}
 	m.mustPush(assetsync.Published)
 	if !synced["deep/down"] {
 		t.Errorf("synced are %v, and deep/down/new.md is taken for checked out", synced)

@@ -14,6 +14,9 @@ import (
 
 // commitState makes a transaction of the state.
 func (r *run) commitState(change func(state.Tx) error) error {
+	if err := r.persistBrought(); err != nil {
+		return err
+	}
 	return r.step(durable.Commit, "state", func() error { return r.State.Update(change) })
 }
 

@@ -139,6 +139,7 @@ type run struct {
 	noCreate    bool                  // CreateAssetFile was not allowed in this run
 	reader      *gitrepo.Past         // of commits, once it is needed
 	ended       *observation          // the newest version, once a push came to its end
+	brought     []manifest.Path       // by a check out that was cut short, and perhaps not on disk
 	traces      []worktree.Trace      // of a check out that is not on record yet
 
 	lookCloser bool // the asset itself is read, whatever a listing says

@@ -52,8 +52,11 @@ func policyOf(t Target) planfile.Policy {
 }
 
 // planNow returns what a proposal would do as a plan says it. A run that only
-// plans keeps it.
+// plans keeps it. Where nobody asks for a plan there is none.
 func (r *run) planNow(snap manifest.Snapshot, obs observation, p proposal) (planfile.Target, error) {
+	if r.plan == nil && !r.exact {
+		return planfile.Target{}, nil
+	}
 	own := func(e manifest.Entry) bool { return !r.ignores(snap, e.Path) }
 	after, err := diff.Apply(obs.side.Tree, p.changes)
 	if err != nil {

@@ -120,16 +120,8 @@ func (r *run) isSettled(obs observation) bool {
 // remembers that this machine did: a target that comes to have it, and owns
 // status: ACTIVE, brings it back to use.
 func (e *Engine) Retire(ctx context.Context, consent Consent) Result {
-	return e.do(ctx, verbRetire, consent, func(ctx context.Context, r *run) (err error) {
-		for round := 1; ; round++ {
-			err = r.retire(ctx)
-			if !errors.Is(err, errReplan) && !errors.Is(err, errMoved) || round == maxRounds {
-				return err
-			}
-			if err := r.jitter(ctx); err != nil {
-				return err
-			}
-		}
+	return e.do(ctx, verbRetire, consent, func(ctx context.Context, r *run) error {
+		return r.inRounds(ctx, func() error { return r.retire(ctx) })
 	})
 }
 
@@ -151,17 +143,10 @@ func (r *run) retire(ctx context.Context) error {
 	if obs.metadata[statusKey] == inactive {
 		return r.record(ctx, obs, proposal{}, nil) // the audit may have found that it was us
 	}
-	d, after, err := r.publishOnce(ctx, id, &obs, job{metadata: map[string]any{statusKey: inactive}, repair: true, verb: verbRetire})
+	newest, err := r.publishMetadata(ctx, id, obs, map[string]any{statusKey: inactive}, verbRetire)
 	if err != nil {
 		return err
 	}
-	r.res.Outcome = Published
-	newest, err := r.repair(ctx, id, after.observation, after.lost)
-	if err != nil {
-		return err
-	}
-	r.end(d.nonce)
-	r.res.Version = newest.version
 	isInactive, proven := newest.metadata[statusKey] == inactive, done{}
 	if isInactive {
 		proven.metadata = map[string]any{statusKey: inactive}

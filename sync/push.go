@@ -86,11 +86,7 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 		case !errors.Is(err, errReplan) && !errors.Is(err, errMoved) && !errors.Is(err, manifest.ErrChanged):
 			return err
 		case round == maxRounds:
-			return &Error{
-				Kind: KindUnavailable, Err: err,
-				Message: fmt.Sprintf("publish %s: %v", r.Target.Name, err),
-				Hint:    "repeat the command; what has landed is found by its content and not sent again",
-			}
+			return r.movedTooOften("publish", err)
 		}
 		changed := errors.Is(err, manifest.ErrChanged)
 		if err = r.jitter(ctx); err != nil {
@@ -99,6 +95,30 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 		if changed {
 			snap, id, err = r.findSource(ctx, o)
 		}
+	}
+}
+
+// inRounds repeats what finds that the remote has moved meanwhile, from its look on.
+func (r *run) inRounds(ctx context.Context, once func() error) error {
+	for round := 1; ; round++ {
+		err := once()
+		switch {
+		case !errors.Is(err, errReplan) && !errors.Is(err, errMoved):
+			return err
+		case round == maxRounds:
+			return r.movedTooOften(r.verb, err)
+		}
+		if err := r.jitter(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *run) movedTooOften(doing string, cause error) error {
+	return &Error{
+		Kind: KindUnavailable, Err: cause,
+		Message: fmt.Sprintf("%s %s: %v", doing, r.Target.Name, cause),
+		Hint:    "repeat the command; what has landed is found by its content and not sent again",
 	}
 }
 

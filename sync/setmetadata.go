@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,16 +29,8 @@ type SetMetadataOptions struct {
 // A key that the target owns keeps the base that it had, or the target's value:
 // the next plan sees a change of the remote, which no push undoes.
 func (e *Engine) SetMetadata(ctx context.Context, o SetMetadataOptions) Result {
-	return e.do(ctx, verbSetMetadata, o.Consent, func(ctx context.Context, r *run) (err error) {
-		for round := 1; ; round++ {
-			err = r.setRemoteMetadata(ctx, o)
-			if !errors.Is(err, errReplan) && !errors.Is(err, errMoved) || round == maxRounds {
-				return err
-			}
-			if err := r.jitter(ctx); err != nil {
-				return err
-			}
-		}
+	return e.do(ctx, verbSetMetadata, o.Consent, func(ctx context.Context, r *run) error {
+		return r.inRounds(ctx, func() error { return r.setRemoteMetadata(ctx, o) })
 	})
 }
 
@@ -71,18 +62,28 @@ func (r *run) setRemoteMetadata(ctx context.Context, o SetMetadataOptions) error
 		r.res.Outcome = Planned
 		return nil
 	}
-	d, after, err := r.publishOnce(ctx, id, &obs, job{metadata: send, repair: true, verb: verbSetMetadata})
+	newest, err := r.publishMetadata(ctx, id, obs, send, verbSetMetadata)
 	if err != nil {
 		return err
+	}
+	return r.recordValues(ctx, newest, send)
+}
+
+// publishMetadata sends metadata of which the local side holds nothing, and puts back
+// what it overwrote. It returns what is live then.
+func (r *run) publishMetadata(ctx context.Context, id string, obs observation, values map[string]any, verb string) (observation, error) {
+	d, after, err := r.publishOnce(ctx, id, &obs, job{metadata: values, repair: true, verb: verb})
+	if err != nil {
+		return obs, err
 	}
 	r.res.Outcome = Published
 	newest, err := r.repair(ctx, id, after.observation, after.lost)
 	if err != nil {
-		return err
+		return obs, err
 	}
 	r.end(d.nonce)
 	r.res.Version = newest.version
-	return r.recordValues(ctx, newest, send)
+	return newest, nil
 }
 
 // planValues reports what is to change, and returns it.

@@ -53,22 +53,11 @@ type finder func(ctx context.Context, id string, snap manifest.Snapshot, obs obs
 // is none.
 func (r *run) takeBack(ctx context.Context, o BackOptions, find finder) (view Preview, err error) {
 	r.fileCalls = min(r.fileCalls, 1) // one version: none in between ever was
-	for round := 1; ; round++ {
+	err = r.inRounds(ctx, func() (err error) {
 		view, err = r.takeBackOnce(ctx, o, find)
-		switch {
-		case !errors.Is(err, errReplan) && !errors.Is(err, errMoved):
-			return view, err
-		case round == maxRounds:
-			return view, &Error{
-				Kind: KindUnavailable, Err: err,
-				Message: fmt.Sprintf("%s %s: %v", r.verb, r.Target.Name, err),
-				Hint:    "repeat the command; what has landed is found by its content and not sent again",
-			}
-		}
-		if err := r.jitter(ctx); err != nil {
-			return view, err
-		}
-	}
+		return err
+	})
+	return view, err
 }
 
 func (r *run) takeBackOnce(ctx context.Context, o BackOptions, find finder) (Preview, error) {

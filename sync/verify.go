@@ -129,7 +129,7 @@ func shortJSON(v any) string {
 }
 
 // verifyContent compares the files, but for those that a push has left to
-// others.
+// others, or that were saved since.
 func (r *run) verifyContent(ctx context.Context, snap manifest.Snapshot, obs observation, live manifest.Bundle, pushed *Result) (found []manifest.Problem, err error) {
 	left := map[manifest.Path]bool{}
 	if pushed != nil {
@@ -142,7 +142,7 @@ func (r *run) verifyContent(ctx context.Context, snap manifest.Snapshot, obs obs
 	}
 	for e := range snap.Tree.All() {
 		there := obs.side.Tree.Get(e.Path)
-		if left[e.Path] || obs.side.Unknown.Has(e.Path) {
+		if left[e.Path] || obs.side.Unknown.Has(e.Path) || pushed != nil && r.isSavedSince(e.Path, &e) {
 			continue
 		}
 		same, err := r.isSame(ctx, e, there, live)
@@ -157,11 +157,17 @@ func (r *run) verifyContent(ctx context.Context, snap manifest.Snapshot, obs obs
 		}
 	}
 	for e := range obs.side.Tree.All() {
-		if snap.Tree.Get(e.Path) == nil && !left[e.Path] && !snap.Unknown.Has(e.Path) && !r.ignores(snap, e.Path) {
+		if snap.Tree.Get(e.Path) == nil && !left[e.Path] && !snap.Unknown.Has(e.Path) && !r.ignores(snap, e.Path) && (pushed == nil || !r.isSavedSince(e.Path, nil)) {
 			found = append(found, manifest.Problem{Path: e.Path, Kind: notAsHere, Detail: "is on the remote, and not here", Hint: r.hintDiffers(nil, &e)})
 		}
 	}
 	return found, nil
+}
+
+// isSavedSince reports whether a path is not as the last push has left it on record:
+// that is no business of what was published. Without a record nothing is known of it.
+func (r *run) isSavedSince(p manifest.Path, here *manifest.Entry) bool {
+	return len(r.knownAsset.Base) > 0 && !sameEntry(r.knownAsset.Base[p].Local, here)
 }
 
 // isSame reports whether what is live is what is here: the same bytes, what the

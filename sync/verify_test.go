@@ -221,3 +221,29 @@ func TestVerifyAfterPush(t *testing.T) {
 		t.Errorf("result %s", describe(both))
 	}
 }
+
+// TestVerifyOfPushed verifies a push beside which files were saved: they are no part
+// of what was published. Whoever verifies for its own sake is told of them.
+func TestVerifyOfPushed(t *testing.T) {
+	saves := map[string]func(m *machine){
+		"changed": func(m *machine) { m.write("a.md", "saved since") },
+		"new":     func(m *machine) { m.write("new.md", "saved since") },
+		"deleted": func(m *machine) { m.rm("b.md") },
+	}
+	for name, save := range saves {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			m := w.machine(skill(fiveFiles))
+			pushed := m.mustPush(assetsync.Created)
+			save(m)
+			m.wantUsable(m.verify(&pushed))
+			if res := m.verify(nil); len(res.Problems) != 1 {
+				t.Errorf("problems %v, want one", res.Problems)
+			}
+			w.save(pushed.AssetID, "c.md", "theirs")
+			if res := m.verify(&pushed); len(res.Problems) != 1 || res.Problems[0].Path != "c.md" {
+				t.Errorf("problems %v, want c.md, which is not as it was published", res.Problems)
+			}
+		})
+	}
+}

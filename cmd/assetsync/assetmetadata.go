@@ -81,7 +81,7 @@ func (a *app) setMetadata(ctx context.Context, name string, o assetsync.SetMetad
 	}
 	for key := range o.Values {
 		if key == identityKeyOf(t) && t.ConfigDir != "" {
-			return s.abort(usageError(nil, "change it in the config, with renamed_from: for the name that it had", "metadata %s tells which asset is that of %s", key, t.Name))
+			return s.abort(usageError(nil, "change it where it stands, in the frontmatter or the config, with renamed_from: for what it was", "metadata %s tells which asset is that of %s", key, t.Name))
 		}
 	}
 	e, err := s.engine(t, s.db)

@@ -36,6 +36,8 @@ type ignoreTarget struct {
 	Target  string            `json:"target"`
 	Outcome assetsync.Outcome `json:"outcome"` // unchanged
 	Paths   []ignorePath      `json:"paths"`
+
+	word string // for what becomes of files: published, or of a target that is only pulled, pulled
 }
 
 // ignorePath is one path that was asked about.
@@ -47,13 +49,20 @@ type ignorePath struct {
 }
 
 func (a *app) checkIgnore(ctx context.Context, args []string) error {
-	targets, _, err := a.lintTargets(ctx, nil, lintFlags{})
+	config, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	x, err := a.expandHere(ctx, config, "")
 	if err != nil {
 		return err
 	}
 	results := []ignoreTarget{}
-	for _, t := range targets {
-		one := ignoreTarget{Target: t.Name, Outcome: assetsync.Unchanged}
+	for _, t := range x.Targets {
+		one := ignoreTarget{Target: t.Name, Outcome: assetsync.Unchanged, word: "published"}
+		if !t.Direction.Publishes() {
+			one.word = "pulled"
+		}
 		for _, arg := range args {
 			if p, ok := a.pathIn(t, arg); ok {
 				one.Paths = append(one.Paths, ignorePath{Path: p, arg: arg})
@@ -136,9 +145,9 @@ func (a *app) printIgnored(args []string, results []ignoreTarget) error {
 				case p.Ignored:
 					rows = append(rows, []string{arg, "ignored", p.Why})
 				case !a.isThere(arg):
-					rows = append(rows, []string{arg, "not there", "would be published by " + r.Target})
+					rows = append(rows, []string{arg, "not there", "would be " + r.word + " by " + r.Target})
 				default:
-					rows = append(rows, []string{arg, "published", "by " + r.Target})
+					rows = append(rows, []string{arg, r.word, "by " + r.Target})
 				}
 			}
 		}

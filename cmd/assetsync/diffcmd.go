@@ -226,8 +226,7 @@ func (a *app) pathsIn(t Target, args []string) []manifest.Path {
 		if !isDirType(t.Type) || isNamed(t, arg) || !inside && len(selectOne([]Target{t}, arg, a.cwd)) > 0 {
 			return nil
 		}
-		rel, err := filepath.Rel(t.Path, a.abs(arg))
-		if p, perr := manifest.ParsePath(filepath.ToSlash(rel)); err == nil && perr == nil {
+		if p, ok := a.pathIn(t, arg); ok {
 			limits = append(limits, p)
 		}
 	}

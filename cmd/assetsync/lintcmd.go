@@ -222,13 +222,7 @@ func (a *app) lintTargets(ctx context.Context, args []string, l lintFlags) ([]Ta
 	if err != nil {
 		return nil, nil, err
 	}
-	// What is published does not depend on the environment: any will do.
-	if a.envName != "" {
-		if _, err := config.chooseEnvironment(a.envName); err != nil {
-			return nil, nil, err
-		}
-	}
-	x, err := a.worktrees.expand(ctx, config, Environment{Name: a.envName}, ExpandOptions{Rev: rev})
+	x, err := a.expandHere(ctx, config, rev)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -244,6 +238,17 @@ func (a *app) lintTargets(ctx context.Context, args []string, l lintFlags) ([]Ta
 	}
 	a.sayAll(x.notesOn(chosen))
 	return chosen, config, err
+}
+
+// expandHere finds the targets without a remote. What is published does not depend
+// on the environment: any will do.
+func (a *app) expandHere(ctx context.Context, config *Config, rev string) (Expansion, error) {
+	if a.envName != "" {
+		if _, err := config.chooseEnvironment(a.envName); err != nil {
+			return Expansion{}, err
+		}
+	}
+	return a.worktrees.expand(ctx, config, Environment{Name: a.envName}, ExpandOptions{Rev: rev})
 }
 
 // areOutside reports whether all arguments are paths that exist and belong to
