@@ -81,12 +81,12 @@ if memory=$$(mktemp -d /dev/shm/t.XXXXXX 2>/dev/null); then chmod 1777 "$$memory
 fi
 endef
 
-# Vet is left to make check. Many tests wait, for the clock and for processes: one
-# package more than there are cores runs at a time, and of a package twice as many
-# tests. Memory that is collected later is less
+# Vet is left to make check. Some tests wait for the clock, so one package more
+# than there are cores runs at a time. Results are not kept (-count=1): for that the
+# Go command notes down each file that a test opens, and hashes it afterwards, which
+# takes gigabytes and minutes for tests that open a hundred thousand. Memory that is collected later is less
 # work, for the race detector above all.
-CORES := $(shell getconf _NPROCESSORS_ONLN)
-TEST   = $(GO) test -json -vet=off -timeout 18m -p $(shell echo $$(($(CORES) + 1))) -parallel $(shell echo $$(($(CORES) * 2)))
+TEST = $(GO) test -json -vet=off -count=1 -timeout 18m -p $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 # Packages with which the race detector takes longer than a landing may: their tests
 # are processes, or die at every step. make test-race has them.
@@ -118,7 +118,7 @@ test: ## all tests, most of them with the race detector when there is a C compil
 .PHONY: test-race
 test-race: ## the others with the race detector, which takes half an hour
 	@$(IN_MEMORY); export GOGC=$${GOGC:-200}; \
-	CGO_ENABLED=1 GOFLAGS='$(OWN_GOFLAGS)' $(GO) test -race -vet=off -timeout 60m $(LONG:%=./%)
+	CGO_ENABLED=1 GOFLAGS='$(OWN_GOFLAGS)' $(GO) test -race -vet=off -count=1 -timeout 60m $(LONG:%=./%)
 
 .PHONY: check
 check: ## gofmt, vet for three systems, staticcheck, go mod tidy, imports
