@@ -103,7 +103,8 @@ type match struct {
 	// sure is set when no earlier commits can change it: the first version
 	// that came from any of these came from one that is older than itself.
 	// Versions before that came from earlier ones, if from any, and those after
-	// it did not. Whether something else was committed at the time of the first
+	// it did not, unless one of them has what no version had before and none of
+	// these held. Whether something else was committed at the time of the first
 	// version, where that matters, these tell as well.
 	sure bool
 }
@@ -140,6 +141,9 @@ func lastMatch(p manifest.Path, h Histories) (m match) {
 			// times had it.
 			at = least
 			from, found = publishedFrom(p, content, version.At, h.Local[at:], h.LocalCut)
+			if !found || !isOlder(h.Local[at+from], version.At) {
+				m.sure = false // an earlier commit may be that one
+			}
 		}
 		if !found {
 			continue

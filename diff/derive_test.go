@@ -249,6 +249,26 @@ func TestDeriveFromSomeCommits(t *testing.T) {
 	}
 }
 
+// TestDeriveUnsureOfNewContent: what no version had before, and no commit that is
+// there, may come from an earlier one, from which the version before came as well.
+func TestDeriveUnsureOfNewContent(t *testing.T) {
+	start := time.Date(2026, 6, 8, 12, 0, 0, 0, time.UTC)
+	var h diff.Histories
+	for i, content := range []string{"A", "B", "A", "-"} {
+		h.Local = append(h.Local, diff.Committed{Tree: oneFile(content), At: start.Add(time.Duration(2*i) * time.Minute)})
+	}
+	for i, content := range []string{"A", "B"} {
+		h.Remote = append(h.Remote, diff.Versioned{Number: int32(i + 1), Side: diff.Side{Tree: oneFile(content)}, At: start.Add(time.Duration(10+i) * time.Minute)})
+	}
+	if got := derived(diff.Derive(h)); got != "p:B" {
+		t.Errorf("base %s with all commits, want p:B", got)
+	}
+	h.Local, h.LocalMore = h.Local[1:], true
+	if got := diff.Derive(h); !slices.Contains(got.Unsure, "p") {
+		t.Errorf("sure that the base is %s, without the commit from which both versions may come", derived(got))
+	}
+}
+
 func sameContent(a, b *manifest.Entry) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.ID == b.ID
 }

@@ -100,7 +100,10 @@ func outcome(t interface{ Fatalf(string, ...any) }, in diff.Input, plan diff.Pla
 func TestThreeLosesNothing(t *testing.T) {
 	property(t, func(t *rapid.T, in diff.Input, plan diff.Plan) {
 		local, remote := outcome(t, in, plan)
-		knows := func(e, base *manifest.Entry) bool { return base != nil && e.ID == base.ID }
+		// The two of a pair are forms of one content.
+		knows := func(e *manifest.Entry, base diff.Pair) bool {
+			return base.Local != nil && e.ID == base.Local.ID || base.Remote != nil && e.ID == base.Remote.ID
+		}
 		for _, p := range somePaths {
 			l, r, base := in.Local.Tree.Get(p), in.Remote.Tree.Get(p), in.Base[p]
 			l2, r2 := local.Get(p), remote.Get(p)
@@ -109,10 +112,10 @@ func TestThreeLosesNothing(t *testing.T) {
 			}
 			// Content may only go when the other side started from it and
 			// went on, or when the user preferred the other side's.
-			if l != nil && !survives(l) && !knows(l, base.Local) && !(in.Policy.Prefer == diff.Remote && r != nil) {
+			if l != nil && !survives(l) && !knows(l, base) && !(in.Policy.Prefer == diff.Remote && r != nil) {
 				t.Errorf("%s: the local content is gone\n%s", p, show(plan))
 			}
-			if r != nil && !survives(r) && !knows(r, base.Remote) && !(in.Policy.Prefer == diff.Local && l != nil) {
+			if r != nil && !survives(r) && !knows(r, base) && !(in.Policy.Prefer == diff.Local && l != nil) {
 				t.Errorf("%s: the remote content is gone\n%s", p, show(plan))
 			}
 			// What both sides hold goes from one at most.

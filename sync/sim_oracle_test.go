@@ -39,7 +39,7 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 	w.judgeCount(r, res)
 	w.judgeEcho(r, res, before)
 	w.published = 0
-	if r.publishes() && res.Error == nil && len(w.broken) == 0 && len(res.Conflicts)+len(res.Problems) == 0 && !toldOfMerge(res) && maps.Equal(before, after) && w.isLive(after) {
+	if r.publishes() && res.Error == nil && len(w.broken) == 0 && len(res.Conflicts)+len(res.Pending)+len(res.Problems) == 0 && !toldOfMerge(res) && maps.Equal(before, after) && w.isLive(after) {
 		w.published, w.held = len(w.line), after
 	}
 	if r.checksOut() {
