@@ -107,7 +107,8 @@ func toldOfMerge(res assetsync.Result) bool {
 // find nothing to do: what the service made of our own write is ours.
 func (w *simWorker) judgeEcho(r *simRun, res assetsync.Result, before map[string]string) {
 	switch {
-	case r.began != w.published || len(w.line) > w.published && !w.line[w.published].madeBy(r), !maps.Equal(before, w.held):
+	case r.began != w.published || len(w.line) > w.published && !w.line[w.published].madeBy(r):
+	case !maps.Equal(before, w.held), len(w.latest) > 0: // saved since, or during the run
 	case r.goesBack, r.takesBack(), r.verb == "undo --local", r.short > 0, res.Error != nil:
 	default:
 		for _, c := range slices.Concat(res.Changes, res.CheckedOut, res.Pending) {
