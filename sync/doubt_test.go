@@ -71,6 +71,29 @@ func TestCreatedInPlaceWhileKilled(t *testing.T) {
 	}
 }
 
+// A file was replaced in place, so that no listing shows it, in what a run
+// published whose first try is still in doubt: the next push reads everything, and
+// comes to an end.
+func TestReplacedInPlaceWhileInDoubt(t *testing.T) {
+	w := newWorld(t, "create-existing=overwrite", "file-create-version=keep", "timestamps=frozen")
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	changeFour(m)
+	w.fault("op=UpdateAsset,kind=reset-before")
+	m.mustPush(assetsync.Published)
+	w.createFile(id, "a.md", "theirs")
+	w.save(id, "e.md", "theirs, too")
+	for range 2 {
+		res := m.push(assetsync.PushOptions{})
+		if res.Error != nil && strings.Contains(res.Error.Message, "not back yet") {
+			t.Fatalf("%s: %v\n%s", res.Outcome, res.Error, describe(res))
+		}
+	}
+	if got := w.live(id, 0)["a.md"]; got != "theirs" {
+		t.Errorf("a.md=%q", got)
+	}
+}
+
 // A file that was deleted in place meanwhile stays deleted, also when the
 // version that the run had planned on was somebody else's and never recorded.
 func TestDeletedInPlaceWhileKilled(t *testing.T) {

@@ -38,6 +38,10 @@ type lostUpdates struct {
 	keys      []MetadataChange // of metadata, in conflict
 	theirs    map[manifest.ID][]byte
 	merged    map[manifest.Path]bool // both are in what is put back
+
+	// past is set for what an earlier run overwrote: that is on record, so another
+	// round accounts for it again.
+	past bool
 }
 
 // whyAtOnce is why a path of a push is in conflict with a write beside it.
@@ -84,11 +88,15 @@ func (l lostUpdates) unrepaired(cause error) error {
 	if !l.any() {
 		return cause
 	}
-	return &Error{
+	told := &Error{
 		Kind:    KindConflict,
 		Message: fmt.Sprintf("lost update on %s: somebody else's change was overwritten and is not back yet: %v", l.what(), cause),
 		Hint:    "push again, which puts it back; assetsync log shows the versions, pull --version N --to DIR brings one back",
 	}
+	if l.past {
+		told.Err = cause // which may ask for another round
+	}
+	return told
 }
 
 // prove reads the asset back after a publishing and accounts for every
@@ -276,6 +284,7 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 		return lost, nil, err
 	}
 	lost = r.lost(a, d, obs)
+	lost.past = true
 	if in.Repair {
 		others, err := r.keepOthers(d, a.again, obs, lost)
 		r.res.Conflicts = append(r.res.Conflicts, others...)

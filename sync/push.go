@@ -115,6 +115,9 @@ func (r *run) inRounds(ctx context.Context, once func() error) error {
 }
 
 func (r *run) movedTooOften(doing string, cause error) error {
+	if lost, ok := errors.AsType[*Error](cause); ok && lost.Kind == KindConflict {
+		return lost // see [lostUpdates.unrepaired]
+	}
 	return &Error{
 		Kind: KindUnavailable, Err: cause,
 		Message: fmt.Sprintf("%s %s: %v", doing, r.Target.Name, cause),

@@ -46,7 +46,22 @@ func simExemptions() []simExemption {
 		return s.story.has("read-zip=uploaded") && s.story.has("rewrite") && v.path == "SKILL.md"
 	}
 	gone := func(s *sim, v violation) bool { return s.changedInPlace(v.path, "DeleteAssetFile") }
-	pruned := func(s *sim, v violation) bool { return s.story.has("prune-versions") && (s.warned || v.stateless()) }
+	pruned := func(s *sim, v violation) bool {
+		return s.story.has("prune-versions") && (s.warned || v.stateless() || v.run != nil && v.run.verb == "status" && s.endedCutShort(v.run))
+	}
+	reverted := func(s *sim, v violation) bool {
+		for i := 1; i < len(s.line); i++ {
+			_, was := s.line[i-1].files[v.path]
+			by := s.line[i]
+			if _, is := by.files[v.path]; is || !was || by.run == nil || by.run.verb != "job" {
+				continue
+			}
+			if slices.ContainsFunc(s.origin.commits[by.run.commit+1:by.commits], func(c simCommit) bool { _, there := c.files[v.path]; return there }) {
+				return true
+			}
+		}
+		return false
+	}
 	return []simExemption{
 		{"file-delete-version", "conflict", "detected", gone},
 		{"file-delete-version", "step", "not detectable", func(s *sim, v violation) bool { return gone(s, v) && s.story.git }},
@@ -72,8 +87,21 @@ func simExemptions() []simExemption {
 		{"read-zip + rewrite", "conflict", "detected", twoForms},
 		{"read-zip + rewrite", "step", "detected", twoForms},
 		{"read-zip + rewrite", "echo", "detected", twoForms},
+		{"a pipeline that deletes what a newer commit has brought back", "step", "detected", reverted},
 		{"a late pipeline beside other changes", "conflict", "detected", func(_ *sim, v violation) bool { return v.run != nil && v.run.older }},
 	}
+}
+
+// endedCutShort reports whether the last publishing before a run, of the same
+// worker, did not come to its end: the next one tells what cannot be known.
+func (s *sim) endedCutShort(before *simRun) bool {
+	var last *simRun
+	for _, r := range s.runs {
+		if r.worker == before.worker && r.number < before.number && r.publishes() && (last == nil || r.number > last.number) {
+			last = r
+		}
+	}
+	return last != nil && last.cutShort
 }
 
 // changedInPlace reports whether a call changed a path without making a

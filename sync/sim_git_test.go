@@ -140,7 +140,8 @@ func (s *sim) job(back int, harm simHarm, seed uint64) {
 		must(os.RemoveAll(filepath.Dir(w.dir)))
 		delete(s.workers, "ci")
 	}
-	c := s.origin.commits[max(0, len(s.origin.commits)-1-back)]
+	at := max(0, len(s.origin.commits)-1-back)
+	c := s.origin.commits[at]
 	w := s.worker("ci")
 	w.lane = lanes - 1
 	s.origin.clone(w.dir, c)
@@ -151,7 +152,7 @@ func (s *sim) job(back int, harm simHarm, seed uint64) {
 		w.changed[p] = true
 	}
 	w.run("job", harm, seed, func(r *simRun, e *assetsync.Engine) assetsync.Result {
-		r.older = back > 0
+		r.older, r.commit = back > 0, at
 		return e.Push(context.Background(), r.options(assetsync.PushOptions{}))
 	})
 }

@@ -174,10 +174,17 @@ type simVersion struct {
 	op       string
 	files    map[string]string
 	metadata string
+	commits  int // how many there were when it was seen
 }
 
 // holds reports whether a version has a mark at its path.
 func (v simVersion) holds(m simMark) bool { return strings.Contains(v.files[m.path], m.mark) }
+
+// tookBackDying reports whether a version is of a run that took something back and
+// died, and the next one is of the same worker.
+func (v simVersion) tookBackDying(next simVersion) bool {
+	return v.run != nil && v.run.takesBack() && v.run.died && next.run != nil && next.run.worker == v.run.worker
+}
 
 // madeBy reports whether a run wrote a version.
 func (v simVersion) madeBy(r *simRun) bool { return v.run == r && v.who != "service" }

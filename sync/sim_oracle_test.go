@@ -418,12 +418,33 @@ func (s *sim) judgeStep() {
 		case s.ledger.unsure[p]:
 		case s.inConflict(p) && (s.ledger.contested(p) || s.torn(p)), (s.story.kind == byLine || s.torn(p)) && copies[m]:
 			// His own work was overwritten, and back when he had gone on.
+		case s.story.kind == byLine && s.replacedByWeb(m):
+		case m.mark == "" && there && s.leftHere(p):
+			// What he deleted is not what he had taken back before that.
 		case m.mark == "" && there:
 			s.violate("step", nil, p, "%s was deleted by its only writer and is live", p)
 		case m.mark != "" && !strings.Contains(content, m.mark):
 			s.violate("step", nil, p, "%s holds %v, and its only writer wrote %s", p, marks(p, content), m.mark)
 		}
 	}
+}
+
+// replacedByWeb reports whether a save of the web app, which knows no merge, came
+// at the same moment as what it replaced.
+func (s *sim) replacedByWeb(m simMark) bool {
+	i := lastHolding(s.line, m)
+	return i >= 0 && i+1 < len(s.line) && s.line[i+1].who == "web"
+}
+
+// leftHere reports whether the last change of a path was that its writer took
+// something back there, and was told that the file here was left as it was.
+func (s *sim) leftHere(path string) bool {
+	for i := len(s.line) - 1; i > 0; i-- {
+		if s.line[i].files[path] != s.line[i-1].files[path] {
+			return s.line[i].run != nil && s.line[i].run.left[path]
+		}
+	}
+	return false
 }
 
 // judgeMetadata wants the config of one and the status of the web app to be
@@ -480,6 +501,8 @@ func (s *sim) judgeSaved() {
 		case i >= 0 && s.line[i].run != nil && s.line[i].run == s.line[i+1].run:
 			// The run had put it back over something newer, which is back now; a
 			// version that can be read holds it.
+		case i >= 0 && s.line[i].tookBackDying(s.line[i+1]):
+			// The same, of a run that died: the next one of its worker put it back.
 		case i < 0:
 			s.violate("saved", nil, saved.path, "%s was told that %s of %s is saved, and no version ever held it", saved.who, saved.mark, saved.path)
 		case !s.replacedKnowing(saved.simMark, s.line[i+1]) && !copies[saved.simMark]:

@@ -43,6 +43,9 @@ type simRun struct {
 	late       bool // a write of it has its effect late
 	goesBack   bool // it checks out an older version
 	wroteMain  bool // its last write sent the main file
+
+	commit int             // the one that it publishes
+	left   map[string]bool // paths that it took back there, and left as they were here
 }
 
 // takesBack reports whether the run makes the remote what it was before.
@@ -305,6 +308,9 @@ func (s *sim) observe() {
 		}
 		v.files, v.metadata = s.read(e.Asset, e.After)
 		s.asset = e.Asset
+		if s.origin != nil {
+			v.commits = len(s.origin.commits)
+		}
 		s.line = append(s.line, v)
 		s.note("    version %d by %s: %s %s", e.After, e.Who, e.Operation, e.Path)
 		s.judgeWrite(len(s.line) - 1)

@@ -263,7 +263,7 @@ func (w *simWorker) run(verb string, harm simHarm, seed uint64, body func(*simRu
 	w.wait()
 	r := &simRun{
 		sim: w.sim, worker: w, verb: verb, number: len(w.runs) + 1, rnd: rand.New(rand.NewPCG(seed, 11)), harm: harm,
-		looked: -1, doubtful: map[string]bool{},
+		looked: -1, doubtful: map[string]bool{}, left: map[string]bool{},
 	}
 	w.runs[r.String()] = r
 	done := make(chan struct{})
@@ -350,6 +350,9 @@ func (w *simWorker) tookBack(r *simRun, before map[string]string, unsure bool) {
 			}
 		}
 		for p, content := range is {
+			if content != was[p] && w.file(p) != content {
+				r.left[p] = true // which he was told
+			}
 			if content != was[p] && own(p) {
 				w.ledger.setBack(p, content, before[p])
 				w.ledger.meant(w.name, w.ledger.markOf(w.name, p, content))
