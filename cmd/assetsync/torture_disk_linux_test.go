@@ -37,7 +37,8 @@ func tortureDisks(t *testing.T, what string, spoil trouble) {
 				}
 				t.Run(verb+" "+place, func(t *testing.T) {
 					x := newTorture(t, verb, seed)
-					x.mount("tmpfs", ".assetsync", "tmpfs", 0, "size=3m,mode=700")
+					// With room for the history of all rounds, some of which strike nothing.
+					x.mount("tmpfs", ".assetsync", "tmpfs", 0, fmt.Sprintf("size=%dk,mode=700", 3072+128**tortureKills))
 					x.mount("tmpfs", tortureDir, "tmpfs", 0, "size=256k")
 					t.Cleanup(func() {
 						x.unmount(".assetsync")
