@@ -13,8 +13,10 @@ import (
 	"assetsync/sync/state"
 )
 
-// maxAccounted bounds the versions that are read to find out who made them.
-const maxAccounted = 100
+// maxAccounted bounds the versions that are read to find out who made them: one
+// every 3 seconds of the quarter hour in which a write can be in doubt. To read one
+// takes 3 calls.
+const maxAccounted = 300
 
 // deed is a publishing whose effect is accounted for: of this run, or of one
 // that was cut short.

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -278,4 +279,28 @@ func (m *machine) wantReadable(id string) {
 			}
 		}
 	})
+}
+
+// A run that accounts for a write in doubt reads what was published since by
+// itself as one.
+func TestOwnVersionsAreReadAsOne(t *testing.T) {
+	calls := func(pushes int) int {
+		w := newWorld(t)
+		m := w.machine(skill(fiveFiles))
+		m.mustPush(assetsync.Created)
+		m.write("a.md", "in doubt")
+		w.fault("op=UpdateAssetFile,kind=reset-before")
+		m.mustPush(assetsync.Published)
+		for i := range pushes {
+			m.write("b.md", fmt.Sprint("save ", i))
+			m.mustPush(assetsync.Published)
+		}
+		n := 0
+		w.before = func(*http.Request) { n++ }
+		m.mustPush(assetsync.Unchanged)
+		return n
+	}
+	if few, many := calls(3), calls(9); many != few {
+		t.Errorf("%d calls after 3 publishings, %d after 9", few, many)
+	}
 }

@@ -22,6 +22,7 @@ func (r *run) walk(ctx context.Context, id string, d deed, start, after observat
 	list = slices.DeleteFunc(list, func(v remote.AssetVersionMetadata) bool {
 		return *v.Version <= start.version || *v.Version > after.version
 	})
+	list = r.withoutOwn(d, list)
 	if len(list) > maxAccounted {
 		return lostTrack(fmt.Errorf("%d versions were made meanwhile", len(list)))
 	}
@@ -43,6 +44,22 @@ func (r *run) walk(ctx context.Context, id string, d deed, start, after observat
 		}
 	}
 	return nil
+}
+
+// withoutOwn leaves out versions that are proven to be of other publishings of
+// ours, but for the last of several in a row: what they changed together is all
+// that counts. A daemon that publishes each save, while a write from before is in
+// doubt, reads a few versions so, and not all since.
+func (r *run) withoutOwn(d deed, list []remote.AssetVersionMetadata) (out []remote.AssetVersionMetadata) {
+	own := func(v remote.AssetVersionMetadata) bool {
+		return r.isAccounted(*v.Version) && !slices.Contains(d.answered, *v.Version)
+	}
+	for i, v := range list {
+		if i+1 == len(list) || !own(v) || !own(list[i+1]) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // versionStep is what one version changed.
