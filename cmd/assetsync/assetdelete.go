@@ -29,7 +29,7 @@ Nothing is deleted in a protected environment, nor of a protected target.`,
 		Example: "  assetsync asset delete ki-5b1c9f3a --confirm ki-5b1c9f3a",
 		Args:    oneID,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.confirmID(args[0], confirm); err != nil {
+			if err := a.confirmID(cmd.Context(), args[0], confirm); err != nil {
 				return err
 			}
 			ctx, cancel := a.within(cmd.Context())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,14 +22,14 @@ func (a *app) canAsk() bool {
 
 // confirmAll asks whether something is to be done; yes is the answer given
 // before.
-func (a *app) confirmAll(what string, yes bool) error {
+func (a *app) confirmAll(ctx context.Context, what string, yes bool) error {
 	switch {
 	case yes:
 		return nil
 	case !a.canAsk():
 		return &assetsync.Error{Kind: assetsync.KindGuard, Message: "nobody is there to be asked whether to " + what, Hint: "if that is meant, add --yes"}
 	}
-	answer, err := a.ask(a.stdin, fmt.Sprintf("%s? [y/N] ", what))
+	answer, err := a.ask(ctx, a.stdin, fmt.Sprintf("%s? [y/N] ", what))
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (a *app) confirmAll(what string, yes bool) error {
 }
 
 // confirmID asks for an id a second time; given is what the command line says.
-func (a *app) confirmID(id, given string) error {
+func (a *app) confirmID(ctx context.Context, id, given string) error {
 	const hint = "if that is meant, add --confirm "
 	irrevocable := &assetsync.Error{Kind: assetsync.KindGuard, Message: "deleting asset " + id + " cannot be undone", Hint: hint + id}
 	switch {
@@ -50,7 +51,7 @@ func (a *app) confirmID(id, given string) error {
 	case !a.canAsk():
 		return irrevocable
 	}
-	answer, err := a.ask(a.stdin, "deleting asset "+id+" cannot be undone; type its id: ")
+	answer, err := a.ask(ctx, a.stdin, "deleting asset "+id+" cannot be undone; type its id: ")
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (a *app) confirmID(id, given string) error {
 
 // confirmEach leaves the assets whose ids were given, or are typed. Where
 // nobody can be asked and none was given, that is an error.
-func (a *app) confirmEach(assets []orphanReport, given []string) (chosen []orphanReport, err error) {
+func (a *app) confirmEach(ctx context.Context, assets []orphanReport, given []string) (chosen []orphanReport, err error) {
 	for _, o := range assets {
 		if slices.Contains(given, o.AssetID) {
 			chosen = append(chosen, o)
@@ -72,7 +73,7 @@ func (a *app) confirmEach(assets []orphanReport, given []string) (chosen []orpha
 			a.say("note: %s stays: it is not confirmed", o.AssetID)
 			continue
 		}
-		if err := a.confirmID(o.AssetID, ""); err != nil {
+		if err := a.confirmID(ctx, o.AssetID, ""); err != nil {
 			return nil, err
 		}
 		chosen = append(chosen, o)
@@ -80,11 +81,36 @@ func (a *app) confirmEach(assets []orphanReport, given []string) (chosen []orpha
 	return chosen, nil
 }
 
-// ask puts a question and returns the line that answers it.
-func (a *app) ask(in io.Reader, question string) (string, error) {
+// ask puts a question and returns the line that answers it. It ends with ctx: who
+// presses Ctrl-C at a question wants no answer to be taken for theirs.
+func (a *app) ask(ctx context.Context, in io.Reader, question string) (string, error) {
 	fmt.Fprint(a.stderr, question)
+	type answer struct {
+		line string
+		err  error
+	}
+	given := make(chan answer, 1)
+	go func() { // a read of a terminal cannot be called off; the program ends soon after ctx
+		line, err := readLine(in)
+		given <- answer{line, err}
+	}()
+	select {
+	case got := <-given:
+		if got.err != nil {
+			return "", fmt.Errorf("read answer: %w", got.err)
+		}
+		return got.line, nil
+	case <-ctx.Done():
+		fmt.Fprintln(a.stderr)
+		return "", fmt.Errorf("read answer: %w", context.Cause(ctx))
+	}
+}
+
+// readLine reads a line or what is left, and nothing beyond: the next question has
+// the rest.
+func readLine(in io.Reader) (string, error) {
 	var line []byte
-	var b [1]byte // no more than the line: the next question has the rest
+	var b [1]byte
 	for {
 		n, err := in.Read(b[:])
 		if n == 1 && b[0] != '\n' {
@@ -94,7 +120,7 @@ func (a *app) ask(in io.Reader, question string) (string, error) {
 			return strings.TrimSpace(string(line)), nil
 		}
 		if err != nil {
-			return "", fmt.Errorf("read answer: %w", err)
+			return "", err
 		}
 	}
 }

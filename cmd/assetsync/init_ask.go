@@ -30,7 +30,7 @@ type initDialogue struct {
 func (d *initDialogue) run(ctx context.Context, dir string, dirGiven bool) (string, error) {
 	d.say("This writes %s. An empty answer takes what is in brackets.", ConfigName)
 	if !dirGiven {
-		answer, err := d.put("directory that holds the assets", ".", directoryFault(d.app))
+		answer, err := d.put(ctx, "directory that holds the assets", ".", directoryFault(d.app))
 		if err != nil {
 			return "", err
 		}
@@ -46,7 +46,7 @@ func (d *initDialogue) run(ctx context.Context, dir string, dirGiven bool) (stri
 	if err := d.askPlace(ctx, dir); err != nil {
 		return "", err
 	}
-	return dir, d.askAssets(assets)
+	return dir, d.askAssets(ctx, assets)
 }
 
 // look says what is there.
@@ -73,7 +73,7 @@ func (d *initDialogue) askPlace(ctx context.Context, dir string) error {
 	}
 	if o.Region == "" && o.Endpoint == "" {
 		def := orDefault(known.Region, d.usualRegion(ctx))
-		answer, err := d.put("AWS region, or embedded to try it out on this machine", orDefault(def, EmbeddedEndpoint), regionFault)
+		answer, err := d.put(ctx, "AWS region, or embedded to try it out on this machine", orDefault(def, EmbeddedEndpoint), regionFault)
 		if err != nil {
 			return err
 		}
@@ -84,13 +84,13 @@ func (d *initDialogue) askPlace(ctx context.Context, dir string) error {
 		o.Region = answer
 	}
 	if o.AgentSpace == "" {
-		if o.AgentSpace, err = d.put("agent space id", known.AgentSpace, spaceFault); err != nil {
+		if o.AgentSpace, err = d.put(ctx, "agent space id", known.AgentSpace, spaceFault); err != nil {
 			return err
 		}
 	}
 	if o.Endpoint == "" {
 		const usual = "the service"
-		answer, err := d.put("endpoint", orDefault(known.Endpoint, usual), func(s string) string {
+		answer, err := d.put(ctx, "endpoint", orDefault(known.Endpoint, usual), func(s string) string {
 			if s == usual {
 				return ""
 			}
@@ -108,7 +108,7 @@ func (d *initDialogue) askPlace(ctx context.Context, dir string) error {
 }
 
 // askAssets asks what is to be published, and for whom.
-func (d *initDialogue) askAssets(assets []foundAsset) error {
+func (d *initDialogue) askAssets(ctx context.Context, assets []foundAsset) error {
 	var types []string
 	for _, a := range assets {
 		if !slices.Contains(types, a.typ) {
@@ -116,7 +116,7 @@ func (d *initDialogue) askAssets(assets []foundAsset) error {
 		}
 	}
 	if o := d.flags; o.Type == "" && len(types) > 1 {
-		answer, err := d.put("type to publish: "+wordList(types, "or"), "all", wordFault(append(types, "all")))
+		answer, err := d.put(ctx, "type to publish: "+wordList(types, "or"), "all", wordFault(append(types, "all")))
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ func (d *initDialogue) askAssets(assets []foundAsset) error {
 	}
 	skills := slices.Contains(types, assettype.Skill) && (d.flags.Type == "" || d.flags.Type == assettype.Skill)
 	if skills && len(d.flags.AgentTypes) == 0 {
-		answer, err := d.put("agent types that use the skills", genericAgent, agentTypesFault)
+		answer, err := d.put(ctx, "agent types that use the skills", genericAgent, agentTypesFault)
 		if err != nil {
 			return err
 		}
@@ -135,19 +135,19 @@ func (d *initDialogue) askAssets(assets []foundAsset) error {
 	if len(assets) == 0 || d.flags.pin || d.flags.assetID != "" || d.flags.Endpoint == EmbeddedEndpoint {
 		return nil
 	}
-	answer, err := d.put("look in the agent space for assets that are there, and go on with them", "yes", wordFault([]string{"yes", "no"}))
+	answer, err := d.put(ctx, "look in the agent space for assets that are there, and go on with them", "yes", wordFault([]string{"yes", "no"}))
 	d.flags.pin = answer == "yes"
 	return err
 }
 
 // put puts a question until its answer has no fault; def is what an empty answer
 // stands for, "" when there has to be one.
-func (d *initDialogue) put(question, def string, fault func(string) string) (string, error) {
+func (d *initDialogue) put(ctx context.Context, question, def string, fault func(string) string) (string, error) {
 	if def != "" {
 		question += " [" + shownText(def) + "]"
 	}
 	for range maxAsked {
-		answer, err := d.ask(d.in, question+": ")
+		answer, err := d.ask(ctx, d.in, question+": ")
 		if err != nil {
 			return "", err
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -133,22 +132,13 @@ func (s *session) askProbe(ctx context.Context, unique string) error {
 	} {
 		s.say("  %-12s %s", line[0], line[1])
 	}
-	fmt.Fprint(s.stderr, "Go on? [y/N] ")
-	// A terminal that says nothing must not keep Ctrl-C from ending this; the
-	// reading goroutine then ends with the process.
-	answered := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(stdin).ReadString('\n') // its end is as good as a no
-		answered <- line
-	}()
-	select {
-	case line := <-answered:
-		if slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(line))) {
-			return nil
-		}
-	case <-ctx.Done():
+	answer, err := s.ask(ctx, stdin, "Go on? [y/N] ")
+	if err == nil && slices.Contains([]string{"y", "yes"}, strings.ToLower(answer)) {
+		return nil
 	}
-	s.say("")
+	if err == nil { // it may not have been typed on the terminal that shows the question
+		s.say("")
+	}
 	return &assetsync.Error{Kind: assetsync.KindGuard, Message: "the probe was not confirmed", Hint: "nothing was done"}
 }
 

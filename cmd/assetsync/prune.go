@@ -317,10 +317,10 @@ func (s *session) pruneAssets(ctx context.Context, p pruneFlags, orphans []orpha
 	}
 	var err error
 	if p.delete {
-		if chosen, err = s.confirmEach(chosen, p.confirm); err != nil {
+		if chosen, err = s.confirmEach(ctx, chosen, p.confirm); err != nil {
 			return nil, err
 		}
-	} else if err := s.confirmAll(fmt.Sprintf("make %s INACTIVE", wordList(names, "and")), p.yes); err != nil {
+	} else if err := s.confirmAll(ctx, fmt.Sprintf("make %s INACTIVE", wordList(names, "and")), p.yes); err != nil {
 		return nil, err
 	}
 	results := []assetsync.Result{}

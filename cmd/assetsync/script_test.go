@@ -30,7 +30,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(sharing{m}, map[string]func(){"assetsync": main})
+	testscript.Main(sharing{m}, map[string]func(){"assetsync": main, "terminal": terminalMain})
 }
 
 // shared is a directory for what is made once for many tests.
@@ -199,10 +199,13 @@ func startEmulator(dir string, log io.Writer, args ...string) (*exec.Cmd, string
 	return cmd, url, nil
 }
 
-// patiently calls done until it is true, for as long as anything of a script may
-// take on a machine that has other work.
+// scriptPatience is for as long as anything of a script may take on a machine that
+// has other work.
+const scriptPatience = 30 * time.Second
+
+// patiently calls done until it is true.
 func patiently(done func() bool) bool {
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(scriptPatience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if done() {
 			return true
 		}
