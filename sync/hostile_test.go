@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,6 +45,7 @@ type attack struct {
 	says    string
 	takes   string
 	timeout time.Duration // for a call; 0: hostileTimeout
+	late    string        // the one of the late verbs that meets it, for what takes seconds; "": all do
 }
 
 // hostile is a server on loopback that is honest but for one asset, whose
@@ -235,31 +237,31 @@ func (w wire) Write(p []byte) (int, error) {
 func attacks() []attack {
 	const refused = "read zip"
 	bombed, many := bomb(), manyEntries() // no handler is to take its time over them
-	zips := "fetch log"                   // a version that cannot be read is a note
+	zips := "fetch, log, log -p"          // a version that cannot be read is a note
 	return []attack{
-		{"zip with a slip", contentOf(named("SKILL.md", "../../evil.md")), `".." segment`, zips, 0},
-		{"zip with an absolute name", contentOf(named("/etc/evil.md")), "is absolute", zips, 0},
-		{"zip with a backslash", contentOf(named(`..\evil.md`)), "backslash", zips, 0},
-		{"zip with a link", contentOf(withMode("a.md", fs.ModeSymlink|0o777)), "is no regular file", zips, 0},
-		{"zip with a device", contentOf(withMode("a.md", fs.ModeDevice|0o600)), "is no regular file", zips, 0},
-		{"zip with a device name", contentOf(named("references/NUL.md")), "names a device", zips, 0},
-		{"zip with a wrong checksum", contentOf(zipOf(&zip.FileHeader{Name: "a.md", CRC32: 1})), "is damaged", zips, 0},
-		{"zip with a before a/b", contentOf(named("a", "a/b")), "is a file, and a directory", zips, 0},
-		{"zip with one name twice", contentOf(named("a.md", "a.md")), "occurs twice", zips, 0},
-		{"zip not in UTF-8", contentOf(named("a\xff.md")), "not valid UTF-8", zips, 0},
-		{"zip with a bomb", contentOf(func() []byte { return bombed }), "larger than 268435456 bytes", zips, 0},
-		{"zip with a million entries", contentOf(func() []byte { return many }), "more than 10000 entries", zips, 0},
-		{"zip cut off", contentOf(func() []byte { z := named("a.md")(); return z[:len(z)-8] }), refused, zips, 0},
-		{"zip that is none", contentOf(func() []byte { return []byte("no zip") }), refused, zips, 0},
+		{"zip with a slip", contentOf(named("SKILL.md", "../../evil.md")), `".." segment`, zips, 0, ""},
+		{"zip with an absolute name", contentOf(named("/etc/evil.md")), "is absolute", zips, 0, ""},
+		{"zip with a backslash", contentOf(named(`..\evil.md`)), "backslash", zips, 0, ""},
+		{"zip with a link", contentOf(withMode("a.md", fs.ModeSymlink|0o777)), "is no regular file", zips, 0, ""},
+		{"zip with a device", contentOf(withMode("a.md", fs.ModeDevice|0o600)), "is no regular file", zips, 0, ""},
+		{"zip with a device name", contentOf(named("references/NUL.md")), "names a device", zips, 0, ""},
+		{"zip with a wrong checksum", contentOf(zipOf(&zip.FileHeader{Name: "a.md", CRC32: 1})), "is damaged", zips, 0, ""},
+		{"zip with a before a/b", contentOf(named("a", "a/b")), "is a file, and a directory", zips, 0, ""},
+		{"zip with one name twice", contentOf(named("a.md", "a.md")), "occurs twice", zips, 0, ""},
+		{"zip not in UTF-8", contentOf(named("a\xff.md")), "not valid UTF-8", zips, 0, ""},
+		{"zip with a bomb", contentOf(func() []byte { return bombed }), "larger than 268435456 bytes", zips, 0, "show a file"},
+		{"zip with a million entries", contentOf(func() []byte { return many }), "more than 10000 entries", zips, 0, "plan"},
+		{"zip cut off", contentOf(func() []byte { z := named("a.md")(); return z[:len(z)-8] }), refused, zips, 0, ""},
+		{"zip that is none", contentOf(func() []byte { return []byte("no zip") }), refused, zips, 0, ""},
 
-		{"listing with dots", listed("../../evil.md", "..", "a/../../evil.md"), "", "", 0},
-		{"listing with .git/config", listed(".git/config", ".git/hooks/pre-commit", ".assetsync/state.db", ".gitignore"), "", "", 0},
-		{"listing with case twins", listed("A.md", "REFERENCES/x.md", "references/x.md"), "", "", 0},
-		{"listing with a beside a/b", listed("x", "x/y", "a.md/z"), "", "", 0},
-		{"listing with devices", listed("CON", "nul.md", "aux/x.md"), "", "", 0},
-		{"listing with odd text", listed("/etc/passwd", "a\\b", "\x1b[2J.md", "\u202egnp.md", strings.Repeat("x", 5000)), "", "", 0},
-		{"listing that loops", replace(func(r *http.Request, _ string) bool { return isListing(r) }, `{"items":`, `{"nextToken":"again","items":`), "listing does not end", zips, 0},
-		{"versions that loop", replace(func(r *http.Request, _ string) bool { return isVersions(r) }, `{"items":`, `{"nextToken":"again","items":`), "listing does not end", "status push pull diff", 0},
+		{"listing with dots", listed("../../evil.md", "..", "a/../../evil.md"), "", "", 0, ""},
+		{"listing with .git/config", listed(".git/config", ".git/hooks/pre-commit", ".assetsync/state.db", ".gitignore"), "", "", 0, ""},
+		{"listing with case twins", listed("A.md", "REFERENCES/x.md", "references/x.md"), "", "", 0, ""},
+		{"listing with a beside a/b", listed("x", "x/y", "a.md/z"), "", "", 0, ""},
+		{"listing with devices", listed("CON", "nul.md", "aux/x.md"), "", "", 0, ""},
+		{"listing with odd text", listed("/etc/passwd", "a\\b", "\x1b[2J.md", "\u202egnp.md", strings.Repeat("x", 5000)), "", "", 0, ""},
+		{"listing that loops", replace(func(r *http.Request, _ string) bool { return isListing(r) }, `{"items":`, `{"nextToken":"again","items":`), "listing does not end", zips, 0, ""},
+		{"versions that loop", replace(func(r *http.Request, _ string) bool { return isVersions(r) }, `{"items":`, `{"nextToken":"again","items":`), "listing does not end", "status, push, pull, diff, plan, verify, show, show a file, set-metadata", 0, ""},
 		{"listing of a million files", func(h *hostile, w http.ResponseWriter, r *http.Request, _ []byte) bool {
 			if !isListing(r) {
 				return false
@@ -272,37 +274,37 @@ func attacks() []attack {
 				fmt.Fprintf(&b, `{"path":"references/%d-%d.md","version":1},`, at, i)
 			}
 			return write(w, []byte(strings.TrimSuffix(b.String(), ",")+"]}"))
-		}, "names of its files are larger than", zips, 0},
+		}, "names of its files are larger than", zips, 0, "verify"},
 
 		{"version that went back", func(h *hostile, w http.ResponseWriter, r *http.Request, honest []byte) bool {
 			return isAsset(r, h.asset) && r.URL.Query().Get("assetVersion") == "" && write(w, bytes.Replace(honest, []byte(`"version":3`), []byte(`"version":1`), 1))
-		}, "at version 1, but was at version 2 before", "status fetch log diff", 0},
-		{"version below 1", replace(isAsset, `"version":3`, `"version":-3`), "version -3 is below 1", "log fetch", 0},
-		{"another version than was asked for", replace(func(r *http.Request, _ string) bool { return isContent(r) }, `"version":3`, `"version":7`), "version", zips, 0},
-		{"metadata of 10 MB", replace(isAsset, `"metadata":{`, `"metadata":{"filler":"`+strings.Repeat("x", 10<<20)+`",`), "", "", 0},
-		{"metadata of 20 MB", replace(isAsset, `"metadata":{`, `"metadata":{"filler":"`+strings.Repeat("x", 20<<20)+`",`), "a document of 2097", "log fetch", 0},
-		{"metadata nested deeply", replace(isAsset, `"metadata":{`, `"metadata":{"filler":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`,`), "exceeded max depth", "log fetch", 0},
-		{"answer not in UTF-8", replace(isAsset, `"metadata":{`, "\"metadata\":{\"filler\":\"\xff\xfe\","), "not valid UTF-8", "log fetch", 0},
-		{"answer of null", every(func(_ *hostile, w http.ResponseWriter, _ *http.Request, _ []byte) { write(w, []byte("null")) }), "want an object, got null", "", 0},
-		{"answer of a gigabyte", endless(`{"filler":"`, "x"), "more than 67108864 bytes", "", 0},
+		}, "at version 1, but was at version 2 before", "status, fetch, log, diff, plan, verify, show, show a file, log -p, clone, set-metadata", 0, ""},
+		{"version below 1", replace(isAsset, `"version":3`, `"version":-3`), "version -3 is below 1", "log, fetch, log -p", 0, ""},
+		{"another version than was asked for", replace(func(r *http.Request, _ string) bool { return isContent(r) }, `"version":3`, `"version":7`), "version", zips, 0, ""},
+		{"metadata of 10 MB", replace(isAsset, `"metadata":{`, `"metadata":{"filler":"`+strings.Repeat("x", 10<<20)+`",`), "", "", 0, "log -p"},
+		{"metadata of 20 MB", replace(isAsset, `"metadata":{`, `"metadata":{"filler":"`+strings.Repeat("x", 20<<20)+`",`), "a document of 2097", "log, fetch, log -p", 0, "set-metadata"},
+		{"metadata nested deeply", replace(isAsset, `"metadata":{`, `"metadata":{"filler":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`,`), "exceeded max depth", "log, fetch, log -p", 0, ""},
+		{"answer not in UTF-8", replace(isAsset, `"metadata":{`, "\"metadata\":{\"filler\":\"\xff\xfe\","), "not valid UTF-8", "log, fetch, log -p", 0, ""},
+		{"answer of null", every(func(_ *hostile, w http.ResponseWriter, _ *http.Request, _ []byte) { write(w, []byte("null")) }), "want an object, got null", "", 0, ""},
+		{"answer of a gigabyte", endless(`{"filler":"`, "x"), "more than 67108864 bytes", "", 0, ""},
 		{"error of a gigabyte", every(func(h *hostile, w http.ResponseWriter, _ *http.Request, _ []byte) {
 			w.WriteHeader(http.StatusForbidden)
 			stream(wire{w, h}, `{"message":"`, "\x1b]0;x\x07")
-		}), "more than 67108864 bytes", "", 0},
+		}), "more than 67108864 bytes", "", 0, ""},
 		{"answer that unpacks to a gigabyte", every(func(h *hostile, w http.ResponseWriter, _ *http.Request, _ []byte) {
 			w.Header().Set("Content-Encoding", "gzip")
 			packed, err := gzip.NewWriterLevel(wire{w, h}, gzip.BestSpeed)
 			if err == nil {
 				stream(packed, `{"filler":"`, "x")
 			}
-		}), "more than 67108864 bytes", "", 0},
+		}), "more than 67108864 bytes", "", 0, ""},
 		{"error that paints the terminal", every(func(_ *hostile, w http.ResponseWriter, _ *http.Request, _ []byte) {
 			w.WriteHeader(http.StatusForbidden)
 			write(w, []byte(`{"__type":"AccessDeniedException","message":"\u001b[2J\u001b]0;pwned\u0007\r\nassetsync: done\u202e"}`))
-		}), "AccessDenied", "", 0},
+		}), "AccessDenied", "", 0, ""},
 		{"redirect", every(func(_ *hostile, w http.ResponseWriter, r *http.Request, _ []byte) {
 			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusTemporaryRedirect)
-		}), "307", "", 0},
+		}), "307", "", 0, ""},
 		{"answer byte by byte", every(func(_ *hostile, w http.ResponseWriter, r *http.Request, _ []byte) {
 			w.WriteHeader(http.StatusOK)
 			for r.Context().Err() == nil {
@@ -310,13 +312,13 @@ func attacks() []attack {
 				_ = http.NewResponseController(w).Flush()
 				pause(r, 20*time.Millisecond)
 			}
-		}), "deadline exceeded", "", time.Second},
-		{"no answer", every(func(_ *hostile, w http.ResponseWriter, r *http.Request, _ []byte) { pause(r, time.Hour) }), "deadline exceeded", "", time.Second},
+		}), "deadline exceeded", "", time.Second, "show"},
+		{"no answer", every(func(_ *hostile, w http.ResponseWriter, r *http.Request, _ []byte) { pause(r, time.Hour) }), "deadline exceeded", "", time.Second, "clone"},
 		{"connection that breaks", every(func(_ *hostile, w http.ResponseWriter, _ *http.Request, _ []byte) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, `{"asset":`) // the rest never comes
 			panic(http.ErrAbortHandler)
-		}), "EOF", "", 0},
+		}), "EOF", "", 0, ""},
 	}
 }
 
@@ -452,10 +454,64 @@ func verbs() []hostileVerb {
 	}
 }
 
+// lateVerbs are the others, which read what those in verbs read. An attack that takes
+// seconds, of reading or of waiting, is met by one of them.
+func lateVerbs() []hostileVerb {
+	return []hostileVerb{
+		{"plan", func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
+			_, res := e.Plan(ctx, assetsync.PushOptions{})
+			return res
+		}},
+		{"verify", func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Verify(ctx, nil) }},
+		{"show", func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
+			_, res := e.Show(ctx, 0)
+			return res
+		}},
+		{"show a file", func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
+			_, res := e.Files(ctx, 0)
+			return res
+		}},
+		{"log -p", func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
+			_, res := e.Log(ctx, assetsync.LogOptions{Limit: 10, Contents: true})
+			return res
+		}},
+		{cloneVerb, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { // as assetsync clone does it
+			if res := e.Pull(ctx, assetsync.PullOptions{}); res.Error != nil {
+				return res
+			}
+			_, res := e.Fetch(ctx, 0)
+			return res
+		}},
+		{"set-metadata", func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
+			return e.SetMetadata(ctx, assetsync.SetMetadataOptions{Values: map[string]any{"status": "INACTIVE"}})
+		}},
+	}
+}
+
+// cloneVerb is run in directories that hold nothing, with a state of their own.
+const cloneVerb = "clone"
+
+// cloned are both targets as a clone begins with them.
+func (w *world) cloned(ms [2]*machine) [2]*machine {
+	w.t.Helper()
+	root := w.t.TempDir()
+	for i, m := range ms {
+		c := *m
+		c.state, c.dir = filepath.Join(root, ".assetsync"), filepath.Join(root, filepath.Base(m.dir))
+		c.target.Path, c.target.ConfigDir = c.dir, root
+		if err := os.Mkdir(c.dir, 0o755); err != nil {
+			w.t.Fatal(err)
+		}
+		ms[i] = &c
+	}
+	return ms
+}
+
 // raced says that the race detector is on.
 const raced = assetsync.Raced
 
-// TestHostileRemote meets each attack with each verb: nothing outside of the
+// TestHostileRemote meets each attack with each verb, or of the late ones with one
+// where that takes seconds: nothing outside of the
 // targets is touched, what is read has an end, the error says what, of which
 // asset and what to do, and another target goes on.
 func TestHostileRemote(t *testing.T) {
@@ -469,6 +525,16 @@ func TestHostileRemote(t *testing.T) {
 			h := newHostile(t, w, id, a)
 			for _, v := range verbs() {
 				t.Run(v.name, func(t *testing.T) { h.meet(t, a, v, ms, honest) })
+			}
+			for _, v := range lateVerbs() {
+				if a.late != "" && a.late != v.name {
+					continue
+				}
+				at := ms
+				if v.name == cloneVerb {
+					at = w.cloned(ms)
+				}
+				t.Run(v.name, func(t *testing.T) { h.meet(t, a, v, at, honest) })
 			}
 		})
 	}
@@ -497,7 +563,13 @@ func (h *hostile) meet(t *testing.T, a attack, v hostileVerb, ms [2]*machine, ho
 	if res[1].Error != nil || len(res[1].Problems) > 0 {
 		t.Errorf("the other target: %s", describe(res[1]))
 	}
-	mayChange := v.name == "pull" && (a.says == "" || strings.Contains(a.takes, v.name))
+	var mayChange []string
+	switch {
+	case v.name == cloneVerb:
+		mayChange = []string{"demo", "other"}
+	case v.name == "pull" && (a.says == "" || a.isTaken(v.name)):
+		mayChange = []string{"demo"}
+	}
 	wantOnlyTargets(t, root, before, mayChange, honest)
 }
 
@@ -511,6 +583,7 @@ func hostileWorld(t *testing.T, w *world) (ms [2]*machine, id string, honest map
 		t.Fatal(err)
 	}
 	id = m.mustPush(assetsync.Created).AssetID
+	m.target.AssetID = id
 	m.write("a.md", "second")
 	m.mustPush(assetsync.Published)
 	other := w.machine(nil)
@@ -519,7 +592,7 @@ func hostileWorld(t *testing.T, w *world) (ms [2]*machine, id string, honest map
 	for p, text := range skill(map[string]string{"a.md": "a", "SKILL.md": strings.Replace(skillMain, "name: demo", "name: other", 1)}) {
 		other.write(p, text)
 	}
-	other.mustPush(assetsync.Created)
+	other.target.AssetID = other.mustPush(assetsync.Created).AssetID
 	other.write("a.md", "changed here")
 	// One version that changes more files than are read one by one.
 	files := map[string]string{}
@@ -567,8 +640,12 @@ func wantHostileResult(t *testing.T, a attack, verb, id string, res assetsync.Re
 	if strings.ContainsAny(said, "\x1b\x07\r\u202e") {
 		t.Errorf("control characters are said: %q", said)
 	}
-	if a.says == "" || strings.Contains(a.takes, verb) {
-		if res.Error != nil {
+	if a.says == "" || a.isTaken(verb) {
+		// What a verification finds is what it is for, and a plan has guards that
+		// only speak.
+		found := verb == "verify" && res.Error != nil && res.Error.Kind == assetsync.KindUnusable
+		stopped := verb == "plan" && res.Error != nil && res.Error.Kind == assetsync.KindConflict
+		if res.Error != nil && !found && !stopped {
 			t.Errorf("%s", said)
 		}
 		return
@@ -587,22 +664,26 @@ func wantHostileResult(t *testing.T, a attack, verb, id string, res assetsync.Re
 	}
 }
 
+// isTaken reports whether a verb notes the attack, or does not meet it.
+func (a attack) isTaken(verb string) bool { return slices.Contains(strings.Split(a.takes, ", "), verb) }
+
 // wantOnlyTargets wants nothing changed but by a pull that took what it could,
-// in the targets alone.
-func wantOnlyTargets(t *testing.T, root string, before map[string]string, mayChange bool, honest map[string]string) {
+// in the targets that may have been.
+func wantOnlyTargets(t *testing.T, root string, before map[string]string, mayChange []string, honest map[string]string) {
 	t.Helper()
 	after := outside(t, root)
-	if mayChange {
-		for name := range maps.Clone(after) {
-			inside := strings.HasPrefix(name, "demo"+string(filepath.Separator))
-			if part := strings.ToLower(name); inside && (strings.Contains(part, ".git"+string(filepath.Separator)) || strings.Contains(part, ".assetsync")) {
-				t.Errorf("%s was written", name)
-			}
-			if inside {
-				delete(after, name)
-				delete(before, name)
-			}
+	for name := range maps.Clone(after) {
+		dir, inside, _ := strings.Cut(name, string(filepath.Separator))
+		if !slices.Contains(mayChange, dir) {
+			continue
 		}
+		if part := strings.ToLower(inside); strings.HasPrefix(part, ".git"+string(filepath.Separator)) || strings.Contains(part, ".assetsync") {
+			t.Errorf("%s was written", name)
+		}
+		delete(after, name)
+		delete(before, name)
+	}
+	if len(mayChange) > 0 {
 		for p := range honest {
 			delete(before, filepath.Join("demo", p))
 		}
