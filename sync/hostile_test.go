@@ -511,9 +511,9 @@ func (w *world) cloned(ms [2]*machine) [2]*machine {
 const raced = assetsync.Raced
 
 // TestHostileRemote meets each attack with each verb, or of the late ones with one
-// where that takes seconds: nothing outside of the
-// targets is touched, what is read has an end, the error says what, of which
-// asset and what to do, and another target goes on.
+// where that takes seconds: nothing outside of the targets is touched, what is read
+// has an end, the error says what, of which asset and what to do, and another target
+// goes on.
 func TestHostileRemote(t *testing.T) {
 	if raced {
 		t.Skip("make test runs it once more without the race detector, which makes gigabytes of work of it")

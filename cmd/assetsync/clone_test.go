@@ -1,8 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"assetsync/remote"
 	assetsync "assetsync/sync"
@@ -85,5 +92,64 @@ func TestChooseAsset(t *testing.T) {
 		} else if said != want {
 			t.Errorf("%s: got %s, want %s", name, said, want)
 		}
+	}
+}
+
+// TestCloneUndo takes back what a clone made, and nothing of others.
+func TestCloneUndo(t *testing.T) {
+	const there = "somebody else's"
+	tests := []struct {
+		name   string
+		before map[string]string // files, when the clone looks at the place for the last time
+		beside map[string]string // files that others write during the clone
+		err    string            // of making it
+		left   []string          // below the directory of the test
+	}{
+		{name: "all of it", left: []string{}},
+		{name: "a sibling of the same new directory", beside: map[string]string{"new/other/a.md": there}, left: []string{"new", "new/other", "new/other/a.md"}},
+		{name: "a directory that was there and empty", before: map[string]string{"new/in/": ""}, left: []string{"new", "new/in"}},
+		{name: "a second clone into one place", before: map[string]string{"new/in/assetsync.yaml": there}, err: "it is not empty",
+			left: []string{"new", "new/in", "new/in/assetsync.yaml"}},
+		{name: "a file that came after the first look", before: map[string]string{"new/in/notes.md": there}, err: "it is not empty",
+			left: []string{"new", "new/in", "new/in/notes.md"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := t.TempDir()
+			put := func(files map[string]string) {
+				for name, text := range files {
+					if dir, isDir := strings.CutSuffix(name, "/"); isDir {
+						if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+							t.Fatal(err)
+						}
+						continue
+					}
+					writeFile(t, filepath.Join(root, name), text)
+				}
+			}
+			put(tt.before)
+			site := &cloneSite{app: &app{cwd: root, stderr: &bytes.Buffer{}}, dir: filepath.Join(root, "new", "in")}
+			err := site.make([]byte("targets: []\n"))
+			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+				t.Fatalf("made: %v, want %q", err, tt.err)
+			}
+			if err == nil {
+				writeFile(t, filepath.Join(site.dir, ".assetsync", "state.db"), "")
+				put(tt.beside)
+				if cause := errors.New("no answer"); site.undo(cause) != cause {
+					t.Error("the cause is lost")
+				}
+			}
+			left := []string{}
+			err = fs.WalkDir(os.DirFS(root), ".", func(name string, _ fs.DirEntry, err error) error {
+				if name != "." {
+					left = append(left, name)
+				}
+				return err
+			})
+			if d := cmp.Diff(tt.left, left); d != "" || err != nil {
+				t.Errorf("left (-want +got): %v\n%s", err, d)
+			}
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -223,25 +224,39 @@ func chooseAsset(list []remote.Asset, name string) (assetReport, error) {
 // cloneSite is the directory that an asset is cloned into.
 type cloneSite struct {
 	*app
-	dir string
-	top string // the highest directory that was made for it; "" when it was there
+	dir   string
+	made  []string // directories that were made for it, the innermost last
+	began bool     // the config is ours, and so is what follows
 }
 
-// make makes the directory with its config.
+// make makes the directory with its config. Two clones into one place: the config
+// is the second one's to find.
 func (c *cloneSite) make(config []byte) error {
+	var missing []string
 	for at := c.dir; at != filepath.Dir(at); at = filepath.Dir(at) {
 		if _, err := os.Lstat(at); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		c.top = at
+		missing = append(missing, at)
 	}
-	err := os.MkdirAll(c.dir, 0o755)
-	if err == nil {
+	var err error
+	for _, dir := range slices.Backward(missing) {
+		if err = os.Mkdir(dir, 0o755); err == nil {
+			c.made = append(c.made, dir)
+		} else if !errors.Is(err, fs.ErrExist) { // somebody else needed it as well
+			break
+		}
+	}
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		if err = clonable(c.dir, c.cwd); err != nil {
+			return c.undo(err)
+		}
 		err = WriteNewConfig(filepath.Join(c.dir, ConfigName), config)
 	}
 	if err != nil {
 		return c.undo(fmt.Errorf("clone into %s: %w", shortPath(c.dir, c.cwd), err))
 	}
+	c.began = true
 	return nil
 }
 
@@ -296,17 +311,21 @@ func failedClone(results []assetsync.Result) int {
 	return -1
 }
 
-// undo removes what a clone made, whose error is cause. The directory was empty
-// before, or was not there.
+// undo removes what a clone made, whose error is cause: what is in the directory,
+// which was empty when its config was written, and the directories that were made,
+// unless they hold something of others by now.
 func (c *cloneSite) undo(cause error) error {
 	var errs []error
-	if c.top != "" {
-		errs = append(errs, os.RemoveAll(c.top))
-	} else {
+	if c.began {
 		entries, err := os.ReadDir(c.dir)
 		errs = append(errs, err)
 		for _, e := range entries {
 			errs = append(errs, os.RemoveAll(filepath.Join(c.dir, e.Name())))
+		}
+	}
+	for _, dir := range slices.Backward(c.made) {
+		if os.Remove(dir) != nil {
+			break
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
