@@ -3,12 +3,14 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,14 +24,25 @@ const maxBundledLog = 64 << 10
 var (
 	accountDigits = regexp.MustCompile(`\b[0-9]{12}\b`)
 	accessKey     = regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{12,}\b`)
+	sessionOf     = regexp.MustCompile(`(:assumed-role/[^\s/]+/)[^\s,;:"]+`) // who has signed in, often by mail address
+
+	userOf = regexp.MustCompile(`://[^\s/@]+@`) // and password, of a proxy for one
+
+	// notifyKey begins the block of the config, as people write it.
+	notifyKey = regexp.MustCompile(`^["']?notify["']?\s*:`)
 )
 
 // writeBundle writes the report for others: no file of an asset, no credential, no
-// account, no agent space, no home directory. A file that exists is left alone.
+// account, no agent space, no home directory, nobody who is told. A file that exists
+// is left alone.
 func (d *doctor) writeBundle(name string) error {
 	mask := d.masker()
 	files := map[string][]byte{"version.txt": []byte(thisBuild().String() + "\n")}
-	report, err := json.MarshalIndent(map[string]any{"exit_code": d.code, "env": d.env.Name, "checks": d.checks, "counts": d.counts}, "", "  ")
+	checks := slices.Clone(d.checks)
+	for i, c := range checks { // before they are JSON, which writes some signs in another way
+		checks[i].Detail, checks[i].Fix = mask(string(withoutSecrets([]byte(c.Detail)))), mask(string(withoutSecrets([]byte(c.Fix))))
+	}
+	report, err := json.MarshalIndent(map[string]any{"exit_code": d.code, "env": d.env.Name, "checks": checks, "counts": d.counts}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write bundle: %w", err)
 	}
@@ -39,7 +52,7 @@ func (d *doctor) writeBundle(name string) error {
 		if err != nil {
 			return fmt.Errorf("write bundle: read the config: %w", err)
 		}
-		files[ConfigName] = withoutSecrets(text)
+		files[ConfigName] = withoutSecrets(d.config.withoutNotify(text))
 		log, err := endOf(hookLogFile(d.stateHome(d.config)))
 		if err != nil {
 			return fmt.Errorf("write bundle: %w", err)
@@ -81,13 +94,41 @@ func writeNew(name string, data []byte) error {
 	return nil
 }
 
-// endOf reads the last bytes of a file; nothing when there is none.
+// endOf reads the last lines of a file, whole ones: of half a line nobody can tell
+// whether it was a credential. Nothing when there is none.
 func endOf(name string) ([]byte, error) {
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return data[max(0, len(data)-maxBundledLog):], err
+	if cut := len(data) - maxBundledLog; cut > 0 {
+		_, data, _ = bytes.Cut(data[cut-1:], []byte("\n"))
+	}
+	return data, err
+}
+
+// withoutNotify takes out of the text of a config who is told: the URL of a webhook
+// is a secret, and so may be the arguments of a command. Where it cannot be taken
+// out, nothing is left.
+func (c *Config) withoutNotify(text []byte) []byte {
+	if !c.Notifying.At.set() {
+		return text
+	}
+	var out []byte
+	inside, found := false, false
+	for line := range bytes.Lines(text) {
+		if ends := !bytes.ContainsAny(line[:1], " \t\r\n#-]}"); ends {
+			inside = notifyKey.Match(line)
+			found = found || inside
+		}
+		if !inside {
+			out = append(out, line...)
+		}
+	}
+	if !found {
+		return []byte("# (left out: it says under notify: who is told)\n")
+	}
+	return append(out, "# (notify: was left out)\n"...)
 }
 
 // withoutSecrets takes out the lines in which something looks like a credential.
@@ -103,10 +144,10 @@ func withoutSecrets(text []byte) []byte {
 
 // masker returns what takes names out of texts that tell whose they are.
 func (d *doctor) masker() func(string) string {
-	var pairs []string
+	masks := map[string]string{}
 	put := func(text, mask string) {
-		if text != "" {
-			pairs = append(pairs, text, mask)
+		if text != "" && !strings.Contains(text, "${") { // a variable's name tells nothing
+			masks[text] = mask
 		}
 	}
 	if d.config != nil {
@@ -122,12 +163,22 @@ func (d *doctor) masker() func(string) string {
 	put(d.space, "SPACE")
 	put(d.env.Profile, "PROFILE")
 	put(d.who, "ACCOUNT")
+	// The longest first: one name may begin with another.
+	longest := func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }
+	var pairs []string
+	for _, text := range slices.SortedFunc(maps.Keys(masks), longest) {
+		pairs = append(pairs, text, masks[text])
+	}
 	if home, err := os.UserHomeDir(); err == nil && home != "/" {
-		put(home, "~")
+		pairs = append(pairs, home, "~")
+		if real, err := filepath.EvalSymlinks(home); err == nil {
+			pairs = append(pairs, real, "~")
+		}
 	}
 	replacer := strings.NewReplacer(pairs...)
 	return func(s string) string {
 		s = accountDigits.ReplaceAllString(replacer.Replace(s), "ACCOUNT")
-		return accessKey.ReplaceAllString(s, "ACCESS-KEY")
+		s = accessKey.ReplaceAllString(s, "ACCESS-KEY")
+		return userOf.ReplaceAllString(sessionOf.ReplaceAllString(s, "${1}SESSION"), "://USER@")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -260,15 +261,23 @@ func TestDoctorClock(t *testing.T) {
 // TestDoctorBundle looks for what a report must not tell.
 func TestDoctorBundle(t *testing.T) {
 	const password = "tR5kQ0zWn2Lx8vB1"
-	d := newDoctor(t, "region: eu-west-1\nagent_space: sp-1a2b3c4d\naccount: \"123456789012\"\nprofile: jane\nrole_arn: arn:aws:iam::210987654321:role/a\ntargets:\n  - path: skills/**\n    type: skill\n    metadata: {note: 'password: "+password+"'}\n")
+	d := newDoctor(t, "region: eu-west-1\nagent_space: sp-1a2b3c4d\naccount: \"123456789012\"\nprofile: jane\nrole_arn: arn:aws:iam::210987654321:role/a\ntargets:\n  - path: skills/**\n    type: skill\n    metadata: {note: 'password: "+password+"'}\n"+
+		"notify:\n  # for T0opaque\n  command: [./tell.sh, --key, c0mmand-key]\n\n  webhook: https://chat.example/hooks/T0opaque\nwatch: {mode: poll}\n")
 	t.Setenv("HOME", filepath.Dir(d.cwd))
 	dir := stateOf(t, d, func(tx state.Tx, s state.Space) error { return nil })
-	writeFile(t, hookLogFile(dir), strings.Repeat("old\n", maxBundledLog)+"account 123456789012 in "+d.cwd+"\ntoken: ghp_aB3dE6fG7hI8jK9lM0nO1pQ2rS3tU4vW5xY6\n")
+	const cut = "c0tOfFwHeRetHeBuNdLeBeGiNs" // of a line that the end of the log begins in
+	rest := "account 123456789012 in " + d.cwd + "\ntoken: ghp_aB3dE6fG7hI8jK9lM0nO1pQ2rS3tU4vW5xY6\n"
+	filler := strings.Repeat("x", maxBundledLog-len(cut)-len("\n\n")-len(rest)) + "\n"
+	writeFile(t, hookLogFile(dir), "old\npassword: "+cut+"\n"+filler+rest)
 	if !d.checkConfig(t.Context()) {
 		t.Fatalf("%+v", d.checks)
 	}
 	d.who = "123456789012"
 	d.ok("credentials", "arn:aws:iam::123456789012:user/jane with AKIAIOSFODNN7EXAMPLE in %s", d.cwd)
+	d.ok("session", "arn:aws:sts::123456789012:assumed-role/Admin/ada@example.com, region eu-west-1")
+	d.failBy("proxy", fmt.Errorf("connect by https://ada:%s@proxy.example: refused", password))
+	d.space, d.env.Profile = "sp-1a2b", `j"<e`
+	d.ok("profile", "%s of sp-1a2b3c4d", d.env.Profile)
 	d.checkState(t.Context())
 	name := filepath.Join(t.TempDir(), "b.zip")
 	if err := d.writeBundle(name); err != nil {
@@ -290,14 +299,14 @@ func TestDoctorBundle(t *testing.T) {
 			t.Fatal(err)
 		}
 		files[f.Name] = string(data)
-		for _, private := range []string{"123456789012", "210987654321", "sp-1a2b3c4d", "jane", password, "ghp_", "AKIA", filepath.Dir(d.cwd), "age of the backlog"} {
+		for _, private := range []string{"123456789012", "210987654321", "sp-1a2b3c4d", "jane", password, "ghp_", "AKIA", cut, "c0mmand-key", "T0opaque", "ada@example.com", "3c4d", `j\"`, filepath.Dir(d.cwd), "age of the backlog"} {
 			if bytes.Contains(data, []byte(private)) {
 				t.Errorf("%s tells %s:\n%s", f.Name, private, data)
 			}
 		}
 	}
 	for file, want := range map[string]string{
-		"version.txt": "assetsync ", "doctor.json": `"check": "credentials"`, ConfigName: "region: eu-west-1", "hook.log": "account ACCOUNT in ~/",
+		"version.txt": "assetsync ", "doctor.json": `"check": "credentials"`, ConfigName: "watch: {mode: poll}", "hook.log": "account ACCOUNT in ~/",
 	} {
 		if !strings.Contains(files[file], want) {
 			t.Errorf("%s lacks %q:\n%s", file, want, files[file])
