@@ -44,10 +44,11 @@ changes with the git ids of both contents, by which calls they would be publishe
 the guards that would stop it, and what lint says.
 
 With -o, that is written to a file as well, for somebody to approve and for
-assetsync push --plan to carry out. It holds no bytes of files, and no
-credentials. What is allowed here (--allow-deletes and the like) is in it, and is
-allowed to that push: who approves the plan approves it. --allow-protected and
---now are about the moment of the write, and are given to the push.
+assetsync push --plan to carry out; a file that holds anything but a plan is not
+replaced. It holds no bytes of files, and no credentials. What is allowed here
+(--allow-deletes and the like) is in it, and is allowed to that push: who approves
+the plan approves it. --allow-protected and --now are about the moment of the write,
+and are given to the push.
 
 --format markdown is a comment for a pull request, of at most 65,536 bytes. What
 others may have written, such as names of files, is in it as text alone.
@@ -101,6 +102,9 @@ func (a *app) plan(ctx context.Context, cmd *cobra.Command, args []string, p pla
 	if err != nil {
 		return err
 	}
+	if err := a.mayReplace(p.output); err != nil {
+		return err
+	}
 	config, so, left, err := a.pushTargets(ctx, cmd, args, p.pushFlags, false, o.Consent)
 	if err != nil {
 		return err
@@ -128,10 +132,40 @@ func (a *app) plan(ctx context.Context, cmd *cobra.Command, args []string, p pla
 	return s.abort(err)
 }
 
+// mayReplace refuses a file for a plan that holds something else already.
+func (a *app) mayReplace(file string) error {
+	if file == "" {
+		return nil
+	}
+	const hint = "name a new file, or one that holds a plan"
+	info, err := os.Lstat(a.abs(file))
+	switch {
+	case err != nil:
+		return nil // what is not there is not lost; what else is wrong is told where it is written
+	case !info.Mode().IsRegular():
+		return usageError(nil, hint+"; --json prints the plan", "write plan: %s is no regular file", quoted(file))
+	case info.Size() == 0:
+		return nil
+	}
+	_, err = a.readPlan(file)
+	if format := planfile.FormatError(0); err != nil && !errors.As(err, &format) {
+		return usageError(err, hint, "write plan: %s holds something else", quoted(file))
+	}
+	return nil
+}
+
 // isApart refuses a file of a plan that would itself be a file of a target.
 func (s *session) isApart(file string) error {
+	at := s.abs(file)
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(at)); err == nil {
+		at = filepath.Join(dir, filepath.Base(at))
+	}
 	for _, t := range s.targets {
-		if file != "" && isDirType(t.Type) && holdsPath(t.Path, s.abs(file)) {
+		dir, err := filepath.EvalSymlinks(t.Path)
+		if err != nil { // a target of a commit need not be there
+			dir = t.Path
+		}
+		if file != "" && isDirType(t.Type) && holdsPath(dir, at) {
 			return usageError(nil, "name a file elsewhere", "write plan: %s would be a file of target %s", quoted(file), t.Name)
 		}
 	}
