@@ -187,19 +187,33 @@ var (
 	// mdLink would become a link by itself, without any such sign.
 	mdLink = regexp.MustCompile(`(?i)\bwww\.`)
 
-	// mdControl may not be in a text: it is shown as what it is not.
-	mdControl = regexp.MustCompile(`[\x00-\x1f\x7f\x{2028}\x{2029}\x{202a}-\x{202e}\x{2066}-\x{2069}]+`)
+	// mdReference is what GitHub looks for in the page that became of the text, where
+	// signs by their numbers are signs again: somebody to notify, or an issue.
+	mdReference = regexp.MustCompile(`&#64;|&#35;[0-9]|(?i:\bgh-)`)
+
+	// mdControl may not be in a text: it is shown as what it is not, or not at all.
+	mdControl = regexp.MustCompile(`[\pC\p{Zl}\p{Zp}\x{e0100}-\x{e01ef}]+`)
 )
 
-// md is a text that means nothing but itself in Markdown: on one line, and
-// every sign as the number of its character.
+// md is a text that means nothing but itself in Markdown: on one line, every sign as
+// the number of its character, and nobody notified.
 func md(text string) string {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\t", " ")
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for i, line := range lines {
 		line = mdControl.ReplaceAllString(line, "\uFFFD")
 		line = mdSigns.ReplaceAllStringFunc(line, func(sign string) string { return fmt.Sprintf("&#%d;", sign[0]) })
+		line = mdReference.ReplaceAllStringFunc(line, apart)
 		lines[i] = mdLink.ReplaceAllStringFunc(line, func(www string) string { return www[:3] + "&#46;" })
 	}
 	return strings.Join(lines, "<br>")
+}
+
+// apart puts a space without width behind the sign of a reference.
+func apart(ref string) string {
+	const space = "&#8203;"
+	if sign, digit := ref[:len(ref)-1], ref[len(ref)-1:]; strings.HasSuffix(sign, ";") {
+		return sign + space + digit
+	}
+	return ref + space
 }

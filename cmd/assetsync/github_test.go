@@ -296,7 +296,7 @@ var hostile = []string{
 	"a\n::add-mask::b", "::set-output name=x::y", " ::error::z", "a\r\n::stop-commands::q", "##[add-mask]x", "a%0A::warning::b",
 	"<script>alert(1)</script>", "<img src=x onerror=y>", "`code` $(id) ${{ secrets.X }}", "a | b | c", "a\n\n# title", "![x](http://a/b.png)",
 	"[x](javascript:y)", "**b** _i_ ~s~", "<!-- ", "www.example.com https://example.com", "@somebody #1", "$x$", "\x1b[31mred", "a\u2028b\u202ec", "x\ny<<EOF\nEOF", "-->", "\\", "&lt;b&gt;",
-	"\xff\xfe",
+	"\xff\xfe", "owner/repo#12 GH-7", "a\u200eb\u200bc",
 }
 
 // TestGithubHostile puts hostile texts everywhere.
@@ -377,19 +377,28 @@ func TestGithubSummaryLimit(t *testing.T) {
 	}
 }
 
-// FuzzMarkdown shows any text in a browser as it is.
+// references are what GitHub makes of the text of a page, after Markdown and HTML:
+// https://github.com/github/cmark-gfm/issues/181.
+var references = regexp.MustCompile(`@[0-9A-Za-z]|#[0-9]|(?i:\bgh-[0-9])|[\x{200e}\x{200f}\x{202a}-\x{202e}\x{e0000}-\x{e01ef}]`)
+
+// FuzzMarkdown shows any text in a browser as it is, and notifies nobody.
 func FuzzMarkdown(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text)
 	}
+	f.Add("a\U000e0041b\U000e0180c")
 	safe := regexp.MustCompile(`^(?:[^\x00-\x20!-+:-@[-` + "`" + `{-\x7f]|[ ,./-]|&#[0-9]+;|<br>)*$`)
 	f.Fuzz(func(t *testing.T, text string) {
 		out := md(text)
 		if !safe.MatchString(out) {
 			t.Errorf("%q becomes %q", text, out)
 		}
+		page := html.UnescapeString(out)
+		if ref := references.FindString(page); ref != "" {
+			t.Errorf("%q becomes %q, in which GitHub finds %q", text, out, ref)
+		}
 		if !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r > 0x7e }) {
-			if shown := html.UnescapeString(out); shown != strings.TrimSpace(text) {
+			if shown := strings.ReplaceAll(page, "\u200b", ""); shown != strings.TrimSpace(text) {
 				t.Errorf("%q is shown as %q", text, shown)
 			}
 		}
