@@ -19,6 +19,9 @@ import (
 // can be held to, by [PushOptions.Approved]; the second is that of a dry run.
 func (e *Engine) Plan(ctx context.Context, o PushOptions) (planfile.Target, Result) {
 	plan := planfile.Target{Target: e.Target.Name, AssetID: e.Target.AssetID, Policy: policyOf(e.Target), Published: string(ByNothing)}
+	if e.From != nil {
+		plan.Source.Version = e.From.Version
+	}
 	o.DryRun, o.Strict, o.Approved = true, false, nil
 	res := e.do(ctx, "plan", o.Consent, func(ctx context.Context, r *run) error {
 		r.plan = &plan
@@ -79,15 +82,21 @@ func (r *run) planNow(snap manifest.Snapshot, obs observation, p proposal) (plan
 	if r.plan != nil {
 		kept := *r.plan
 		*r.plan = now
-		r.plan.Guards = kept.Guards
+		r.plan.Guards, r.plan.Source.Version = kept.Guards, kept.Source.Version
 	}
 	return now, nil
 }
 
-// sourceCommit is the commit that is published, "" when it is the directory.
+// sourceCommit is the commit that is published, "" when it is the directory, or
+// none is known.
 func (r *run) sourceCommit() string {
-	if c, ok := r.source.(*committed); ok && c.commit != nil {
-		return c.commit.ID()
+	switch s := r.source.(type) {
+	case *committed:
+		if s.commit != nil {
+			return s.commit.ID()
+		}
+	case *promoted:
+		return s.commit
 	}
 	return ""
 }

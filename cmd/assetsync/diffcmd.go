@@ -67,6 +67,7 @@ own config. A file that was only renamed is shown as such.`,
 	}
 	view.register(cmd)
 	cmd.Flags().BoolVar(&exit, "exit-code", false, "exit with 8 when something differs")
+	a.registerMany(cmd)
 	return cmd
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	assetsync "assetsync/sync"
 )
 
 // printLint prints for people: a line for each finding and what to do, then one
@@ -22,7 +24,10 @@ func (a *app) printLint(results []lintTarget, l lintFlags) error {
 		for _, f := range r.Fixed {
 			fmt.Fprintf(&b, "%s: fixed %s\n", shownText(shortPath(fileIn(r.at, f.Path), a.cwd)), count(f.Fixes, "place"))
 		}
-		if r.Error == nil {
+		switch {
+		case r.Outcome == assetsync.Skipped:
+			fmt.Fprintf(&b, "%s: skipped\n", r.Target)
+		case r.Error == nil:
 			fmt.Fprintf(&b, "%s: %s\n", r.Target, r.summary())
 		}
 	}
@@ -56,13 +61,13 @@ func (r lintTarget) summary() string {
 	return s
 }
 
-// explainLint says which targets could not be looked at.
+// explainLint says which targets could not be looked at, or were not.
 func (a *app) explainLint(results []lintTarget) {
-	for _, r := range results {
-		if r.Error != nil {
-			a.sayError(r.Target, r.Error)
-		}
+	plain := make([]assetsync.Result, len(results))
+	for i, r := range results {
+		plain[i] = r.asResult()
 	}
+	a.explain(plain)
 }
 
 // distinct are the findings of all targets, each once: several targets may be

@@ -73,6 +73,7 @@ The exit code is 4 when there is an error, as that of a push would be, and with
 	cmd.MarkFlagsMutuallyExclusive("rev", "fix")
 	completeWords(cmd, "format", lintFormats)
 	completeWords(cmd, "type", typeNames())
+	a.registerMany(cmd)
 	return cmd
 }
 
@@ -100,16 +101,22 @@ func (a *app) checkLintFlags(cmd *cobra.Command, l *lintFlags) error {
 type lintTarget struct {
 	Target   string            `json:"target"`
 	Type     string            `json:"type"`
-	Outcome  assetsync.Outcome `json:"outcome"` // unchanged; blocked by an error; failed
+	Outcome  assetsync.Outcome `json:"outcome"` // unchanged; blocked by an error; failed; skipped
 	Commit   string            `json:"commit,omitempty"`
 	Errors   int               `json:"errors"`
 	Warnings int               `json:"warnings"`
 	Findings []lintFinding     `json:"findings"`
 	Fixed    []assetsync.Fixed `json:"fixed,omitempty"`
 	lint.Size
+	Notes []string         `json:"notes,omitempty"`
 	Error *assetsync.Error `json:"error,omitempty"`
 
 	at Target
+}
+
+// asResult is what decides whether other targets are begun.
+func (t lintTarget) asResult() assetsync.Result {
+	return assetsync.Result{Target: t.Target, Outcome: t.Outcome, Notes: t.Notes, Error: t.Error}
 }
 
 // lintFinding is a finding with the file that it is in.
@@ -124,9 +131,14 @@ func (a *app) lint(ctx context.Context, args []string, l lintFlags) error {
 		return err
 	}
 	results := make([]lintTarget, len(targets))
-	for i, t := range targets {
-		results[i] = a.lintOne(ctx, config, t, l)
-	}
+	a.eachTarget(targets, func(i int, notBegun string) assetsync.Result {
+		if notBegun != "" {
+			results[i] = lintTarget{Target: targets[i].Name, Type: targets[i].Type, Outcome: assetsync.Skipped, Findings: []lintFinding{}, Notes: []string{notBegun}, at: targets[i]}
+		} else {
+			results[i] = a.lintOne(ctx, config, targets[i], l)
+		}
+		return results[i].asResult()
+	})
 	a.setExit(lintCode(results, l.strict))
 	switch l.format {
 	case formatGithub:

@@ -71,6 +71,7 @@ whoever published it: several where a revert made them so.`,
 	cmd.Flags().IntVarP(&limit, "max-count", "n", defaultLogLimit, "show at most `N` versions of each asset")
 	cmd.Flags().BoolVarP(&patches, "patch", "p", false, "show what each version changed as a patch")
 	view.register(cmd)
+	a.registerMany(cmd)
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	assetsync "assetsync/sync"
 )
@@ -52,6 +53,50 @@ func (m manyFlags) limit() int {
 // isPlain reports whether nothing was asked for that a daemon, which works on
 // all of its targets at once, does not do.
 func (m manyFlags) isPlain() bool { return !m.failFast && m.limit() == parallelTargets }
+
+// eachTarget calls do with the index of each target, a few at once, and shows how
+// far it is. One target's failure never stops another, unless --fail-fast says so:
+// then those that were not begun are told why they are not. Targets of one file go
+// one after the other: what one checks out, no other is reading.
+func (a *app) eachTarget(targets []Target, do func(i int, notBegun string) assetsync.Result) {
+	shown := a.startProgress(len(targets))
+	a.running.Store(shown)
+	var group errgroup.Group
+	group.SetLimit(a.many.limit())
+	stop := fuse{on: a.many.failFast}
+	for _, shared := range byPath(targets) {
+		group.Go(func() error {
+			for _, i := range shared {
+				notBegun := ""
+				if first := stop.blown(); first != "" {
+					notBegun = fmt.Sprintf("not begun, because %s failed (--fail-fast)", first)
+				}
+				result := do(i, notBegun)
+				stop.see(result)
+				shown.finished(result)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions return no errors: each is in its result
+	a.running.Store(nil)
+	shown.end()
+}
+
+// byPath returns the indices of targets, those of one directory or file together.
+func byPath(targets []Target) [][]int {
+	var groups [][]int
+	at := map[string]int{}
+	for i, t := range targets {
+		g, ok := at[t.Path]
+		if !ok {
+			g = len(groups)
+			at[t.Path], groups = g, append(groups, nil)
+		}
+		groups[g] = append(groups[g], i)
+	}
+	return groups
+}
 
 // fuse keeps targets from being begun once one has failed. It is safe for
 // concurrent use.

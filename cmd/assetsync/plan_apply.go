@@ -17,6 +17,9 @@ import (
 // something else.
 var notPlanned = append([]string{"atomic", "prefer", "base", "rev", "from", "changed-since"}, directFlags...)
 
+// planIsWhole is why a target is not published when another one cannot be.
+const planIsWhole = "the plan is carried out as a whole, or not at all"
+
 // pushPlan carries out a plan. Before the first write all of its targets are
 // looked at: where one does not hold any more, nothing is published of any.
 func (a *app) pushPlan(ctx context.Context, cmd *cobra.Command, args []string, file string, o assetsync.PushOptions, verify bool) error {
@@ -41,7 +44,7 @@ func (a *app) pushPlan(ctx context.Context, cmd *cobra.Command, args []string, f
 	if o.DryRun || slices.ContainsFunc(looked, isVoid) {
 		err := s.finish(looked, false)
 		if !o.DryRun {
-			a.say("assetsync: nothing was published: the plan is carried out as a whole, or not at all")
+			a.say("assetsync: nothing was published: %s", planIsWhole)
 		}
 		return err
 	}
@@ -113,6 +116,11 @@ func (a *app) openPlan(ctx context.Context, d planfile.Document, o assetsync.Pus
 	if err := a.hasTargets(ctx, config, so); err != nil {
 		return nil, err
 	}
+	if d.Options.From != "" {
+		if so.promoted, err = a.promotedBy(ctx, config, so, d); so.promoted == nil {
+			return nil, err
+		}
+	}
 	s, err := a.openWith(ctx, config, so)
 	if err != nil {
 		return nil, err
@@ -122,6 +130,29 @@ func (a *app) openPlan(ctx context.Context, d planfile.Document, o assetsync.Pus
 			"the plan is for %s, and the config says %s", spaceText(d.Space), spaceText(now)))
 	}
 	return s, nil
+}
+
+// promotedBy reads the versions of another environment that a plan publishes. It is
+// nil where one cannot be read, which is shown, or with an error.
+func (a *app) promotedBy(ctx context.Context, config *Config, so sessionOptions, d planfile.Document) (map[string]assetsync.Promotion, error) {
+	source, _, err := a.parseFrom(config, d.Options.From)
+	if err != nil {
+		return nil, err
+	}
+	versions := map[string]int32{}
+	for _, t := range d.Targets {
+		versions[t.Target] = t.Source.Version
+	}
+	promoted, read, err := source.promotions(ctx, config, so, 0, versions)
+	if err != nil || len(promoted) == len(read) {
+		return promoted, err
+	}
+	for i, r := range read {
+		if _, ok := promoted[r.Target]; ok {
+			read[i] = assetsync.NotBegun(r.Target, planIsWhole)
+		}
+	}
+	return nil, a.show(a.envName, read, false)
 }
 
 // hasTargets asks for targets of the very names.

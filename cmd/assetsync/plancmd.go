@@ -50,6 +50,9 @@ replaced. It holds no bytes of files, and no credentials. What is allowed here
 the plan approves it. --allow-protected and --now are about the moment of the write,
 and are given to the push.
 
+With --from, it is a plan of publishing what another environment has: the push
+publishes those very versions, whatever is newest there then.
+
 --format markdown is a comment for a pull request, of at most 65,536 bytes. What
 others may have written, such as names of files, is in it as text alone.
 
@@ -58,6 +61,7 @@ conflicts, 4 with problems; with --exit-code 8 when there is something to publis
 		Example: `  assetsync plan
   assetsync plan -o plan.json --format markdown
   assetsync plan skills/eks-triage --exit-code
+  assetsync plan --env prod --from staging -o plan.json
   assetsync push --plan plan.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.checkPlanFormat(cmd, p.format); err != nil {
@@ -75,6 +79,7 @@ conflicts, 4 with problems; with --exit-code 8 when there is something to publis
 	f.StringVar(&p.format, "format", formatText, "`FORMAT` of what is printed: "+wordList(planFormats, "or"))
 	f.BoolVar(&p.exit, "exit-code", false, "exit with 8 when there is something to publish")
 	completeWords(cmd, "format", planFormats)
+	a.registerMany(cmd)
 	return cmd
 }
 
@@ -105,6 +110,9 @@ func (a *app) plan(ctx context.Context, cmd *cobra.Command, args []string, p pla
 	if err := a.mayReplace(p.output); err != nil {
 		return err
 	}
+	if p.from != "" {
+		return a.planFrom(ctx, cmd, args, p, o)
+	}
 	config, so, left, err := a.pushTargets(ctx, cmd, args, p.pushFlags, false, o.Consent)
 	if err != nil {
 		return err
@@ -116,18 +124,42 @@ func (a *app) plan(ctx context.Context, cmd *cobra.Command, args []string, p pla
 	if err != nil {
 		return err
 	}
+	return s.planTo(ctx, p, o, nil)
+}
+
+// planFrom looks what a push --from would do.
+func (a *app) planFrom(ctx context.Context, cmd *cobra.Command, args []string, p planFlags, o assetsync.PushOptions) error {
+	config, so, read, err := a.fromElsewhere(ctx, cmd, args, p.from, false, &o.Consent)
+	if err != nil {
+		return err
+	}
+	if len(so.promoted) == 0 {
+		err := a.show(a.envName, read, false)
+		return errors.Join(err, a.keepPlan(p.output, a.newPlan(nil, o, nil)))
+	}
+	s, err := a.openWith(ctx, config, so)
+	if err != nil {
+		return err
+	}
+	return s.planTo(ctx, p, o, read)
+}
+
+// planTo plans the targets of a session, shows the plan, keeps it in the file that
+// is named, and closes the session. known are results of targets that were read
+// before; those that are none of the session's cannot be planned.
+func (s *session) planTo(ctx context.Context, p planFlags, o assetsync.PushOptions, known []assetsync.Result) error {
 	if err := s.isApart(p.output); err != nil {
 		return s.abort(err)
 	}
-	planned := s.plan(ctx, o)
+	planned := s.plan(ctx, o, known)
 	results := planResults(planned)
-	a.setCode(results, p.exit)
-	d := a.newPlan(s, o, planned)
-	err = a.showPlan(planned, d, p.format)
+	s.setCode(results, p.exit)
+	d := s.newPlan(s, o, planned)
+	err := s.showPlan(planned, d, p.format)
 	if failed := slices.IndexFunc(results, isUnplanned); failed >= 0 && p.output != "" {
-		a.say("assetsync: no plan was written: %s could not be planned", results[failed].Target)
+		s.say("assetsync: no plan was written: %s was not planned", results[failed].Target)
 	} else if err == nil {
-		err = a.keepPlan(p.output, d)
+		err = s.keepPlan(p.output, d)
 	}
 	return s.abort(err)
 }
@@ -172,8 +204,8 @@ func (s *session) isApart(file string) error {
 	return nil
 }
 
-// plan plans all targets of a session.
-func (s *session) plan(ctx context.Context, o assetsync.PushOptions) []planTarget {
+// plan plans all targets of a session, between what is known of others.
+func (s *session) plan(ctx context.Context, o assetsync.PushOptions, known []assetsync.Result) []planTarget {
 	var mu sync.Mutex
 	plans := map[string]*planfile.Target{}
 	results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
@@ -183,9 +215,15 @@ func (s *session) plan(ctx context.Context, o assetsync.PushOptions) []planTarge
 		plans[e.Target.Name] = &plan
 		return res
 	})
+	if known != nil {
+		results = replaced(known, results)
+	}
 	out := make([]planTarget, len(results))
 	for i, r := range results {
 		out[i] = planTarget{r, plans[r.Target]}
+		if out[i].Plan == nil { // it was not come to
+			out[i].Plan = &planfile.Target{Target: r.Target, Published: string(assetsync.ByNothing)}
+		}
 	}
 	return out
 }
@@ -198,10 +236,10 @@ func planResults(planned []planTarget) []assetsync.Result {
 	return results
 }
 
-// isUnplanned reports whether a target could not be looked at, so that there is
-// no plan that anybody could approve.
+// isUnplanned reports whether a target was not, or could not be, looked at, so
+// that there is no plan that anybody could approve.
 func isUnplanned(r assetsync.Result) bool {
-	return r.Error != nil && r.Error.Kind != assetsync.KindConflict && r.Error.Kind != assetsync.KindGuard
+	return r.Outcome == assetsync.Skipped || r.Error != nil && r.Error.Kind != assetsync.KindConflict && r.Error.Kind != assetsync.KindGuard
 }
 
 // newPlan makes the document. Without a session it is of no target.
@@ -216,6 +254,9 @@ func (a *app) newPlan(s *session, o assetsync.PushOptions, planned []planTarget)
 	}
 	if s != nil {
 		d.Env, d.Options.Rev, d.Space = s.env.Name, s.rev, s.planSpace()
+		for _, p := range s.promoted {
+			d.Options.From = p.Env // of all of them
+		}
 	}
 	for _, t := range planned {
 		d.Targets = append(d.Targets, *t.Plan)
@@ -232,6 +273,7 @@ func planFlagsOf(d planfile.Document) (flags []string) {
 		text  string
 	}{
 		{o.Rev != "", fmt.Sprintf("--rev %.7s", o.Rev)},
+		{o.From != "", "--from " + o.From},
 		{o.Prefer != "abort", "--prefer " + o.Prefer},
 		{o.Base > 0, fmt.Sprintf("--base %d", o.Base)},
 		{o.Atomic, "--atomic"},

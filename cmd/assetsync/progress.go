@@ -146,7 +146,12 @@ func (p *progress) text() string {
 	if p.files > 0 {
 		parts = append(parts, count(p.files, "file"))
 	}
-	parts = append(parts, count(p.calls, "call"), sizeText(p.bytes))
+	if p.calls > 0 {
+		parts = append(parts, count(p.calls, "call"))
+	}
+	if p.bytes > 0 {
+		parts = append(parts, sizeText(p.bytes))
+	}
 	if doing := p.doing(); doing != "" {
 		parts = append(parts, doing)
 	}

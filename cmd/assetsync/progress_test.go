@@ -21,21 +21,21 @@ func TestProgress(t *testing.T) {
 		do   func(*progress)
 		want string
 	}{
-		"nothing yet":      {func(*progress) {}, "0/3 targets, 0 calls, 0 B"},
-		"targets are done": {func(p *progress) { p.finished(published); p.finished(published) }, "2/3 targets, 4 files, 0 calls, 0 B"},
-		"a call":           {func(p *progress) { p.call("GetAsset")(); p.call("UpdateAsset") }, "0/3 targets, 2 calls, 0 B, UpdateAsset"},
-		"bytes":            {func(p *progress) { p.mu.Lock(); p.bytes = 3 << 19; p.mu.Unlock() }, "0/3 targets, 0 calls, 1.5 MiB"},
+		"nothing yet":      {func(*progress) {}, "0/3 targets"},
+		"targets are done": {func(p *progress) { p.finished(published); p.finished(published) }, "2/3 targets, 4 files"},
+		"a call":           {func(p *progress) { p.call("GetAsset")(); p.call("UpdateAsset") }, "0/3 targets, 2 calls, UpdateAsset"},
+		"bytes":            {func(p *progress) { p.mu.Lock(); p.bytes = 3 << 19; p.mu.Unlock() }, "0/3 targets, 1.5 MiB"},
 		"throttled": {
 			func(p *progress) { p.wait("", waitText(aws.Wait{Reason: aws.ForThrottle, Attempt: 3}), 30*time.Second) },
-			"0/3 targets, 0 calls, 0 B, waits 29s: throttled, attempt 3",
+			"0/3 targets, waits 29s: throttled, attempt 3",
 		},
 		"the wait that ends first": {
 			func(p *progress) { p.wait("a", "no answer", 90*time.Second); p.wait("b", "no answer", 9*time.Second) },
-			"0/3 targets, 0 calls, 0 B, b: waits 8s: no answer",
+			"0/3 targets, b: waits 8s: no answer",
 		},
-		"a wait that is over": {func(p *progress) { p.wait("", "x", time.Second); p.call("GetAsset") }, "0/3 targets, 1 call, 0 B, GetAsset"},
-		"a short wait":        {func(p *progress) { p.wait("", "x", 999*time.Millisecond) }, "0/3 targets, 0 calls, 0 B"},
-		"escapes in a name":   {func(p *progress) { p.wait("a\x1b[2J", "x", time.Minute) }, `0/3 targets, 0 calls, 0 B, a\x1b[2J: waits 59s: x`},
+		"a wait that is over": {func(p *progress) { p.wait("", "x", time.Second); p.call("GetAsset") }, "0/3 targets, 1 call, GetAsset"},
+		"a short wait":        {func(p *progress) { p.wait("", "x", 999*time.Millisecond) }, "0/3 targets"},
+		"escapes in a name":   {func(p *progress) { p.wait("a\x1b[2J", "x", time.Minute) }, `0/3 targets, a\x1b[2J: waits 59s: x`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,37 +20,13 @@ var notPromoted = append([]string{"base", "rev", "changed-since"}, directFlags..
 // promote publishes in the environment of the invocation what another one has.
 // A daemon has no part in it: what it publishes is the directory.
 func (a *app) promote(ctx context.Context, cmd *cobra.Command, args []string, from string, o assetsync.PushOptions, verify bool) error {
-	for _, name := range notPromoted {
-		if cmd.Flags().Changed(name) {
-			return usageError(nil, "leave out one of the two", "--from and --%s exclude each other: --from says what is published, and git or the state what it is compared with", name)
-		}
-	}
-	config, err := a.loadConfig()
+	config, so, results, err := a.fromElsewhere(ctx, cmd, args, from, !o.DryRun, &o.Consent)
 	if err != nil {
 		return err
 	}
-	source, version, err := a.parseFrom(config, from)
-	if err != nil {
-		return err
-	}
-	if version > 0 {
-		o.Consent.Rollback = true // who names a version means that one
-	}
-	so, left, err := a.publishable(ctx, config, sessionOptions{args: args, allowMissing: true, writes: !o.DryRun})
-	if err != nil {
-		return err
-	}
-	if !left {
-		return a.showNothing()
-	}
-	promoted, results, err := source.promotions(ctx, config, so, version)
-	if err != nil {
-		return err
-	}
-	if len(promoted) == 0 {
+	if len(so.promoted) == 0 {
 		return a.show(a.envName, results, false)
 	}
-	so.promoted = promoted
 	s, err := a.openWith(ctx, config, so)
 	if err != nil {
 		return err
@@ -57,17 +34,50 @@ func (a *app) promote(ctx context.Context, cmd *cobra.Command, args []string, fr
 	pushed := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
 		return pushVerified(ctx, e, o, verify)
 	})
-	for i, r := range results {
-		if j := slices.IndexFunc(pushed, func(p assetsync.Result) bool { return p.Target == r.Target }); j >= 0 {
-			results[i] = pushed[j]
-		}
-	}
+	results = replaced(results, pushed)
 	if !o.DryRun {
 		err = a.settleHook(s.dir, s.env.Name, pushed)
 	}
 	err = errors.Join(s.finish(results, false), err)
 	a.sayPins(s.env, s.targets, results, false)
 	return err
+}
+
+// replaced are results, but for those of which there are newer ones.
+func replaced(results, newer []assetsync.Result) []assetsync.Result {
+	out := slices.Clone(results)
+	for i, r := range out {
+		if j := slices.IndexFunc(newer, func(n assetsync.Result) bool { return n.Target == r.Target }); j >= 0 {
+			out[i] = newer[j]
+		}
+	}
+	return out
+}
+
+// fromElsewhere reads what --from names. The session that is to be made has what
+// can be promoted, of which there may be nothing; the results are those of reading.
+func (a *app) fromElsewhere(ctx context.Context, cmd *cobra.Command, args []string, from string, writes bool, allowed *assetsync.Consent) (config *Config, so sessionOptions, results []assetsync.Result, err error) {
+	for _, name := range notPromoted {
+		if cmd.Flags().Changed(name) {
+			return nil, so, nil, usageError(nil, "leave out one of the two", "--from and --%s exclude each other: --from says what is published, and git or the state what it is compared with", name)
+		}
+	}
+	if config, err = a.loadConfig(); err != nil {
+		return nil, so, nil, err
+	}
+	source, version, err := a.parseFrom(config, from)
+	if err != nil {
+		return nil, so, nil, err
+	}
+	if version > 0 {
+		allowed.Rollback = true // who names a version means that one
+	}
+	so, left, err := a.publishable(ctx, config, sessionOptions{args: args, allowMissing: true, writes: writes})
+	if err != nil || !left {
+		return config, so, []assetsync.Result{}, err
+	}
+	so.promoted, results, err = source.promotions(ctx, config, so, version, nil)
+	return config, so, results, err
 }
 
 // parseFrom reads ENV or ENV@VERSION. It returns an invocation in that
@@ -90,10 +100,11 @@ func (a *app) parseFrom(config *Config, from string) (*app, int32, error) {
 	return &source, version, nil
 }
 
-// promotions reads versions of targets, 0 is the newest, and closes the session
-// that it takes. It returns also the results of reading, which are those of a
+// promotions reads a version of each target, the newest where none is named, and
+// closes the session that it takes. A version is that of the only target, or one of
+// those by target. It returns also the results of reading, which are those of a
 // target that cannot be promoted.
-func (a *app) promotions(ctx context.Context, config *Config, so sessionOptions, version int32) (map[string]assetsync.Promotion, []assetsync.Result, error) {
+func (a *app) promotions(ctx context.Context, config *Config, so sessionOptions, version int32, versions map[string]int32) (map[string]assetsync.Promotion, []assetsync.Result, error) {
 	so.ownAccount, so.writes = so.writes, false // what is read is about to be written
 	s, err := a.openWith(ctx, config, so)
 	if err != nil {
@@ -105,7 +116,7 @@ func (a *app) promotions(ctx context.Context, config *Config, so sessionOptions,
 	var mu sync.Mutex
 	promoted := map[string]assetsync.Promotion{}
 	results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result {
-		p, res := e.Promotion(ctx, version)
+		p, res := e.Promotion(ctx, cmp.Or(versions[e.Target.Name], version))
 		mu.Lock()
 		defer mu.Unlock()
 		if res.Error != nil {

@@ -85,7 +85,6 @@ func (p *pushFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&p.DryRun, "dry-run", false, "show what would be done; make no write call")
 	p.registerChoices(cmd)
-	f.StringVar(&p.from, "from", "", "publish what another environment has: `ENV`, or ENV@VERSION for one target")
 	f.StringVar(&p.plan, "plan", "", "do what the plan in `FILE` says, and nothing else: see assetsync plan")
 	f.BoolVar(&p.verify, "verify", false, "read back what is live, and exit with 6 when it is not usable (default: in CI)")
 	p.allow.register(f, true)
@@ -107,6 +106,7 @@ func (p *pushFlags) registerChoices(cmd *cobra.Command) {
 	f.BoolVar(&p.Atomic, "atomic", false, "publish in one write, or not at all")
 	f.StringVar(&p.prefer, "prefer", "abort", "who wins where both sides changed a path: `SIDE` is local, remote or abort")
 	f.StringVar(&p.rev, "rev", "", "publish the tree of the git revision `REV` instead of what the targets' sources say")
+	f.StringVar(&p.from, "from", "", "publish what another environment has: `ENV`, or ENV@VERSION for one target")
 	f.StringVar(&p.since, "changed-since", "", "only targets that differ from the git revision `REV`; all of them when the config does")
 	f.Int32Var(&p.Base, "base", 0, "compare both sides with version `N` instead of the recorded base")
 }

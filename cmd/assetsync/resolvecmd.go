@@ -60,5 +60,6 @@ written to the remote.`,
 	f.BoolVar(&all, "all", false, "all files in conflict")
 	cmd.MarkFlagsMutuallyExclusive("ours", "theirs", "merged")
 	cmd.MarkFlagsOneRequired("ours", "theirs", "merged")
+	a.registerMany(cmd)
 	return cmd
 }

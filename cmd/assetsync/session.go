@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"assetsync/manifest/gitrepo"
 	"assetsync/remote"
 	"assetsync/remote/aws"
@@ -301,33 +299,21 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // each runs a verb on every target, a few at once, and returns the results in
-// the order of the targets. One target's failure never stops another, unless
-// --fail-fast says so: then it keeps those from being begun that were not. Targets of
-// one file go one after the other: what one checks out, no other is reading.
+// the order of the targets; see [app.eachTarget].
 func (s *session) each(ctx context.Context, verb func(context.Context, *assetsync.Engine) assetsync.Result) []assetsync.Result {
 	results := make([]assetsync.Result, len(s.engines))
-	shown := s.startProgress(len(s.engines))
-	s.running.Store(shown)
-	var group errgroup.Group
-	group.SetLimit(s.many.limit())
-	stop := fuse{on: s.many.failFast}
-	for _, shared := range s.byPath() {
-		group.Go(func() error {
-			for _, i := range shared {
-				if first := stop.blown(); first != "" {
-					results[i] = assetsync.NotBegun(s.engines[i].Target.Name, fmt.Sprintf("not begun, because %s failed (--fail-fast)", first))
-				} else {
-					results[i] = verb(ctx, s.engines[i])
-				}
-				stop.see(results[i])
-				shown.finished(results[i])
-			}
-			return nil
-		})
+	targets := make([]Target, len(s.engines))
+	for i, e := range s.engines {
+		targets[i] = e.Target
 	}
-	_ = group.Wait() // the functions return no errors: each is in its result
-	s.running.Store(nil)
-	shown.end()
+	s.eachTarget(targets, func(i int, notBegun string) assetsync.Result {
+		if notBegun != "" {
+			results[i] = assetsync.NotBegun(targets[i].Name, notBegun)
+		} else {
+			results[i] = verb(ctx, s.engines[i])
+		}
+		return results[i]
+	})
 	if s.whole {
 		orphans, err := s.orphans(s.db, results)
 		if err != nil {
@@ -336,22 +322,6 @@ func (s *session) each(ctx context.Context, verb func(context.Context, *assetsyn
 		s.sayAll(orphans)
 	}
 	return results
-}
-
-// byPath returns the indices of the engines, those of one directory or file
-// together.
-func (s *session) byPath() [][]int {
-	var groups [][]int
-	at := map[string]int{}
-	for i, engine := range s.engines {
-		g, ok := at[engine.Target.Path]
-		if !ok {
-			g = len(groups)
-			at[engine.Target.Path], groups = g, append(groups, nil)
-		}
-		groups[g] = append(groups[g], i)
-	}
-	return groups
 }
 
 // finish prints the results and closes the session. With exitCode, anything

@@ -61,6 +61,7 @@ next push, or the daemon, publishes it. Files that the check out made stay.`,
 	}
 	b.register(cmd)
 	cmd.Flags().BoolVar(&local, "local", false, "bring back what the last check out replaced here; publish nothing")
+	a.registerMany(cmd)
 	return cmd
 }
 

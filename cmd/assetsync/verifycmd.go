@@ -43,6 +43,7 @@ assetsync push --verify does this after each push, as any push does in CI.`,
 		},
 	}
 	cmd.Flags().StringVar(&rev, "rev", "", "compare with the tree of the git revision `REV` instead of what the targets' sources say")
+	a.registerMany(cmd)
 	return cmd
 }
 
@@ -67,8 +68,11 @@ func (a *app) showVerified(env string, found []statusTarget) error {
 }
 
 func passOrFail(r assetsync.Result) string {
-	if r.Verified {
+	switch {
+	case r.Verified:
 		return "PASS"
+	case r.Outcome == assetsync.Skipped:
+		return "SKIP"
 	}
 	return "FAIL"
 }

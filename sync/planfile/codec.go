@@ -145,6 +145,9 @@ func (d Document) check() error {
 		if err := t.check(); err != nil {
 			return fmt.Errorf("target %q: %w", t.Target, err)
 		}
+		if t.Source.Version < 0 || (t.Source.Version > 0) != (d.Options.From != "") {
+			return fmt.Errorf("target %q: version %d is of no environment", t.Target, t.Source.Version)
+		}
 	}
 	return nil
 }

@@ -38,9 +38,10 @@ type Space struct {
 
 // Options are the choices with which the plan was made, and which the push has.
 type Options struct {
-	Rev    string `json:"rev"`    // id of the commit that is published; "": what the sources say
-	Prefer string `json:"prefer"` // abort, local or remote
-	Base   int32  `json:"base"`   // version that is taken for the base; 0: none
+	Rev    string `json:"rev"`            // id of the commit that is published; "": what the sources say
+	From   string `json:"from,omitempty"` // environment whose versions are published; "": what the sources say
+	Prefer string `json:"prefer"`         // abort, local or remote
+	Base   int32  `json:"base"`           // version that is taken for the base; 0: none
 	Atomic bool   `json:"atomic"`
 }
 
@@ -103,6 +104,8 @@ type Policy struct {
 type Source struct {
 	Tree   string `json:"tree"`
 	Commit string `json:"commit"` // "" for a directory as it is
+	// Version is that of the asset in the environment [Options.From]; 0 without one.
+	Version int32 `json:"version,omitempty"`
 }
 
 // Observed is the remote side.

@@ -115,6 +115,7 @@ func TestParseRefuses(t *testing.T) {
 		{"another action", replace(`"action": "delete"`, `"action": "update"`), "not what becomes of it"},
 		{"revision that is a name", replace(`"rev": "`+idC+`"`, `"rev": "--upload-pack=x"`), "revision"},
 		{"version below zero", replace(`"version": 4`, `"version": -4`), "no version -4"},
+		{"version of no environment", replace(`"commit": "`+idC+`"`, `"commit": "`+idC+`",`+"\n"+`        "version": 3`), "version 3 is of no environment"},
 		{"lists that are absent", replace(`"problems": [],`, `"problems": null,`), "changed it"},
 	}
 	for _, tt := range tests {
