@@ -115,8 +115,8 @@ type lintTarget struct {
 }
 
 // asResult is what decides whether other targets are begun.
-func (t lintTarget) asResult() assetsync.Result {
-	return assetsync.Result{Target: t.Target, Outcome: t.Outcome, Notes: t.Notes, Error: t.Error}
+func (r lintTarget) asResult() assetsync.Result {
+	return assetsync.Result{Target: r.Target, Outcome: r.Outcome, Notes: r.Notes, Error: r.Error}
 }
 
 // lintFinding is a finding with the file that it is in.

@@ -467,23 +467,28 @@ func oddzipCmd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("ODDURL", server.URL)
 }
 
-// stsCmd serves an STS that says that every caller is of one account.
+// stsCmd is "sts ACCOUNT": it starts such an STS, for all commands that follow.
 func stsCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: sts ACCOUNT")
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/xml")
-		fmt.Fprintf(w, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
-<Arn>arn:aws:iam::%[1]s:user/demo</Arn><UserId>AIDAEXAMPLE</UserId><Account>%[1]s</Account>
-</GetCallerIdentityResult></GetCallerIdentityResponse>`, args[0])
-	}))
+	server := startSTS(args[0])
 	ts.Defer(server.Close)
 	ts.Setenv("AWS_ENDPOINT_URL_STS", server.URL)
 }
 
+// startSTS serves an STS that says that every caller is of one account.
+func startSTS(account string) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/xml")
+		fmt.Fprintf(w, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+<Arn>arn:aws:iam::%[1]s:user/demo</Arn><UserId>AIDAEXAMPLE</UserId><Account>%[1]s</Account>
+</GetCallerIdentityResult></GetCallerIdentityResponse>`, account)
+	}))
+}
+
 // TestExamples asks for an example of every command, and for examples whose
-// words and flags exist. The scripts run most of them.
+// words and flags exist. TestExamplesRun runs them.
 func TestExamples(t *testing.T) {
 	root := (&app{}).rootCommand()
 	var visit func(*cobra.Command)

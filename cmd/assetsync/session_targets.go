@@ -48,7 +48,7 @@ func (s *session) orphans(db *state.DB, results []assetsync.Result) (notes []str
 	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		isTarget := slices.ContainsFunc(s.targets, func(t Target) bool { return t.Name == name })
-		if id := known[name].AssetID; !isTarget && !inUse[id] {
+		if id := known[name].AssetID; !isTarget && !inUse[id] && name != id { // else prune has put it there
 			notes = append(notes, fmt.Sprintf("%s was published before and is %s; its asset %s stays as it is", name, gone, id))
 		}
 	}

@@ -45,7 +45,7 @@ binary file is not written to a terminal.
 
 What .assetsync/history.git has is not asked for: assetsync fetch brings all
 versions there.`,
-		Example: `  assetsync show
+		Example: `  assetsync show skills/eks-triage
   assetsync show skills/eks-triage 3
   assetsync show skills/eks-triage v3 --name-only
   assetsync show skills/eks-triage 3:references/limits.md`,
@@ -64,7 +64,7 @@ versions there.`,
 				return err
 			}
 			if len(s.targets) != 1 {
-				return s.abort(usageError(nil, "for example: assetsync show "+s.targets[0].Name+" "+asked.text(),
+				return s.abort(usageError(nil, strings.TrimSpace("for example: assetsync show "+s.targets[0].Name+" "+asked.text()),
 					"show is of one target, and there are %d", len(s.targets)))
 			}
 			if asked.path != "" {
