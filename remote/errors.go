@@ -127,7 +127,8 @@ func (e *Error) Error() string {
 		details = append(details, "request "+e.RequestID)
 	}
 	var parts []string
-	if e.Message != "" {
+	// A message that is that of the only field is not told twice.
+	if e.Message != "" && (len(e.Fields) != 1 || e.Fields[0].Message != e.Message) {
 		parts = append(parts, e.Message)
 	}
 	for _, f := range e.Fields {

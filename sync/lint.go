@@ -58,7 +58,11 @@ func (r *run) noteWarnings(found []lint.Finding) {
 			r.note("%d more warnings; assetsync lint shows them, with what to do", len(found)-mostWarnings)
 			return
 		}
-		r.note("%s", warningText(problemOf(f)))
+		text := warningText(problemOf(f))
+		if f.Field != "" && f.Path == "" { // lint of files shows what to do beside the line
+			text += "; " + f.Fix
+		}
+		r.note("%s", text)
 	}
 }
 

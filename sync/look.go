@@ -92,6 +92,12 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if err := r.noteGuards(ctx, snap, obs, p); err != nil {
 			return err
 		}
+		for i := range r.res.Conflicts {
+			c := &r.res.Conflicts[i]
+			if theirs := obs.side.Tree.Get(c.Path); theirs != nil {
+				r.findCopies(c, *theirs)
+			}
+		}
 		if len(r.res.Conflicts) > 0 {
 			r.note("a file that changed on both sides stays as it is on both: %s", r.hintConflicts())
 		}
@@ -165,7 +171,11 @@ func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun 
 	for i := range r.res.Conflicts {
 		c := &r.res.Conflicts[i]
 		theirs := obs.side.Tree.Get(c.Path)
-		if theirs == nil || c.Copy != "" || dryRun {
+		if theirs == nil || c.Copy != "" {
+			continue
+		}
+		if dryRun {
+			r.findCopies(c, *theirs)
 			continue
 		}
 		data, err := r.remoteContent(ctx, id, obs, *theirs)
@@ -176,7 +186,7 @@ func (r *run) conflicts(ctx context.Context, id string, obs observation, dryRun 
 			return err
 		}
 		if text, ok := r.marked[c.Path]; ok {
-			if c.Marked, err = r.conflictFile(path.Join(theirs.ID.Short()+".both", string(c.Path)), text); err != nil {
+			if c.Marked, err = r.conflictFile(path.Join(theirs.ID.Short()+markedSuffix, string(c.Path)), text); err != nil {
 				return err
 			}
 		}
@@ -225,6 +235,28 @@ const hintResolve = "take over what you want of theirs, then assetsync resolve -
 // the other side. No side of it can be taken: it would cost paths that nobody
 // named.
 const hintClash = "rename or delete one of the two, here or on the remote"
+
+// findCopies names the copies of a conflict that were made before.
+func (r *run) findCopies(c *ConflictReport, theirs manifest.Entry) {
+	root, err := os.OpenRoot(r.Conflicts)
+	if err != nil {
+		return // none were
+	}
+	defer root.Close()
+	find := func(dir string) string {
+		name := path.Join(r.Target.Name, dir, string(c.Path))
+		if info, err := root.Lstat(name); err != nil || !info.Mode().IsRegular() {
+			return ""
+		}
+		return filepath.Join(r.Conflicts, filepath.FromSlash(name))
+	}
+	c.Copy = find(theirs.ID.Short())
+	c.Marked = find(theirs.ID.Short() + markedSuffix)
+}
+
+// markedSuffix follows the id of the other side's content in the name of the
+// directory that holds the text of both.
+const markedSuffix = ".both"
 
 // conflictCopy writes the bytes of the other side's file beside the state and
 // returns where: one copy of each content, however often it is in the way.

@@ -151,15 +151,14 @@ equal to directories, the way git keeps a remote equal to a branch.
 
 Exit codes: 0 done or nothing to do; 1 failed; 2 usage or config; 3 conflicts,
 or superseded by a newer commit; 4 a guard stopped it; 5 not authorised or
-credentials expired; 6 published but not usable; 7 remote unavailable or throttled; 8 something differs
-(only with --exit-code).`,
+credentials expired; 6 published but not usable; 7 remote unavailable or
+throttled; 8 something differs (only with --exit-code).`,
 		Example: `  assetsync init              write an assetsync.yaml for what is here
   assetsync push --dry-run    show what would be published
   assetsync push              publish it
   assetsync log               the versions of each asset`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
 	}
 	helpOrUnknown(root)
@@ -213,6 +212,7 @@ credentials expired; 6 published but not usable; 7 remote unavailable or throttl
 	a.addCompletions(root)
 	root.SetHelpCommandGroupID(groupMore)
 	helpOfKnown(root)
+	explainCompletion(root)
 	return root
 }
 

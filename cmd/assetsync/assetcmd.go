@@ -204,7 +204,7 @@ func (a *app) assetGetCommand() *cobra.Command {
 
 func oneID(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usageError(nil, "assetsync asset list shows the ids", "%s takes one asset id, not %d", cmd.CommandPath(), len(args))
+		return usageError(nil, "assetsync asset list shows the ids", "%s takes one asset id, not %d", commandName(cmd), len(args))
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ to keep an asset equal to a directory, put that into the config and push it.`,
   assetsync asset create skill --from ./eks-triage --metadata 'agent_types=["CHAT"]' --dry-run`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError(nil, "assetsync asset types lists the types", "%s takes one type, not %d", cmd.CommandPath(), len(args))
+				return usageError(nil, "assetsync asset types lists the types", "%s takes one type, not %d", commandName(cmd), len(args))
 			}
 			return nil
 		},

@@ -36,7 +36,7 @@ alone: no push undoes it, and status shows it until the config agrees.`,
   assetsync asset set-metadata ki-5b1c9f3a 'agent_types=["CHAT","INCIDENT_RCA"]' --dry-run`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usageError(nil, "for example: assetsync asset set-metadata skills/eks-triage status=INACTIVE", "%s takes an asset id or a target, and KEY=VALUE", cmd.CommandPath())
+				return usageError(nil, "for example: assetsync asset set-metadata skills/eks-triage status=INACTIVE", "%s takes an asset id or a target, and KEY=VALUE", commandName(cmd))
 			}
 			return nil
 		},

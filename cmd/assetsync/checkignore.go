@@ -22,7 +22,7 @@ the state is needed.
 docs/configuration.md lists the rules, from weak to strong.`,
 		Example: `  assetsync check-ignore skills/eks-triage/README.md
   assetsync check-ignore --json skills/eks-triage/evals/one.json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: someArgs("a path"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.within(cmd.Context())
 			defer cancel()

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"assetsync/manifest/gitrepo"
+	"assetsync/remote/assettype"
 	assetsync "assetsync/sync"
 )
 
@@ -28,6 +29,7 @@ func (a *app) addCompletions(root *cobra.Command) {
 	of := map[string]cobra.CompletionFunc{
 		"status": a.completeTargets, "push": a.completeTargets, "pull": a.completeTargets, "watch": a.completeTargets,
 		"log": a.completeTargets, "fetch": a.completeTargets, "undo": a.completeTargets, "lint": a.completeTargets,
+		"plan": a.completeTargets, "verify": a.completeTargets, "resolve": a.completeResolve,
 		"diff": a.completeDiff, "show": a.completeShow, "restore": a.completeRestore,
 	}
 	var errs []error
@@ -40,6 +42,15 @@ func (a *app) addCompletions(root *cobra.Command) {
 		}
 		if cmd.Flags().Lookup("color") != nil {
 			completeWords(cmd, "color", colors)
+		}
+		if cmd.Flags().Lookup("prefer") != nil {
+			completeWords(cmd, "prefer", sides)
+		}
+		if cmd.Flags().Lookup("from") != nil {
+			errs = append(errs, cmd.RegisterFlagCompletionFunc("from", a.completeEnv))
+		}
+		if cmd.Flags().Lookup("agent-type") != nil {
+			completeWords(cmd, "agent-type", assettype.AgentTypes())
 		}
 	}
 	errs = append(errs, root.RegisterFlagCompletionFunc("env", a.completeEnv))
@@ -106,6 +117,32 @@ func (a *app) completeTargets(_ *cobra.Command, args []string, toComplete string
 	return a.completeWith(args, toComplete, func(_ context.Context, c *completer, args []string) []string {
 		return c.names(args)
 	})
+}
+
+// completeResolve completes {PATH... | --all}: a target, or a file below one.
+func (a *app) completeResolve(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	words, _ := a.completeTargets(cmd, args, toComplete)
+	return words, cobra.ShellCompDirectiveDefault // files, too
+}
+
+// explainCompletion puts the command that prints completions among the others, in
+// the words of the others.
+func explainCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	completion, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		panic(err) // there is none: a fault of the program
+	}
+	completion.GroupID = groupMore
+	completion.Short = "Print what a shell needs to complete commands, targets and versions"
+	completion.Long = `Print a script by which a shell completes commands, flags, targets, versions, paths
+and environments. They come from the config, the files and .assetsync/history.git:
+the remote is not asked. The help of each shell says where the script belongs.`
+	completion.Example = "  assetsync completion bash"
+	for _, shell := range completion.Commands() {
+		shell.Short = "Print the script for " + shell.Name()
+		shell.Example = "  assetsync completion " + shell.Name()
+	}
 }
 
 // completeDiff completes [A[..B] | A B] [TARGET...].

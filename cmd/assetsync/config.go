@@ -186,7 +186,7 @@ func LoadConfig(path, cwd string) (*Config, error) {
 	shown := shortPath(path, cwd)
 	data, err := readConfig(path)
 	if err != nil {
-		return nil, usageError(err, "", "read %s: %s", shown, plainCause(err))
+		return nil, usageError(err, "look at its name, and at who may read it; assetsync init writes a config", "read %s: %s", shown, plainCause(err))
 	}
 	c, err := ParseConfig(data, shown)
 	if err != nil {

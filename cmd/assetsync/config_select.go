@@ -116,8 +116,13 @@ func holdsPath(dir, at string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// mostNamed is how many targets a message lists.
-const mostNamed = 6
+const (
+	// mostNamed is how many targets a message lists.
+	mostNamed = 6
+
+	// minPart is how long a part of a name is that tells which name was meant.
+	minPart = 3
+)
 
 func noTarget(targets []Target, arg string) error {
 	what := "no target " + quoted(arg)
@@ -142,6 +147,13 @@ func noTarget(targets []Target, arg string) error {
 	for _, name := range closest(arg, names) {
 		if !slices.Contains(close, name) {
 			close = append(close, name)
+		}
+	}
+	if len(close) == 0 && len(arg) >= minPart { // a part of a name
+		for _, name := range names {
+			if strings.Contains(strings.ToLower(name), strings.ToLower(arg)) && len(close) < mostNamed {
+				close = append(close, name)
+			}
 		}
 	}
 	switch {

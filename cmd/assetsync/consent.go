@@ -7,6 +7,9 @@ import (
 	assetsync "assetsync/sync"
 )
 
+// sides are what --prefer takes.
+var sides = []string{"local", "remote", "abort"}
+
 func parsePrefer(s string) (diff.Prefer, error) {
 	switch s {
 	case "abort":
@@ -16,7 +19,7 @@ func parsePrefer(s string) (diff.Prefer, error) {
 	case "remote":
 		return diff.Remote, nil
 	}
-	return 0, usageError(nil, "use --prefer local, remote or abort", "--prefer %s is not known", quoted(s))
+	return 0, usageError(nil, "use --prefer "+wordList(sides, "or"), "--prefer %s is not known", quoted(s))
 }
 
 // consentFlags are the --allow-… flags, one for each guard.

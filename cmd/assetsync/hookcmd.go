@@ -122,7 +122,7 @@ where the push to git is to be stopped.
 Without a config, or without a target that publishes commits, it does nothing.`,
 		Example: `  assetsync hook run post-commit
   assetsync hook run post-commit --wait`,
-		Args: cobra.MinimumNArgs(1),
+		Args: someArgs("a hook"),
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			// The directory of -C is one of the worktree; not every commit has it.
 			if gone = a.dirIsGone(); gone {

@@ -35,12 +35,13 @@ func (a *app) pushCommand() *cobra.Command {
 		Long: `Publish what changed here and was not changed there.
 
 A TARGET is a name, a glob of names or a path in the config; a path inside of a
-target names all of it. Nothing is written when nothing changed. Changed files go by one call each, more of them
-as one zip, which makes one version. What others changed meanwhile is never
-overwritten: other paths are left alone, the same path is a conflict, of which
-their side is put under .assetsync/conflicts/. While git rebases, merges or
-checks out, nothing is published. A daemon (assetsync watch) that is running
-does the work. A target with direction: pull is never published.
+target names all of it. Nothing is written when nothing changed. Up to three
+changed files go by one call each, more of them as one zip, which makes one
+version. What others changed meanwhile is never overwritten: other paths are left
+alone, the same path is a conflict, of which their side is put under
+.assetsync/conflicts/. While git rebases, merges or checks out, nothing is
+published. A daemon (assetsync watch) that is running does the work. A target
+with direction: pull is never published.
 
 With --rev, what a git revision holds is published, whatever the directory
 holds: targets are looked for in it, by the config as it is in the directory.

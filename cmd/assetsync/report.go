@@ -331,16 +331,16 @@ func (a *app) explain(results []assetsync.Result) {
 }
 
 // failure is what makes the errors of two targets one to people: all but the
-// request and the asset.
+// request, the asset and the name.
 func failure(r assetsync.Result) string {
 	e := r.Error
-	message := e.Message
-	for _, id := range []string{e.RequestID, r.AssetID} {
-		if id != "" {
-			message = strings.ReplaceAll(message, id, "")
+	text := e.Message + "\n" + e.Hint
+	for _, own := range []string{e.RequestID, r.AssetID, r.Target} {
+		if own != "" {
+			text = strings.ReplaceAll(text, own, "")
 		}
 	}
-	return message + "\n" + e.Hint
+	return text
 }
 
 // sameFailures returns the targets of each failure: missing credentials, say,

@@ -99,6 +99,16 @@ func helpOfKnown(root *cobra.Command) {
 	}
 }
 
+// someArgs is for a command that takes one argument or more.
+func someArgs(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usageError(nil, "see "+cmd.CommandPath()+" --help", "%s: name %s", commandName(cmd), what)
+		}
+		return nil
+	}
+}
+
 // noArgs is for a command that takes none.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {

@@ -215,8 +215,21 @@ func checkAgentType(field string, v any) []Finding {
 	if slices.Contains(AgentTypes(), s) {
 		return nil
 	}
-	return []Finding{refused("agent-type-unknown", fmt.Sprintf("%q is not one of %s", s, strings.Join(AgentTypes(), ", "))).
-		onlyWarned().in(field).fixedBy("check the spelling; the service may know newer agent types")}
+	return []Finding{refused("agent-type-unknown", fmt.Sprintf("%q is no agent type that is known", s)).
+		onlyWarned().in(field).fixedBy(fixAgentType(s))}
+}
+
+// fixAgentType says what may have been meant by an agent type that is not known.
+func fixAgentType(s string) string {
+	switch plain := strings.ToUpper(strings.NewReplacer("-", "_", " ", "_").Replace(s)); {
+	case plain == "ON_DEMAND":
+		return "write CHAT; On-demand is its name in the web app"
+	case plain == "EVALUATION":
+		return "write PREVENTION; Evaluation is its name in the web app"
+	case slices.Contains(AgentTypes(), plain):
+		return "write " + plain
+	}
+	return "use " + strings.Join(AgentTypes(), ", ") + "; the service may know newer ones"
 }
 
 var namePattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$`)
