@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -317,6 +318,39 @@ func (u unlistable) ReadDir(name string) ([]fs.DirEntry, error) {
 func TestExpandUnreadableDirectory(t *testing.T) {
 	_, err := expanded(t, unlistable{demoView, "skills/rds"}, "targets: [{path: 'skills/**', type: skill}]", ExpandOptions{})
 	wantUsage(t, err, `assetsync.yaml:2:18: targets[0].path: cannot look at "skills/**": permission denied`)
+}
+
+// TestGlobsLookNoDeeperThanTheyReach has directories that cannot be read where
+// they have nothing to find, as below a target, and where they have.
+func TestGlobsLookNoDeeperThanTheyReach(t *testing.T) {
+	fsys := fstest.MapFS{}
+	for _, name := range []string{"a/SKILL.md", "a/build/deep/file", "b/c/SKILL.md", "b/c/build/file"} {
+		fsys["skills/"+name] = &fstest.MapFile{}
+	}
+	for _, tt := range []struct {
+		glob, unreadable string
+		want             []string // targets; nil: it fails
+	}{
+		{"skills/*", "skills/a", []string{"skills/a"}},
+		{"skills/*", "skills/b/c", []string{"skills/a"}},
+		{"skills/*/*", "skills/b/c", []string{"skills/a", "skills/b/c"}},
+		{"skills/*/*", "skills/b", nil},
+		{"*/a", "skills/a", []string{"skills/a"}},
+		{"*/[b]/*", "skills/a/build", []string{"skills/b/c"}},
+		{"skills/{a,b/c}", "skills/a/build/deep", nil},
+		{"skills/{a,b/c}", "none", []string{"skills/a", "skills/b/c"}},
+		{"skills/{*,x}*/c", "none", []string{"skills/b/c"}},
+		{"skills/**", "skills/a/build/deep", nil},
+	} {
+		x, err := expanded(t, unlistable{fsys, tt.unreadable}, fmt.Sprintf("targets: [{path: '%s', type: skill}]", tt.glob), ExpandOptions{})
+		var got []string
+		for _, target := range x.Targets {
+			got = append(got, target.Name)
+		}
+		if (err != nil) != (tt.want == nil) || !slices.Equal(got, tt.want) {
+			t.Errorf("%s, %s not to be read: got %q, %v, want %q", tt.glob, tt.unreadable, got, err, tt.want)
+		}
+	}
 }
 
 // TestNotesOn tells once what holds for many targets.

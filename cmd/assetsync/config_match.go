@@ -28,7 +28,24 @@ type match struct {
 type matcher struct {
 	fsys   fs.FS
 	walked int
-	cache  map[string][]match // by the directory that the walk began in
+	cache  map[reach][]match
+}
+
+// reach is where a walk begins and how deep it goes.
+type reach struct {
+	base  string
+	depth int // names below base; 0: all that there is
+}
+
+// reachOf returns what has to be walked to find all that a glob can match.
+// Each of its slashes stands for one in the name, except where it has **, or
+// alternatives that may come to that.
+func reachOf(pattern string) reach {
+	base, rest := doublestar.SplitPattern(pattern)
+	if strings.Contains(rest, "**") || strings.Contains(rest, "{") {
+		return reach{base, 0}
+	}
+	return reach{base, 1 + strings.Count(rest, "/")}
 }
 
 // literalPath returns the path that an entry names, false for a glob.
@@ -50,8 +67,7 @@ func (m *matcher) find(t TargetConfig) ([]match, error) {
 		return []match{{name, dir}}, nil
 	}
 	pattern := path.Clean(t.Path.V)
-	base, _ := doublestar.SplitPattern(pattern)
-	all, err := m.walk(base)
+	all, err := m.walk(reachOf(pattern))
 	if err != nil {
 		return nil, err
 	}
@@ -66,14 +82,15 @@ func (m *matcher) find(t TargetConfig) ([]match, error) {
 
 var errTooMany = fmt.Errorf("globs look at more than %d files: begin them with a directory", maxWalked)
 
-// walk returns everything in and below the directory base, nothing when
-// there is no such directory. It does not go into symbolic links, nor into
-// directories that hold no assets.
-func (m *matcher) walk(base string) ([]match, error) {
-	if out, ok := m.cache[base]; ok {
+// walk returns everything within reach, nothing when there is no such
+// directory. It does not go into symbolic links, nor into directories that hold
+// no assets.
+func (m *matcher) walk(r reach) ([]match, error) {
+	if out, ok := m.cache[r]; ok {
 		return out, nil
 	}
 	var out []match
+	base := r.base
 	err := fs.WalkDir(m.fsys, base, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case name == base && errors.Is(err, fs.ErrNotExist):
@@ -90,12 +107,15 @@ func (m *matcher) walk(base string) ([]match, error) {
 			return errTooMany
 		}
 		out = append(out, match{name, isDir(m.fsys, name, d)})
+		if d.IsDir() && name != base && strings.Count(below(name, base), "/")+1 == r.depth {
+			return fs.SkipDir
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	m.cache[base] = out
+	m.cache[r] = out
 	return out, nil
 }
 

@@ -101,7 +101,7 @@ func (x *expander) openViews(fsys fs.FS) {
 				continue
 			}
 		}
-		x.views = append(x.views, &view{matcher{fsys: at, cache: map[string][]match{}}, rev})
+		x.views = append(x.views, &view{matcher{fsys: at, cache: map[reach][]match{}}, rev})
 	}
 }
 
