@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -14,14 +15,17 @@ const (
 	lastSecond  = 253402300799
 )
 
-// timestampPattern bounds the work that a hostile number can cause.
-var timestampPattern = regexp.MustCompile(`^-?[0-9]{1,20}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$`)
+// timestampPattern bounds the work that a hostile number can cause. Its counts make
+// it long: it is compiled where a time is read.
+var timestampPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^-?[0-9]{1,20}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$`)
+})
 
 // decodeTime reads epoch seconds as a decimal, never as a float: what is
 // written is what is read, down to the nanosecond. Finer digits are cut off
 // towards the past.
 func decodeTime(raw []byte) (time.Time, error) {
-	if !timestampPattern.Match(raw) {
+	if !timestampPattern().Match(raw) {
 		return time.Time{}, badShape("want a number of seconds since 1970")
 	}
 	value, ok := new(big.Rat).SetString(string(raw))

@@ -147,7 +147,7 @@ func (s *session) writeMain(kind assettype.Type, values map[string]any) (string,
 		delete(values, "name") // the frontmatter decides
 		delete(values, "description")
 	}
-	dir := filepath.Join(s.dir, "new", notInName.ReplaceAllString(orDefault(name, kind.Name), "-"))
+	dir := filepath.Join(s.dir, "new", notInName().ReplaceAllString(orDefault(name, kind.Name), "-"))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make asset: %w", err)
 	}

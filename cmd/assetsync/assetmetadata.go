@@ -103,7 +103,7 @@ func (s *session) namedAsset(ctx context.Context, config *Config, name string) (
 	if err != nil {
 		return Target{}, err
 	}
-	isID := strings.HasPrefix(name, assetIDPrefix) && assetID.MatchString(name)
+	isID := strings.HasPrefix(name, assetIDPrefix) && assetID().MatchString(name)
 	for _, t := range x.Targets {
 		if isID && (t.AssetID == name || t.AssetID == "" && known[t.Name].AssetID == name) {
 			t.AssetID = name

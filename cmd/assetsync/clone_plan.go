@@ -23,7 +23,7 @@ type clonePlan struct {
 func planClone(r assetReport) (clonePlan, error) {
 	kind, known := assettype.Lookup(r.AssetType)
 	switch {
-	case !assetID.MatchString(r.AssetID):
+	case !assetID().MatchString(r.AssetID):
 		return clonePlan{}, refusedClone("its id is %s, which cannot be pinned", quoted(r.AssetID))
 	case !known:
 		return clonePlan{}, refusedClone("asset %s is of type %s, which this version of assetsync does not know", r.AssetID, quoted(r.AssetType))
@@ -39,7 +39,7 @@ func planClone(r assetReport) (clonePlan, error) {
 		}
 	case assettype.AgentsMD:
 		agent, _ := r.Metadata[agentTypeKey].(string)
-		if !agentTypeForm.MatchString(agent) {
+		if !agentTypeForm().MatchString(agent) {
 			return clonePlan{}, refusedClone("asset %s is for the agent type %s, which is none", r.AssetID, quoted(agent))
 		}
 		p.entry.keys = append(p.entry.keys, initKey{"agent_type", agent})
@@ -67,7 +67,7 @@ func refusedClone(format string, args ...any) error {
 // dirNameOf makes the name of a directory of what an asset is called.
 func dirNameOf(r assetReport) string {
 	name := strings.TrimSuffix(r.Name, path.Ext(r.Name))
-	name = strings.Trim(notInName.ReplaceAllString(strings.ToLower(name), "-"), "-")
+	name = strings.Trim(notInName().ReplaceAllString(strings.ToLower(name), "-"), "-")
 	const longest = 64 // no name of the service's is longer
 	return orDefault(strings.Trim(name[:min(len(name), longest)], "-"), r.AssetID)
 }

@@ -177,7 +177,7 @@ func (s *session) lookUp(ctx context.Context, config *Config, name, kind string)
 	if err != nil {
 		return assetReport{}, err
 	}
-	if strings.HasPrefix(name, assetIDPrefix) && assetID.MatchString(name) {
+	if strings.HasPrefix(name, assetIDPrefix) && assetID().MatchString(name) {
 		out, err := client.GetAsset(ctx, &remote.GetAssetInput{AgentSpaceId: &s.space.AgentSpace, AssetId: &name})
 		if err != nil {
 			return assetReport{}, fmt.Errorf("read asset %s: %w", name, err)

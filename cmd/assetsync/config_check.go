@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -26,7 +25,7 @@ func (c *Config) check(p *problems) {
 		p.add(first.At, first.Key, "is set beside environments: put it into one of them (%s)", wordList(c.EnvironmentNames(), "or"))
 	}
 	for name, env := range c.Environments {
-		if !environmentName.MatchString(name) {
+		if !environmentName().MatchString(name) {
 			p.add(env.At, join("environments", name), "an environment's name is letters, digits, dots, - and _")
 		}
 	}
@@ -39,9 +38,9 @@ func (c *Config) check(p *problems) {
 }
 
 var (
-	environmentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	assetID         = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`) // API model, ResourceId
-	agentTypeForm   = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+	environmentName = lazyRegexp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	assetID         = lazyRegexp(`^[a-zA-Z0-9_.-]{1,128}$`) // API model, ResourceId
+	agentTypeForm   = lazyRegexp(`^[A-Z][A-Z0-9_]*$`)
 )
 
 // setKey is a key that was written.
@@ -137,7 +136,7 @@ func (t TargetConfig) checkAsset(p *problems, key string, envs map[string]Enviro
 		ids = append(ids, t.Asset.V.ByEnv[env])
 	}
 	for _, id := range ids {
-		if !assetID.MatchString(id) {
+		if !assetID().MatchString(id) {
 			p.add(t.Asset.At, key, "%s is no asset id: assetsync asset list shows them", quoted(id))
 		}
 	}
@@ -146,7 +145,7 @@ func (t TargetConfig) checkAsset(p *problems, key string, envs map[string]Enviro
 func (t TargetConfig) checkAgentType(p *problems, key string) {
 	for i, name := range t.AgentType.V {
 		switch {
-		case !agentTypeForm.MatchString(name):
+		case !agentTypeForm().MatchString(name):
 			p.add(t.AgentType.At, join(key, "agent_type"), "%s is no agent type: they are written as INCIDENT_RCA%s",
 				quoted(name), didYouMean(strings.ToUpper(name), assettype.AgentTypes()))
 		case slices.Contains(t.AgentType.V[:i], name):
@@ -170,9 +169,9 @@ func patternFault(s string) string {
 		return fmt.Sprintf("is longer than %d bytes", maxPatternBytes)
 	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "contains a control character"
-	case path.IsAbs(s) || windowsDrive.MatchString(s):
+	case path.IsAbs(s) || windowsDrive().MatchString(s):
 		return "is absolute: want a path relative to the directory of the config"
-	case windowsSlash.MatchString(s):
+	case windowsSlash().MatchString(s):
 		return "contains a backslash: write / between directories"
 	case slices.Contains(strings.Split(s, "/"), ".."):
 		return "leads out of the directory of the config: move the config up, or the target down"
@@ -183,8 +182,8 @@ func patternFault(s string) string {
 }
 
 var (
-	windowsDrive = regexp.MustCompile(`^[A-Za-z]:[/\\]`)
-	windowsSlash = regexp.MustCompile(`\\[A-Za-z0-9_.-]`) // a backslash before a sign of globs is an escape
+	windowsDrive = lazyRegexp(`^[A-Za-z]:[/\\]`)
+	windowsSlash = lazyRegexp(`\\[A-Za-z0-9_.-]`) // a backslash before a sign of globs is an escape
 )
 
 // branchFault says why s cannot be the name of a git branch, or nothing: the

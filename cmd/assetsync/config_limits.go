@@ -51,10 +51,10 @@ func orVariable(form string) string { return form + `|\$\{` }
 
 func (EnvironmentConfig) limits() map[string]limit {
 	return map[string]limit{
-		"region":      {form: orVariable(regionForm.String()), text: "small letters, digits and -"},
+		"region":      {form: orVariable(regionForm().String()), text: "small letters, digits and -"},
 		"agent_space": {form: `^[^\s/]+$`, text: "no spaces and no slashes"},
 		"endpoint":    {form: orVariable(`^` + EmbeddedEndpoint + `$|^https?://[^/?#@\s][^?#@\s]*$`), text: EmbeddedEndpoint + ", or a URL with http or https"},
-		"account":     {form: orVariable(accountForm.String()), text: "12 digits"},
+		"account":     {form: orVariable(accountForm().String()), text: "12 digits"},
 		"role_arn":    {form: orVariable(`^arn:`), text: "begins with arn:"},
 	}
 }
@@ -81,8 +81,8 @@ func (TargetConfig) limits() map[string]limit {
 		"path":       {form: fmt.Sprintf(`^[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,%d}$`, maxPatternBytes-1), text: fmt.Sprintf("relative, %d bytes", maxPatternBytes)},
 		"type":       {words: typeNames()},
 		"source":     {form: `^(` + worktreeSource + `|` + gitSource + `|` + gitSource + `:[^-\s\x00-\x1f\x7f][^\s\x00-\x1f\x7f]*)$`, text: worktreeSource + ", " + gitSource + " or " + gitSource + ":REV"},
-		"asset":      {form: assetID.String(), text: "letters, digits, _, . and -, 128 of them"},
-		"agent_type": {form: agentTypeForm.String(), text: "written as INCIDENT_RCA"},
+		"asset":      {form: assetID().String(), text: "letters, digits, _, . and -, 128 of them"},
+		"agent_type": {form: agentTypeForm().String(), text: "written as INCIDENT_RCA"},
 		"text":       {words: []string{string(manifest.TextExact), string(manifest.TextLF)}},
 		"direction":  {words: directions()},
 		"branch":     {form: `^[^-.\s~^:?*[\\][^\s~^:?*[\\]*$`, text: "as git names branches"},

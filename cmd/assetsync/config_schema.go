@@ -103,7 +103,7 @@ func schemaOfValue(v reflect.Value, l limit) *schema {
 		return &schema{Type: "array", Items: schemaOfValue(reflect.New(v.Type().Elem()).Elem(), l)}
 	case reflect.Map:
 		return &schema{
-			Type: "object", PropertyNames: &schema{Pattern: environmentName.String()},
+			Type: "object", PropertyNames: &schema{Pattern: environmentName().String()},
 			AdditionalProperties: schemaOfValue(reflect.New(v.Type().Elem()).Elem(), l),
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -22,14 +21,14 @@ import (
 const maxBundledLog = 64 << 10
 
 var (
-	accountDigits = regexp.MustCompile(`\b[0-9]{12}\b`)
-	accessKey     = regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{12,}\b`)
-	sessionOf     = regexp.MustCompile(`(:assumed-role/[^\s/]+/)[^\s,;:"]+`) // who has signed in, often by mail address
+	accountDigits = lazyRegexp(`\b[0-9]{12}\b`)
+	accessKey     = lazyRegexp(`\b(AKIA|ASIA)[A-Z0-9]{12,}\b`)
+	sessionOf     = lazyRegexp(`(:assumed-role/[^\s/]+/)[^\s,;:"]+`) // who has signed in, often by mail address
 
-	userOf = regexp.MustCompile(`://[^\s/@]+@`) // and password, of a proxy for one
+	userOf = lazyRegexp(`://[^\s/@]+@`) // and password, of a proxy for one
 
 	// notifyKey begins the block of the config, as people write it.
-	notifyKey = regexp.MustCompile(`^["']?notify["']?\s*:`)
+	notifyKey = lazyRegexp(`^["']?notify["']?\s*:`)
 )
 
 // writeBundle writes the report for others: no file of an asset, no credential, no
@@ -118,7 +117,7 @@ func (c *Config) withoutNotify(text []byte) []byte {
 	inside, found := false, false
 	for line := range bytes.Lines(text) {
 		if ends := !bytes.ContainsAny(line[:1], " \t\r\n#-]}"); ends {
-			inside = notifyKey.Match(line)
+			inside = notifyKey().Match(line)
 			found = found || inside
 		}
 		if !inside {
@@ -177,8 +176,8 @@ func (d *doctor) masker() func(string) string {
 	}
 	replacer := strings.NewReplacer(pairs...)
 	return func(s string) string {
-		s = accountDigits.ReplaceAllString(replacer.Replace(s), "ACCOUNT")
-		s = accessKey.ReplaceAllString(s, "ACCESS-KEY")
-		return userOf.ReplaceAllString(sessionOf.ReplaceAllString(s, "${1}SESSION"), "://USER@")
+		s = accountDigits().ReplaceAllString(replacer.Replace(s), "ACCOUNT")
+		s = accessKey().ReplaceAllString(s, "ACCESS-KEY")
+		return userOf().ReplaceAllString(sessionOf().ReplaceAllString(s, "${1}SESSION"), "://USER@")
 	}
 }

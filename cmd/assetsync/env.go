@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -54,7 +53,7 @@ func (e Environment) Embedded() bool { return e.Endpoint == EmbeddedEndpoint }
 func (c *Config) EnvironmentNames() []string { return slices.Sorted(maps.Keys(c.Environments)) }
 
 // secretName is what credentials are called in an environment.
-var secretName = regexp.MustCompile(`(?i)(^|_)(secret|token|password|passwd|credentials?|(access|api|private)_?key)(_|$)`)
+var secretName = lazyRegexp(`(?i)(^|_)(secret|token|password|passwd|credentials?|(access|api|private)_?key)(_|$)`)
 
 // Environment returns the environment that name, from --env or ASSETSYNC_ENV,
 // chooses; "" chooses the only one. getenv looks up the variables that its
@@ -75,7 +74,7 @@ func (c *Config) Environment(name string, getenv func(string) (string, bool)) (E
 	fill := func(field string, v value[string]) string {
 		return interpolate(p, join(key, field), v, func(variable string) (string, bool) {
 			text, ok := getenv(variable)
-			if secretName.MatchString(variable) || len(scanner.ScanValue(variable, text)) > 0 {
+			if secretName().MatchString(variable) || len(scanner.ScanValue(variable, text)) > 0 {
 				p.add(v.At, join(key, field), "the environment variable %s looks like a credential, and all of this is sent to the remote: use another one", quoted(variable))
 			}
 			return text, ok
@@ -140,8 +139,8 @@ func createPolicy(v value[bool]) CreatePolicy {
 }
 
 var (
-	accountForm = regexp.MustCompile(`^[0-9]{12}$`)
-	regionForm  = regexp.MustCompile(`^[a-z0-9-]+$`)
+	accountForm = lazyRegexp(`^[0-9]{12}$`)
+	regionForm  = lazyRegexp(`^[a-z0-9-]+$`)
 )
 
 // check reports what is wrong with the values as they are used.
@@ -156,10 +155,10 @@ func (e Environment) check(p *problems, written EnvironmentConfig, key string) {
 	if strings.ContainsFunc(e.AgentSpace, func(r rune) bool { return r <= ' ' || r == '/' || r == 0x7f }) {
 		p.add(written.AgentSpace.At, join(key, "agent_space"), "%s is no agent space id: it has no spaces and no slashes", quoted(e.AgentSpace))
 	}
-	if e.Region != "" && !regionForm.MatchString(e.Region) {
+	if e.Region != "" && !regionForm().MatchString(e.Region) {
 		p.add(written.Region.At, join(key, "region"), "%s is no region: they are written as eu-west-1", quoted(e.Region))
 	}
-	if e.Account != "" && !accountForm.MatchString(e.Account) {
+	if e.Account != "" && !accountForm().MatchString(e.Account) {
 		p.add(written.Account.At, join(key, "account"), "%s is no AWS account: it has 12 digits", quoted(e.Account))
 	}
 	if e.RoleARN != "" && !strings.HasPrefix(e.RoleARN, "arn:") {

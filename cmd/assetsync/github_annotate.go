@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	assetsync "assetsync/sync"
@@ -80,7 +79,7 @@ func withHint(text, hint string) string {
 }
 
 // inConfig is a line of what is wrong with a config: FILE:LINE:COLUMN: WHAT.
-var inConfig = regexp.MustCompile(`^(.+?):([0-9]+):[0-9]+: (.*)$`)
+var inConfig = lazyRegexp(`^(.+?):([0-9]+):[0-9]+: (.*)$`)
 
 // ofRun are the annotations of why there is no result: one for each place in
 // the config, when they are what is wrong.
@@ -90,7 +89,7 @@ func (a *app) ofRun(e *assetsync.Error) (list []annotation) {
 	}
 	const title = "assetsync"
 	for line := range strings.SplitSeq(e.Message, "\n") {
-		m := inConfig.FindStringSubmatch(line)
+		m := inConfig().FindStringSubmatch(line)
 		if m == nil || a.place(a.abs(m[1])) == "" {
 			return []annotation{{level: "error", title: title, text: withHint(e.Message, e.Hint)}}
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	assetsync "assetsync/sync"
@@ -182,17 +181,17 @@ func (s *summaryText) String() string {
 
 var (
 	// mdSigns have a meaning in Markdown, in HTML or to GitHub, or may have.
-	mdSigns = regexp.MustCompile("[!-+:-@[-`{-~]")
+	mdSigns = lazyRegexp("[!-+:-@[-`{-~]")
 
 	// mdLink would become a link by itself, without any such sign.
-	mdLink = regexp.MustCompile(`(?i)\bwww\.`)
+	mdLink = lazyRegexp(`(?i)\bwww\.`)
 
 	// mdReference is what GitHub looks for in the page that became of the text, where
 	// signs by their numbers are signs again: somebody to notify, or an issue.
-	mdReference = regexp.MustCompile(`&#64;|&#35;[0-9]|(?i:\bgh-)`)
+	mdReference = lazyRegexp(`&#64;|&#35;[0-9]|(?i:\bgh-)`)
 
 	// mdControl may not be in a text: it is shown as what it is not, or not at all.
-	mdControl = regexp.MustCompile(`[\pC\p{Zl}\p{Zp}\x{e0100}-\x{e01ef}]+`)
+	mdControl = lazyRegexp(`[\pC\p{Zl}\p{Zp}\x{e0100}-\x{e01ef}]+`)
 )
 
 // md is a text that means nothing but itself in Markdown: on one line, every sign as
@@ -201,10 +200,10 @@ func md(text string) string {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\t", " ")
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for i, line := range lines {
-		line = mdControl.ReplaceAllString(line, "\uFFFD")
-		line = mdSigns.ReplaceAllStringFunc(line, func(sign string) string { return fmt.Sprintf("&#%d;", sign[0]) })
-		line = mdReference.ReplaceAllStringFunc(line, apart)
-		lines[i] = mdLink.ReplaceAllStringFunc(line, func(www string) string { return www[:3] + "&#46;" })
+		line = mdControl().ReplaceAllString(line, "\uFFFD")
+		line = mdSigns().ReplaceAllStringFunc(line, func(sign string) string { return fmt.Sprintf("&#%d;", sign[0]) })
+		line = mdReference().ReplaceAllStringFunc(line, apart)
+		lines[i] = mdLink().ReplaceAllStringFunc(line, func(www string) string { return www[:3] + "&#46;" })
 	}
 	return strings.Join(lines, "<br>")
 }

@@ -108,7 +108,7 @@ func (s *session) thereByIdentity(ctx context.Context, client *remote.Client, ro
 		return r, false, nil
 	case len(found) == 0:
 		return r, false, nil
-	case !assetID.MatchString(ids[0]):
+	case !assetID().MatchString(ids[0]):
 		s.say("note: %s: its asset has the id %s, which cannot be pinned", t.Name, quoted(ids[0]))
 		return r, false, nil
 	}
@@ -140,7 +140,7 @@ func agentTypesOf(metadata map[string]any) (types []string) {
 	list, _ := metadata[agentTypesKey].([]any)
 	for _, item := range list {
 		name, ok := item.(string)
-		if !ok || !agentTypeForm.MatchString(name) {
+		if !ok || !agentTypeForm().MatchString(name) {
 			return nil
 		}
 		types = append(types, name)

@@ -192,7 +192,7 @@ func directoryFault(a *app) func(string) string {
 }
 
 func regionFault(answer string) string {
-	if !regionForm.MatchString(answer) {
+	if !regionForm().MatchString(answer) {
 		return "is no region: they are written as eu-west-1"
 	}
 	return ""
@@ -216,7 +216,7 @@ func wordFault(words []string) func(string) string {
 
 func agentTypesFault(answer string) string {
 	for _, name := range wordsOf(answer) {
-		if !agentTypeForm.MatchString(name) {
+		if !agentTypeForm().MatchString(name) {
 			return "is no list of agent types; known: " + wordList(assettype.AgentTypes(), "and")
 		}
 	}

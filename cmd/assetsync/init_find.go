@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -95,7 +94,7 @@ func assetsIn(root fs.FS, dir string) (out []foundAsset) {
 	return out
 }
 
-var notInName = regexp.MustCompile(`[^a-z0-9]+`)
+var notInName = lazyRegexp(`[^a-z0-9]+`)
 
 // guessName returns the name that the main file gives, or one made of the
 // directory's.
@@ -105,7 +104,7 @@ func guessName(root fs.FS, main, dir string) string {
 			return f.Name
 		}
 	}
-	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(path.Base(dir)), "-"), "-")
+	name := strings.Trim(notInName().ReplaceAllString(strings.ToLower(path.Base(dir)), "-"), "-")
 	return orDefault(name, "agent")
 }
 

@@ -96,13 +96,13 @@ func (o initFlags) check() error {
 	switch {
 	case o.Type != "" && !known:
 		return usageError(nil, "assetsync asset types lists what the service knows", "--type %s is unknown%s", quoted(o.Type), didYouMean(o.Type, typeNames()))
-	case o.assetID != "" && !assetID.MatchString(o.assetID):
+	case o.assetID != "" && !assetID().MatchString(o.assetID):
 		return usageError(nil, "assetsync asset list shows the ids", "--asset %s is no asset id", quoted(o.assetID))
 	case (o.pin || o.assetID != "") && o.local():
 		return usageError(nil, "give --region and --agent-space, or --endpoint", "init: where the assets are to be looked for is not said")
 	}
 	for _, t := range o.AgentTypes {
-		if !agentTypeForm.MatchString(t) {
+		if !agentTypeForm().MatchString(t) {
 			return usageError(nil, "they are written as INCIDENT_RCA", "--agent-type %s is no agent type%s", quoted(t), didYouMean(strings.ToUpper(t), assettype.AgentTypes()))
 		}
 	}

@@ -119,7 +119,7 @@ func (a *app) policyEnvironment(ctx context.Context, account string) (Environmen
 		return env, err
 	case env.Embedded():
 		return env, usageError(nil, "choose an environment of the service with --env", "a remote that is embedded asks for no permission")
-	case account != "" && !accountForm.MatchString(account):
+	case account != "" && !accountForm().MatchString(account):
 		return env, usageError(nil, "for example --account 123456789012", "--account %s is no AWS account: it has 12 digits", quoted(account))
 	case account != "" && env.Account != "" && account != env.Account:
 		return env, usageError(nil, "leave out --account, or correct account: in the config", "--account %s is not the account of the config, %s", account, env.Account)

@@ -28,22 +28,22 @@ func asUsage(cmd *cobra.Command, err error) error {
 // written, and what to say instead. Of a message that is in no row, as after an
 // update of them, the words stand.
 var usageWords = []struct {
-	of            *regexp.Regexp // one group: flags or the start of the message
-	message, hint string         // $1 stands for the group
+	of            func() *regexp.Regexp // one group: flags or the start of the message
+	message, hint string                // $1 stands for the group
 }{
-	{regexp.MustCompile(`^if any flags in the group .* are set none of the others can be; \[(.*)\] were all set$`), "$1 exclude each other", "give one of them"},
-	{regexp.MustCompile(`^at least one of the flags in the group \[(.*)\] is required$`), "one of $1 is needed", ""},
-	{regexp.MustCompile(`^(invalid argument .* flag): strconv\.Parse(?:Int|Uint): .* out of range$`), "$1: the number is too large", ""},
-	{regexp.MustCompile(`^(invalid argument .* flag): strconv\.Parse(?:Int|Uint): `), "$1: it is no whole number", ""},
-	{regexp.MustCompile(`^(invalid argument .* flag): strconv\.ParseBool: `), "$1: it is neither true nor false", ""},
-	{regexp.MustCompile(`^(invalid argument .* flag): time: `), "$1: it is no duration", "give a number with its unit, for example 30s, 5m or 1h"},
+	{lazyRegexp(`^if any flags in the group .* are set none of the others can be; \[(.*)\] were all set$`), "$1 exclude each other", "give one of them"},
+	{lazyRegexp(`^at least one of the flags in the group \[(.*)\] is required$`), "one of $1 is needed", ""},
+	{lazyRegexp(`^(invalid argument .* flag): strconv\.Parse(?:Int|Uint): .* out of range$`), "$1: the number is too large", ""},
+	{lazyRegexp(`^(invalid argument .* flag): strconv\.Parse(?:Int|Uint): `), "$1: it is no whole number", ""},
+	{lazyRegexp(`^(invalid argument .* flag): strconv\.ParseBool: `), "$1: it is neither true nor false", ""},
+	{lazyRegexp(`^(invalid argument .* flag): time: `), "$1: it is no duration", "give a number with its unit, for example 30s, 5m or 1h"},
 }
 
 // plainUsage puts a message of the libraries into the words of a user; the hint
 // may be empty.
 func plainUsage(message string) (plain, hint string) {
 	for _, w := range usageWords {
-		m := w.of.FindStringSubmatch(message)
+		m := w.of().FindStringSubmatch(message)
 		if m == nil {
 			continue
 		}
@@ -117,7 +117,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-var flagInUsage = regexp.MustCompile(`--([a-z-]+)`)
+var flagInUsage = lazyRegexp(`--([a-z-]+)`)
 
 // flagError suggests the flag that may have been meant.
 func flagError(cmd *cobra.Command, err error) error {
@@ -126,7 +126,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		return asUsage(cmd, err)
 	}
 	var names []string
-	for _, m := range flagInUsage.FindAllStringSubmatch(cmd.UsageString(), -1) {
+	for _, m := range flagInUsage().FindAllStringSubmatch(cmd.UsageString(), -1) {
 		names = append(names, "--"+m[1])
 	}
 	hint := "see " + cmd.CommandPath() + " --help"

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -83,7 +82,7 @@ func describeBuild(b build, info *debug.BuildInfo) build {
 			b.Modified = b.Modified || s.Value == "true"
 		}
 	}
-	if m := pseudoVersion.FindStringSubmatch(b.Version); m != nil {
+	if m := pseudoVersion().FindStringSubmatch(b.Version); m != nil {
 		if at, err := time.Parse("20060102150405", m[1]); err == nil && b.Commit == "" {
 			b.Commit, b.Date = m[2], at.Format(time.RFC3339)
 		}
@@ -99,7 +98,7 @@ func describeBuild(b build, info *debug.BuildInfo) build {
 
 // pseudoVersion is what the Go command calls a commit that has no tag: time
 // and id follow the tag before it, or v0.0.0.
-var pseudoVersion = regexp.MustCompile(`[-.]([0-9]{14})-([0-9a-f]{12})$`)
+var pseudoVersion = lazyRegexp(`[-.]([0-9]{14})-([0-9a-f]{12})$`)
 
 // String says it in a line.
 func (b build) String() string {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"sync"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -36,8 +37,10 @@ const (
 )
 
 // regionPattern keeps a region from changing the host that it becomes a part
-// of: one label of DNS.
-var regionPattern = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$`)
+// of: one label of DNS. It is compiled where a region is given.
+var regionPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$`)
+})
 
 func (t *Transport) configureAnonymous(context.Context) error {
 	t.base = t.options.Base
@@ -57,7 +60,7 @@ func (t *Transport) configure(ctx context.Context) error {
 	switch {
 	case cfg.Region == "":
 		return ErrNoRegion
-	case !regionPattern.MatchString(cfg.Region):
+	case !regionPattern().MatchString(cfg.Region):
 		return fmt.Errorf("region %q is no region's name", cfg.Region)
 	}
 	t.sso = fromSSO(cfg.Credentials)
