@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // TempPrefix begins the name of every temporary file that is written into a
@@ -111,6 +112,9 @@ Icon[` + "\r" + `]
 .fuse_hidden*
 `
 
+// builtin is the built-in list, which nothing changes.
+var builtin = sync.OnceValue(func() []pattern { return parsePatterns(builtinPatterns) })
+
 // NewIgnore makes the rules of a tree without ignore files: the floor, the
 // built-in list, the target's own patterns. It fails on a pattern of the
 // target that is empty, a comment or malformed, and names it.
@@ -120,7 +124,7 @@ func NewIgnore(target []string) (*Ignore, error) {
 		return nil, err
 	}
 	return &Ignore{
-		builtin: ruleList{source: "built-in list", patterns: parsePatterns(builtinPatterns)},
+		builtin: ruleList{source: "built-in list", patterns: builtin()},
 		target:  ruleList{source: "target's ignore list", patterns: patterns},
 	}, nil
 }

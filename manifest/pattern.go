@@ -16,6 +16,8 @@ type pattern struct {
 	suffix   bool   // "*literal" with anywhere: the literal ends the name
 	literal  string // what the name or path begins with, byte for byte
 	rest     glob   // what follows the literal
+	ending   string // what all that rest matches ends with
+	least    int    // bytes of the shortest text that rest matches
 }
 
 // match reports whether the pattern names the path rel, which is relative to
@@ -31,7 +33,10 @@ func (p *pattern) match(rel, base string, isDir bool) bool {
 		rel = base
 	}
 	after, ok := strings.CutPrefix(rel, p.literal)
-	return ok && p.rest.match(after)
+	if !ok || len(after) < p.least || !strings.HasSuffix(after, p.ending) {
+		return false // most names end here: following the states takes longer
+	}
+	return p.rest.match(after)
 }
 
 // parsePattern reads one line that is no comment and has lost its line end.
@@ -57,6 +62,7 @@ func parsePattern(text string) pattern {
 	}
 	rest, ok := compileGlob(text[wild:])
 	p.rest, p.never = rest, p.never || !ok
+	p.ending, p.least = rest.ending(), rest.least()
 	return p
 }
 

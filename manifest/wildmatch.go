@@ -201,6 +201,30 @@ func byteClass(name string) func(byte) bool {
 	return nil
 }
 
+// ending returns the bytes that every text which matches ends with.
+func (g glob) ending() string {
+	first := len(g)
+	for first > 0 && g[first-1].op == globByte && (first < 3 || g[first-3].op != globMaybe) {
+		first--
+	}
+	var end []byte
+	for _, s := range g[first:] {
+		end = append(end, s.lit)
+	}
+	return string(end)
+}
+
+// least returns how many bytes a text that matches has at least.
+func (g glob) least() (n int) {
+	for i, s := range g {
+		// What globMaybe passes over is stars and a slash.
+		if s.op == globSet || s.op == globByte && (i < 2 || g[i-2].op != globMaybe) {
+			n++
+		}
+	}
+	return n
+}
+
 // match reports whether the whole of text matches.
 func (g glob) match(text string) bool {
 	if len(g) == 0 {

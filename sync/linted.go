@@ -141,7 +141,12 @@ func (l *linter) look(ctx context.Context) (Linted, error) {
 
 // ignoredBy reports what the ignore rules of a look leave out.
 func ignoredBy(snap manifest.Snapshot) func(manifest.Path) bool {
-	return func(p manifest.Path) bool { return snap.Ignore != nil && snap.Ignore.Ignored(p) }
+	return func(p manifest.Path) bool {
+		if _, published := snap.Tree.Lookup(p); published {
+			return false // the look has asked the rules
+		}
+		return snap.Ignore != nil && snap.Ignore.Ignored(p)
+	}
 }
 
 // badNames are the names that the service's pattern forbids.

@@ -302,10 +302,10 @@ func (l lineage) gaps() string {
 // reportLive puts into the result which tree is live of the target's own
 // files.
 func (r *run) reportLive(snap manifest.Snapshot, obs observation) {
-	sent := r.sentFor(obs.side.Tree)
 	own := func(e manifest.Entry) bool { return !r.ignores(snap, e.Path) }
-	r.res.LiveTree, r.res.SentTree = obs.side.Tree.Filter(own).ID().String(), ""
-	if id := sent.Filter(own).ID().String(); id != r.res.LiveTree {
-		r.res.SentTree = id
+	live := obs.side.Tree.Filter(own)
+	r.res.LiveTree, r.res.SentTree = live.ID().String(), ""
+	if sent := r.sentFor(live); !sent.Equal(live) {
+		r.res.SentTree = sent.ID().String()
 	}
 }

@@ -47,12 +47,17 @@ func (r *run) behindRecord(ctx context.Context, commits *commitLine, snap manife
 
 // sentFor returns a tree of the asset with what the base says was sent for it.
 func (r *run) sentFor(tree manifest.Tree) manifest.Tree {
-	var entries []manifest.Entry
+	entries := make([]manifest.Entry, 0, tree.Len())
+	rewritten := false
 	for e := range tree.All() {
 		if pair := r.knownAsset.Base[e.Path]; pair.Local != nil && sameEntry(pair.Remote, &e) {
+			rewritten = rewritten || *pair.Local != e
 			e = *pair.Local
 		}
 		entries = append(entries, e)
+	}
+	if !rewritten {
+		return tree
 	}
 	sent, err := manifest.NewTree(entries...)
 	if err != nil {
