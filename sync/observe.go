@@ -296,7 +296,7 @@ func (o *observation) take(files map[manifest.Path][]byte, paths []manifest.Path
 	for _, p := range paths {
 		e := manifest.Entry{Path: p, ID: manifest.BlobID(files[p]), Size: int64(len(files[p]))}
 		s := o.listing[string(p)]
-		o.seen[p] = state.Seen{Entry: e, Version: s.version, UpdatedAt: s.updatedAt, ReadAt: now}
+		o.seen[p] = state.Seen{Entry: e, Version: s.version, UpdatedAt: s.updatedAt, ReadAt: now.UTC()}
 		o.content[e.ID] = files[p]
 		o.fresh[p] = true
 		entries = append(entries, e)

@@ -18,9 +18,9 @@ func (db *DB) Check() (faults []string, err error) {
 	err = db.view(func(tx *bbolt.Tx) error {
 		assets := tx.Bucket(assetsBucket)
 		err := assets.ForEach(func(k, data []byte) error {
-			var a Asset
-			if err := json.Unmarshal(data, &a); err != nil {
-				return fmt.Errorf("read state of %q: %w", k, err)
+			a, err := readAsset(k, data)
+			if err != nil {
+				return err
 			}
 			faults = append(faults, named("asset", k, a.faults())...)
 			return nil

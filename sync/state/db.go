@@ -47,6 +47,16 @@ type DB struct {
 
 	keeping sync.Mutex
 	files   map[string][]byte // by directory, not on disk yet
+
+	decoding  sync.Mutex
+	endpoints map[string]decodedEndpoint // by key
+}
+
+// decodedEndpoint is a record with what it says: every target of a run asks for
+// the same one.
+type decodedEndpoint struct {
+	data  string
+	value Endpoint
 }
 
 // Open opens the state at path for one process, making file and directory
@@ -154,7 +164,15 @@ func (db *DB) Target(space Space, name string) (t Target, err error) {
 
 // Asset returns what is known of an asset; the zero Asset when nothing is.
 func (db *DB) Asset(space Space, id string) (a Asset, err error) {
-	return a, db.get(assetsBucket, key(space.prefix(), id), &a)
+	k := key(space.prefix(), id)
+	return a, db.view(func(tx *bbolt.Tx) error {
+		data := tx.Bucket(assetsBucket).Get(k)
+		if data == nil {
+			return nil
+		}
+		a, err = readAsset(k, data)
+		return err
+	})
 }
 
 // Targets returns what is known of every target of a space, by name.
@@ -175,22 +193,45 @@ func (db *DB) Targets(space Space) (map[string]Target, error) {
 	return targets, err
 }
 
-// Endpoint returns what was learned of an endpoint.
+// Endpoint returns what was learned of an endpoint. Its probe is shared by all who
+// ask, and must not be changed.
 func (db *DB) Endpoint(space Space) (e Endpoint, err error) {
-	return e, db.get(endpointsBucket, key(space.Endpoint, space.Region), &e)
+	k := key(space.Endpoint, space.Region)
+	db.decoding.Lock()
+	defer db.decoding.Unlock()
+	err = db.view(func(tx *bbolt.Tx) error {
+		data := tx.Bucket(endpointsBucket).Get(k)
+		if known, ok := db.endpoints[string(k)]; ok && known.data == string(data) {
+			e = known.value
+			return nil
+		}
+		if err := decode(k, data, &e); err != nil {
+			return err
+		}
+		if db.endpoints == nil {
+			db.endpoints = map[string]decodedEndpoint{}
+		}
+		db.endpoints[string(k)] = decodedEndpoint{string(data), e}
+		return nil
+	})
+	return e, err
 }
 
 func (db *DB) get(bucket, k []byte, into any) error {
 	return db.view(func(tx *bbolt.Tx) error {
-		data := tx.Bucket(bucket).Get(k)
-		if data == nil {
-			return nil
-		}
-		if err := json.Unmarshal(data, into); err != nil {
-			return fmt.Errorf("read state of %q: %w", k, err)
-		}
-		return nil
+		return decode(k, tx.Bucket(bucket).Get(k), into)
 	})
+}
+
+// decode reads the record of a key, nil for none.
+func decode(k, data []byte, into any) error {
+	if data == nil {
+		return nil
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("read state of %q: %w", k, err)
+	}
+	return nil
 }
 
 func (db *DB) view(look func(*bbolt.Tx) error) error {
@@ -239,7 +280,7 @@ func (t Tx) PutTarget(space Space, name string, v Target) error {
 
 // PutAsset replaces what is known of an asset.
 func (t Tx) PutAsset(space Space, id string, v Asset) error {
-	return t.put(assetsBucket, key(space.prefix(), id), v)
+	return t.putAsset(key(space.prefix(), id), v)
 }
 
 // PutEndpoint replaces what was learned of an endpoint.
@@ -252,10 +293,8 @@ func (t Tx) PutEndpoint(space Space, v Endpoint) error {
 func (t Tx) ChangeEndpoint(space Space, change func(*Endpoint)) error {
 	var e Endpoint
 	k := key(space.Endpoint, space.Region)
-	if data := t.tx.Bucket(endpointsBucket).Get(k); data != nil {
-		if err := json.Unmarshal(data, &e); err != nil {
-			return fmt.Errorf("read state of %q: %w", k, err)
-		}
+	if err := decode(k, t.tx.Bucket(endpointsBucket).Get(k), &e); err != nil {
+		return err
 	}
 	change(&e)
 	return t.put(endpointsBucket, k, e)
@@ -267,6 +306,23 @@ func (t Tx) put(bucket, k []byte, v any) error {
 		return err
 	}
 	return t.tx.Bucket(bucket).Put(k, data)
+}
+
+func (t Tx) putAsset(k []byte, v Asset) error {
+	data, err := encodeAsset(v)
+	if err != nil {
+		return err
+	}
+	return t.tx.Bucket(assetsBucket).Put(k, data)
+}
+
+// readAsset reads the record of a key.
+func readAsset(k, data []byte) (Asset, error) {
+	a, err := decodeAsset(data)
+	if err != nil {
+		return Asset{}, fmt.Errorf("read state of %q: %w", k, err)
+	}
+	return a, nil
 }
 
 func (s Space) prefix() string { return s.Endpoint + "\x00" + s.Region + "\x00" + s.AgentSpace }

@@ -15,6 +15,12 @@
 // format of their own. Everything that one run learns is written in one
 // transaction, which bbolt makes durable before [DB.Update] returns.
 //
+// Behind the JSON of an Asset may be a NUL byte and two tables, each a count and as
+// many rows: of its base the paths of which both sides are alike, as length, path,
+// id and size, and of what was seen the same with version, updated_at and read_at,
+// as seconds and nanoseconds. Numbers are varints of encoding/binary, counts and
+// lengths unsigned ones. A record without tables has all paths in its JSON.
+//
 // Members may be added to a record within a format as long as a program may lose
 // them: one that does not know a member drops it when it writes the record.
 // The intents of check outs are such: without them a cut short check out is

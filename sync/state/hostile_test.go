@@ -142,6 +142,7 @@ func edit(t testing.TB, path string, data []byte, bucket, key, value string) {
 func FuzzRecord(f *testing.F) {
 	f.Add([]byte(`{"version":7,"base":{"a":{"local":{"path":"a"}}},"own":[6,7]}`))
 	f.Add([]byte(`{"asset_id":"ki-1","intents":[{"nonce":"n","changes":[{"path":"a"}]}]}`))
+	f.Add([]byte("{\"version\":7}\x00\x01\x01a01234567890123456789\x04\x00"))
 	f.Add([]byte("null"))
 	dir := f.TempDir()
 	path := filepath.Join(dir, "state.db")

@@ -35,9 +35,9 @@ func (db *DB) Summary() (s Summary, err error) {
 	s.Unfinished = []Unfinished{}
 	err = db.view(func(tx *bbolt.Tx) error {
 		err := tx.Bucket(assetsBucket).ForEach(func(k, data []byte) error {
-			var a Asset
-			if err := json.Unmarshal(data, &a); err != nil {
-				return fmt.Errorf("read state of %q: %w", k, err)
+			a, err := readAsset(k, data)
+			if err != nil {
+				return err
 			}
 			s.add(lastPart(k), a)
 			return nil
@@ -83,9 +83,9 @@ func (db *DB) ForgetSeen() error {
 		bucket := tx.tx.Bucket(assetsBucket)
 		records := map[string]Asset{}
 		err := bucket.ForEach(func(k, data []byte) error {
-			var a Asset
-			if err := json.Unmarshal(data, &a); err != nil {
-				return fmt.Errorf("read state of %q: %w", k, err)
+			a, err := readAsset(k, data)
+			if err != nil {
+				return err
 			}
 			if len(a.Seen) > 0 {
 				a.Seen = nil
@@ -97,7 +97,7 @@ func (db *DB) ForgetSeen() error {
 			return err
 		}
 		for k, a := range records { // a bucket does not change while it is walked
-			if err := tx.put(assetsBucket, []byte(k), a); err != nil {
+			if err := tx.putAsset([]byte(k), a); err != nil {
 				return err
 			}
 		}
