@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	format = "1"
+	format       = "2"
+	formatBefore = "1" // without tables; it is read, too
 
 	// lockTimeout is how long Open waits for another process: verbs never
 	// hang.
@@ -151,7 +152,7 @@ func makeBuckets(tx *bbolt.Tx) error {
 }
 
 func checkFormat(got []byte) error {
-	if string(got) != format {
+	if s := string(got); s != format && s != formatBefore {
 		return fmt.Errorf("format %q is not known to this version of assetsync (it knows %q): use the newer assetsync, or delete the file to start with an empty base", got, format)
 	}
 	return nil
@@ -312,6 +313,11 @@ func (t Tx) putAsset(k []byte, v Asset) error {
 	data, err := encodeAsset(v)
 	if err != nil {
 		return err
+	}
+	if meta := t.tx.Bucket(metaBucket); string(meta.Get(formatKey)) != format {
+		if err := meta.Put(formatKey, []byte(format)); err != nil {
+			return err
+		}
 	}
 	return t.tx.Bucket(assetsBucket).Put(k, data)
 }

@@ -1,10 +1,10 @@
 // Package state holds what must survive a crash.
 //
-// # Format 1
+// # Format 2
 //
 // A state is one bbolt file. Its buckets are
 //
-//	meta       "format" -> "1"
+//	meta       "format" -> "2"
 //	targets    space NUL target name -> Target as JSON
 //	assets     space NUL asset id    -> Asset as JSON
 //	endpoints  endpoint NUL region   -> Endpoint as JSON
@@ -19,7 +19,9 @@
 // many rows: of its base the paths of which both sides are alike, as length, path,
 // id and size, and of what was seen the same with version, updated_at and read_at,
 // as seconds and nanoseconds. Numbers are varints of encoding/binary, counts and
-// lengths unsigned ones. A record without tables has all paths in its JSON.
+// lengths unsigned ones. A record without tables has all paths in its JSON, as all
+// have in format 1: a file of that is read, and is one of format 2 from the first
+// record of an asset on that is written.
 //
 // Members may be added to a record within a format as long as a program may lose
 // them: one that does not know a member drops it when it writes the record.

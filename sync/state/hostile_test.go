@@ -58,7 +58,7 @@ func TestHostileFile(t *testing.T) {
 		"garbage":           {func(t *testing.T, path string) { put(t, path, []byte(strings.Repeat("\xff\x00", 50_000))) }, "state.db"},
 		"one byte":          {func(t *testing.T, path string) { put(t, path, []byte("x")) }, "state.db"},
 		"cut in the header": {func(t *testing.T, path string) { put(t, path, good(t, path)[:100]) }, "state.db"},
-		"of a later format": {func(t *testing.T, path string) { edit(t, path, good(t, path), "meta", "format", "2") }, "use the newer assetsync"},
+		"of a later format": {func(t *testing.T, path string) { edit(t, path, good(t, path), "meta", "format", "3") }, "use the newer assetsync"},
 		"no JSON":           {func(t *testing.T, path string) { edit(t, path, good(t, path), "assets", assetKey, "{") }, "ki-1"},
 		"of another shape":  {func(t *testing.T, path string) { edit(t, path, good(t, path), "assets", assetKey, `{"Version":"x"}`) }, "ki-1"},
 		"deep": {func(t *testing.T, path string) {

@@ -1,12 +1,14 @@
 package state_test
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.etcd.io/bbolt"
 
 	"assetsync/manifest"
 	"assetsync/sync/state"
@@ -45,6 +47,41 @@ func TestTables(t *testing.T) {
 				t.Errorf("%v (-want +got):\n%s", err, cmp.Diff(want, got))
 			}
 		})
+	}
+}
+
+// TestFormatBefore opens a state of the format before, which stays that until an
+// asset is recorded: the program before refuses what it cannot read.
+func TestFormatBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	if err := open(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, path, nil, "meta", "format", "1")
+	for _, step := range []struct {
+		change func(state.Tx) error
+		want   string
+	}{
+		{func(state.Tx) error { return nil }, "1"},
+		{func(tx state.Tx) error { return tx.PutAsset(space, "ki-1", state.Asset{Version: 3}) }, "2"},
+	} {
+		db := open(t, path)
+		if err := errors.Join(db.Update(step.change), db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		bolt, err := bbolt.Open(path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = bolt.View(func(tx *bbolt.Tx) error {
+			if got := string(tx.Bucket([]byte("meta")).Get([]byte("format"))); got != step.want {
+				t.Errorf("format %s, want %s", got, step.want)
+			}
+			return nil
+		})
+		if err := errors.Join(err, bolt.Close()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
