@@ -199,7 +199,11 @@ func (run githubRun) versions() string {
 		}
 	}
 	if len(run.Targets) > 1 {
-		return jsonText(all)
+		text, err := json.Marshal(all) // for programs: jsonText is for people
+		if err != nil {                // it is made of texts and numbers
+			panic(err)
+		}
+		return string(text)
 	}
 	for _, v := range all {
 		return strconv.Itoa(int(v))

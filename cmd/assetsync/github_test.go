@@ -296,7 +296,7 @@ var hostile = []string{
 	"a\n::add-mask::b", "::set-output name=x::y", " ::error::z", "a\r\n::stop-commands::q", "##[add-mask]x", "a%0A::warning::b",
 	"<script>alert(1)</script>", "<img src=x onerror=y>", "`code` $(id) ${{ secrets.X }}", "a | b | c", "a\n\n# title", "![x](http://a/b.png)",
 	"[x](javascript:y)", "**b** _i_ ~s~", "<!-- ", "www.example.com https://example.com", "@somebody #1", "$x$", "\x1b[31mred", "a\u2028b\u202ec", "x\ny<<EOF\nEOF", "-->", "\\", "&lt;b&gt;",
-	"\xff\xfe", "owner/repo#12 GH-7", "a\u200eb\u200bc",
+	"\xff\xfe", "owner/repo#12 GH-7", "a\u200eb\U000e0041\U000e0180c",
 }
 
 // TestGithubHostile puts hostile texts everywhere.
@@ -386,7 +386,6 @@ func FuzzMarkdown(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text)
 	}
-	f.Add("a\U000e0041b\U000e0180c")
 	safe := regexp.MustCompile(`^(?:[^\x00-\x20!-+:-@[-` + "`" + `{-\x7f]|[ ,./-]|&#[0-9]+;|<br>)*$`)
 	f.Fuzz(func(t *testing.T, text string) {
 		out := md(text)
