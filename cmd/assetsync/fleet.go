@@ -27,7 +27,8 @@ type fleet struct {
 	watcher *watcher.Watcher
 	args    []string // targets that the command line names; none: all
 
-	notifyNoted bool // it was said that notify is not in use; of Load alone
+	notifyNoted bool           // it was said that notify is not in use; of Load alone
+	allowed     *allowedNotify // nil before the first Load, of which it is; of Load alone
 
 	mu          sync.Mutex
 	sessions    []*session // all that were in use; the last one is

@@ -14,9 +14,16 @@ import (
 	"assetsync/sync/daemon/notice"
 )
 
+// allowedNotify is what --allow-notify was given for.
+type allowedNotify struct {
+	said string // by the config that the daemon started with
+	tell func(context.Context, daemon.Event) error
+}
+
 // notifying returns who is told of events by a config, nil for nobody. What a
 // config says may have come with a clone: without --allow-notify nothing of it
-// is run or called, and no variable is read for it.
+// is run or called, and no variable is read for it. What came later, with a pull, is
+// not what was allowed.
 func (f *fleet) notifying(config *Config, env Environment) (func(context.Context, daemon.Event) error, error) {
 	if !f.allowNotify {
 		if config.Notifying.At.set() && !f.notifyNoted {
@@ -25,7 +32,25 @@ func (f *fleet) notifying(config *Config, env Environment) (func(context.Context
 		}
 		return nil, nil
 	}
-	settings, err := config.Notify(f.getenv)
+	said := fmt.Sprintf("%q %q", config.Notifying.Command.V, config.Notifying.Webhook.V)
+	switch {
+	case f.allowed == nil:
+		tell, err := newTeller(config, env, f.getenv)
+		if err != nil {
+			return nil, err
+		}
+		f.allowed = &allowedNotify{said, tell}
+	case !config.Notifying.At.set():
+		return nil, nil
+	case said != f.allowed.said:
+		f.log.Warn("notify: of the config is not what it was when --allow-notify was given, which stays in use: start the daemon again to allow it", zap.String("config", config.File))
+	}
+	return f.allowed.tell, nil
+}
+
+// newTeller makes what tells people, nil for nobody.
+func newTeller(config *Config, env Environment, getenv func(string) (string, bool)) (func(context.Context, daemon.Event) error, error) {
+	settings, err := config.Notify(getenv)
 	if err != nil || settings == nil {
 		return nil, err
 	}

@@ -53,4 +53,18 @@ func TestWatchNotify(t *testing.T) {
 	w.save("skills/one/SKILL.md", skillText("one"))
 	w.inStep()
 	told("failing skills/one", "recovered skills/one")
+
+	// What comes with a pull, say, is not what was allowed.
+	w.configWith(watchDefaults+"notify: {command: [sh, -c, 'touch ../other']}\n", globbed)
+	w.until("the config is read", func() string {
+		if log := w.logText(); !strings.Contains(log, "is not what it was when --allow-notify was given") {
+			return log
+		}
+		return ""
+	})
+	w.save("skills/one/SKILL.md", "no frontmatter\n")
+	told("failing skills/one", "recovered skills/one", "failing skills/one")
+	if _, err := os.Stat(w.path("../other")); err == nil {
+		t.Error("a command was run that nobody allowed")
+	}
 }

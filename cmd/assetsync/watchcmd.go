@@ -83,7 +83,7 @@ nothing of it is run or called without --allow-notify.`,
 	f.BoolVar(&resume, "resume", false, "let it go on, and look at once")
 	f.BoolVar(&stop, "stop", false, "end the daemon, and wait until it has ended")
 	f.BoolVar(&status, "status", false, "show how the daemon does")
-	f.BoolVar(&a.allowNotify, "allow-notify", false, "run the command, and call the webhook, that notify in the config names")
+	f.BoolVar(&a.allowNotify, "allow-notify", false, "run the command, and call the webhook, that notify in the config names now")
 	f.StringVar(&metricsAddr, "metrics", "", "serve metrics for Prometheus on `ADDR`: PORT, on this machine only, or HOST:PORT")
 	return cmd
 }
