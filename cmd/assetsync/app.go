@@ -116,9 +116,14 @@ func (a *app) setExit(code int) {
 	}
 }
 
-// say writes a line for people.
+// say writes a line for people, or several. What may be in them of others does
+// nothing to a terminal.
 func (a *app) say(format string, args ...any) {
-	fmt.Fprintf(a.stderr, format+"\n", args...)
+	lines := strings.Split(fmt.Sprintf(format, args...), "\n")
+	for i, line := range lines {
+		lines[i] = shownText(strings.ReplaceAll(line, "\t", "    "))
+	}
+	fmt.Fprintln(a.stderr, strings.Join(lines, "\n"))
 }
 
 // sayError writes an error and its hint for people; about names what it is

@@ -69,6 +69,7 @@ func (c *Config) Expand(fsys fs.FS, env Environment, opts ExpandOptions) (Expans
 	x.resolveAll()
 	x.refuseOutside()
 	x.refuseNested()
+	x.refuseOdd()
 	for _, name := range slices.Sorted(maps.Keys(x.sources)) {
 		x.build(x.sources[name])
 	}

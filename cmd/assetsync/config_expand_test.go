@@ -53,6 +53,31 @@ func expanded(t *testing.T, fsys fs.FS, text string, opts ExpandOptions) (Expans
 	return c.Expand(fsys, env, opts)
 }
 
+// TestExpandOddNames refuses directories whose names a log would take for more than
+// a name: they may have come with the branch of a fork.
+func TestExpandOddNames(t *testing.T) {
+	tests := map[string]struct {
+		dir string
+		ok  bool
+	}{
+		"umlauts": {"skills/größe", true}, "other scripts": {"skills/手順\u3000書", true}, "joined": {"skills/\u0646\u0645\u06cc\u200c\u062e", true},
+		"a line of its own": {"skills/a\n::error::b", false}, "escape": {"skills/a\x1b[2J", false}, "an escape of eight bits": {"skills/a\u009b2J", false},
+		"turned around": {"skills/a\u202eb", false}, "a mark that turns": {"skills/a\u200fb", false}, "line separator": {"skills/a\u2028b", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := expanded(t, tree(tt.dir+"/SKILL.md"), "targets: [{path: 'skills/*'}]", ExpandOptions{})
+			if tt.ok {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantUsage(t, err, "assetsync.yaml:2:11: "+quoted(tt.dir)+" has a control character in its name: rename it, or take it out of the path")
+		})
+	}
+}
+
 func TestExpandNames(t *testing.T) {
 	tests := []struct {
 		name, config string

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 
 	"assetsync/manifest"
 )
@@ -28,6 +29,18 @@ func (x *expander) refuseNested() {
 		default:
 			x.add(x.at(inner), "", "target %s lies inside target %s (line %d): add %s to the ignore list of %s, or take it out of the path",
 				quoted(name), quoted(outer.path), x.at(outer).Line, quoted("/"+below(name, outer.path)), quoted(outer.path))
+		}
+	}
+}
+
+// refuseOdd finds sources whose names are not what they look like. A name stands in
+// whatever is printed, also in the log of a pipeline, where a line of its own may be
+// a command.
+func (x *expander) refuseOdd() {
+	odd := func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) }
+	for _, name := range slices.Sorted(maps.Keys(x.sources)) {
+		if strings.ContainsFunc(name, odd) {
+			x.add(x.at(x.sources[name]), "", "%s has a control character in its name: rename it, or take it out of the path", quoted(name))
 		}
 	}
 }

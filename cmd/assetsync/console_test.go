@@ -58,9 +58,9 @@ func TestConsoleLog(t *testing.T) {
 			want:   "skills/a: run failed (env prod, verb push)",
 		},
 		{
-			name: "one line", message: "the service says \"a\nb\"",
+			name: "one line", message: "the service says \"a\nb\u009b2J\u202e\"",
 			fields: []zap.Field{zap.String("target", "a\x1b[2Jb")},
-			want:   "a [2Jb: the service says \"a b\"",
+			want:   "a [2Jb: the service says \"a b 2J \"",
 		},
 		{
 			name: "the beginning", message: "watching",

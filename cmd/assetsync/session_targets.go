@@ -80,7 +80,7 @@ func (s *session) choose(ctx context.Context, config *Config, o sessionOptions) 
 	notes = expansion.notesOn(s.targets)
 	for _, skipped := range expansion.Skipped {
 		if s.verbose {
-			s.say("skipped: %s %s (line %d of the config)", skipped.Path, skipped.Reason, skipped.Line)
+			s.say("skipped: %s %s (line %d of the config)", shownText(skipped.Path), skipped.Reason, skipped.Line)
 		}
 	}
 	if len(s.targets) == 0 && s.rev != "" {
