@@ -194,9 +194,25 @@ func (w Webhook) post(ctx context.Context, client *http.Client, data []byte) (ag
 	return again, fmt.Errorf("post to notify.webhook: it answers %d%s", resp.StatusCode, w.hidden(out.said()))
 }
 
-// hidden takes the URL out of what a webhook says.
+// minSecret is the length of what a service would make a secret of, in a path or a
+// query; what is shorter stands in other words as well.
+const minSecret = 8
+
+// hidden takes the URL out of what a webhook says, and each part of it that may be
+// the secret: "no hook T0abc…" is what some say.
 func (w Webhook) hidden(text string) string {
-	for _, secret := range []string{w.url.String(), w.url.RequestURI(), w.url.EscapedPath()} {
+	password, _ := w.url.User.Password()
+	parts := []string{w.url.String(), w.url.RequestURI(), w.url.EscapedPath(), password}
+	isSign := func(r rune) bool { return strings.ContainsRune("/?&=", r) }
+	for _, part := range strings.FieldsFunc(w.url.RequestURI(), isSign) {
+		if len(part) >= minSecret {
+			parts = append(parts, part)
+			if plain, err := url.QueryUnescape(part); err == nil {
+				parts = append(parts, plain)
+			}
+		}
+	}
+	for _, secret := range parts {
 		if len(secret) > 1 {
 			text = strings.ReplaceAll(text, secret, "…")
 		}

@@ -186,6 +186,27 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
+// TestHidden shows no part of a URL that may be its secret.
+func TestHidden(t *testing.T) {
+	hook, err := NewWebhook("https://ada:pa55w0rd@hooks.example/services/T0abcdefg/k3y?token=s3%2Fcr3t99&v=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]string{
+		"no hook T0abcdefg":                             "no hook …",
+		"token s3/cr3t99 is not of T0abcdefg":           "token … is not of …",
+		"s3%2Fcr3t99":                                   "…",
+		"ada:pa55w0rd":                                  "ada:…",
+		"/services/T0abcdefg/k3y?token=s3%2Fcr3t99&v=1": "…",
+		"try version 1 again":                           "try version 1 again",
+	}
+	for said, want := range tests {
+		if got := hook.hidden(said); got != want {
+			t.Errorf("%q is shown as %q, want %q", said, got, want)
+		}
+	}
+}
+
 // TestWebhookThatIsNotThere says so without the URL.
 func TestWebhookThatIsNotThere(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
