@@ -104,10 +104,14 @@ func (r *run) verifyMetadata(obs observation, live manifest.Bundle) (found []man
 		}
 	}
 	derived := assettype.DerivedMetadata(r.kind, live)
+	hint := fmt.Sprintf("a push that changes the frontmatter of %s sets it by that: take theirs over there, or edit it; or set it in the web app", r.kind.MainFile)
+	if r.kind.SingleFile {
+		hint = "a push that changes the file sets it by that; or set it in the web app"
+	}
 	for _, key := range slices.Sorted(maps.Keys(derived)) {
 		_, owned := r.Target.Metadata[key]
 		if want, got := derived[key], obs.metadata[key]; !owned && !sameValue(want, got) && (got == nil || !sameText(want, got)) {
-			say(key, want, got, "by the file it", "set it in the web app, or publish the file anew with assetsync push --atomic")
+			say(key, want, got, "by the file it", hint)
 		}
 	}
 	if _, declared := r.Target.Metadata["status"]; !declared && obs.metadata["status"] == "INACTIVE" {

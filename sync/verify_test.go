@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -116,6 +117,32 @@ func TestVerify(t *testing.T) {
 			if ops := m.writes(since); len(ops) > 0 {
 				t.Errorf("wrote %v", ops)
 			}
+		})
+	}
+}
+
+// TestVerifyDerivedHint does what verify says about metadata that is not as the
+// frontmatter has it: both ways make it pass.
+func TestVerifyDerivedHint(t *testing.T) {
+	for name, edit := range map[string]func(string) string{
+		"theirs is taken over": func(text string) string {
+			return regexp.MustCompile(`(?m)^description: .*`).ReplaceAllString(text, "description: Another one.")
+		},
+		"edited": func(text string) string {
+			return regexp.MustCompile(`(?m)^description: .*`).ReplaceAllString(text, "$0 More.")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newWorld(t).machine(skill(nil))
+			id := m.mustPush(assetsync.Created).AssetID
+			m.setMetadata(id, map[string]any{"description": "Another one."})
+			res := m.verify(nil)
+			if len(res.Problems) != 1 || !strings.Contains(res.Problems[0].Hint, "changes the frontmatter of SKILL.md") {
+				t.Fatalf("result:\n%s", describe(res))
+			}
+			m.write("SKILL.md", edit(skillMain))
+			m.mustPush(assetsync.Published)
+			m.wantUsable(m.verify(nil))
 		})
 	}
 }

@@ -96,7 +96,9 @@ func (s *session) deleteAsset(ctx context.Context, config *Config, id string, un
 	if err != nil {
 		return s.abort(err)
 	}
+	_, end := s.showing(1, "asset")
 	res := e.Drop(ctx, assetsync.DropOptions{Unread: unread})
+	end()
 	results := []assetsync.Result{res}
 	if res.Error == nil || s.jsonOut {
 		return s.sayDeleted(id, results)

@@ -59,8 +59,8 @@ func (m manyFlags) isPlain() bool { return !m.failFast && m.limit() == parallelT
 // then those that were not begun are told why they are not. Targets of one file go
 // one after the other: what one checks out, no other is reading.
 func (a *app) eachTarget(targets []Target, do func(i int, notBegun string) assetsync.Result) {
-	shown := a.startProgress(len(targets))
-	a.running.Store(shown)
+	shown, end := a.showing(len(targets), "target")
+	defer end()
 	var group errgroup.Group
 	group.SetLimit(a.many.limit())
 	stop := fuse{on: a.many.failFast}
@@ -79,8 +79,6 @@ func (a *app) eachTarget(targets []Target, do func(i int, notBegun string) asset
 		})
 	}
 	_ = group.Wait() // the functions return no errors: each is in its result
-	a.running.Store(nil)
-	shown.end()
 }
 
 // byPath returns the indices of targets, those of one directory or file together.

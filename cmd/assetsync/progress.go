@@ -35,6 +35,7 @@ const (
 type progress struct {
 	now   func() time.Time
 	total int
+	what  string // one of those that the run is over: target, asset
 
 	mu     sync.Mutex
 	done   int
@@ -58,14 +59,24 @@ type waiting struct {
 	until time.Time
 }
 
-// startProgress begins to show a run over some targets; nil where nobody is to
+// showing shows a run over a number of things until end is called.
+func (a *app) showing(n int, what string) (shown *progress, end func()) {
+	shown = a.startProgress(n, what)
+	a.running.Store(shown)
+	return shown, func() {
+		a.running.Store(nil)
+		shown.end()
+	}
+}
+
+// startProgress begins to show a run over some things; nil where nobody is to
 // see it: off a terminal, and where the log or JSON is asked for.
-func (a *app) startProgress(targets int) *progress {
+func (a *app) startProgress(n int, what string) *progress {
 	kind, _ := a.getenv("TERM")
 	if !isTerminal(a.stderr) || a.jsonOut || a.quiet || a.verbose || kind == "dumb" {
 		return nil
 	}
-	return newProgress(a.stderr, a.now, targets)
+	return newProgress(a.stderr, a.now, n, what)
 }
 
 // shown is the run that is shown; nil: none is.
@@ -76,9 +87,9 @@ func (a *app) shown() *progress {
 	return a.running.Load()
 }
 
-func newProgress(w io.Writer, now func() time.Time, targets int) *progress {
-	p := &progress{w: w, now: now, total: targets, active: map[string]int{}, ended: make(chan struct{})}
-	p.out = pb.New(targets).SetTemplateString(`{{bar . "[" "=" ">" " " "]"}} {{string . "text"}}`).SetWriter(w).
+func newProgress(w io.Writer, now func() time.Time, n int, what string) *progress {
+	p := &progress{w: w, now: now, total: n, what: what, active: map[string]int{}, ended: make(chan struct{})}
+	p.out = pb.New(n).SetTemplateString(`{{bar . "[" "=" ">" " " "]"}} {{string . "text"}}`).SetWriter(w).
 		Set(pb.Static, true).Set(pb.Terminal, true).Set(pb.ReturnSymbol, "\r").Set(pb.Color, false).Set(pb.CleanOnFinish, true)
 	p.over.Go(p.run)
 	return p
@@ -142,7 +153,7 @@ func (p *progress) beside(write func()) {
 
 // text says how far it is; p.mu is held.
 func (p *progress) text() string {
-	parts := []string{fmt.Sprintf("%d/%s", p.done, count(p.total, "target"))}
+	parts := []string{fmt.Sprintf("%d/%s", p.done, count(p.total, p.what))}
 	if p.files > 0 {
 		parts = append(parts, count(p.files, "file"))
 	}

@@ -41,7 +41,7 @@ func TestProgress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
-				p := newProgress(&out, time.Now, 3)
+				p := newProgress(&out, time.Now, 3, "target")
 				tt.do(p)
 				time.Sleep(1100 * time.Millisecond)
 				synctest.Wait()
@@ -69,7 +69,7 @@ func lastLine(text string) string {
 func TestProgressOfShortRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		p := newProgress(&out, time.Now, 3)
+		p := newProgress(&out, time.Now, 3, "target")
 		time.Sleep(progressDelay / 2)
 		p.end()
 		var none *progress
@@ -88,7 +88,7 @@ func TestProgressOfShortRuns(t *testing.T) {
 func TestProgressMakesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		p := newProgress(&out, time.Now, 3)
+		p := newProgress(&out, time.Now, 3, "target")
 		time.Sleep(time.Second)
 		synctest.Wait()
 		p.beside(func() { out.WriteString("warning: x\n") })
@@ -105,7 +105,7 @@ func TestProgressMakesRoom(t *testing.T) {
 // Off a terminal there is none.
 func TestProgressOffATerminal(t *testing.T) {
 	a := &app{stderr: &bytes.Buffer{}, getenv: func(string) (string, bool) { return "", false }}
-	if p := a.startProgress(9); p != nil {
+	if p := a.startProgress(9, "target"); p != nil {
 		p.end()
 		t.Error("a buffer is taken for a terminal")
 	}

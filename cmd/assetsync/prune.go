@@ -164,11 +164,11 @@ func (s *session) findOrphans(ctx context.Context) ([]orphanReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	list = slices.DeleteFunc(list, func(asset remote.Asset) bool { return inUse[*asset.AssetId] })
+	shown, end := s.showing(len(list), "asset")
+	defer end()
 	orphans, trees := []orphanReport{}, map[int]manifest.ID{}
 	for _, asset := range list {
-		if inUse[*asset.AssetId] {
-			continue
-		}
 		o, tree, err := s.judge(ctx, asset, publishedAs(known, *asset.AssetId))
 		if err != nil {
 			return nil, err
@@ -177,6 +177,7 @@ func (s *session) findOrphans(ctx context.Context) ([]orphanReport, error) {
 			trees[len(orphans)] = tree
 		}
 		orphans = append(orphans, o)
+		shown.finished(assetsync.Result{})
 	}
 	err = s.proveByGit(ctx, orphans, trees)
 	rank := map[string]int{stateOrphan: 0, stateRetired: 1, stateKept: 2}
@@ -323,17 +324,22 @@ func (s *session) pruneAssets(ctx context.Context, p pruneFlags, orphans []orpha
 	} else if err := s.confirmAll(ctx, fmt.Sprintf("make %s INACTIVE", wordList(names, "and")), p.yes); err != nil {
 		return nil, err
 	}
+	shown, end := s.showing(len(chosen), "asset")
+	defer end()
 	results := []assetsync.Result{}
 	for _, o := range chosen {
 		e, err := s.orphanEngine(o)
 		if err != nil {
 			return nil, err
 		}
+		var done assetsync.Result
 		if p.delete {
-			results = append(results, e.Drop(ctx, assetsync.DropOptions{Retired: true, Unread: p.unread, Forget: true}))
+			done = e.Drop(ctx, assetsync.DropOptions{Retired: true, Unread: p.unread, Forget: true})
 		} else {
-			results = append(results, e.Retire(ctx, assetsync.Consent{Protected: p.protected}))
+			done = e.Retire(ctx, assetsync.Consent{Protected: p.protected})
 		}
+		shown.finished(done)
+		results = append(results, done)
 	}
 	return results, nil
 }
