@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +146,50 @@ func TestExamplesRun(t *testing.T) {
 			t.Errorf("%q is no example any more", line)
 		}
 	}
+}
+
+// TestEveryVerbHasAScript asks for a script that runs each command, and for one that
+// reads what it prints with --json.
+func TestEveryVerbHasAScript(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, "assetsync ") {
+				lines = append(lines, strings.TrimSpace(line)+" ")
+			}
+		}
+	}
+	noJSON := []string{"emulator", "completion"} // one does not end, one prints for a shell
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+		name := commandName(cmd)
+		if cmd.HasSubCommands() || cmd.Hidden || cmd.Name() == "help" || cmd.Parent().Name() == "completion" {
+			return
+		}
+		has := func(what string) bool {
+			return slices.ContainsFunc(lines, func(line string) bool {
+				return strings.Contains(line, " "+name+" ") && strings.Contains(line, what)
+			})
+		}
+		if !has("") {
+			t.Errorf("no script runs %s", name)
+		}
+		if !has(" --json ") && !slices.Contains(noJSON, name) {
+			t.Errorf("no script runs %s with --json", name)
+		}
+	}
+	visit((&app{}).rootCommand())
 }
 
 // try runs one example.
