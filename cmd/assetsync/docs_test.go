@@ -189,6 +189,42 @@ func TestHintsAreCommands(t *testing.T) {
 	}
 }
 
+// TestTroubleshootingQuotes looks for the messages by which people find their
+// trouble in what the program says.
+func TestTroubleshootingQuotes(t *testing.T) {
+	var source strings.Builder
+	for _, dir := range packageDirs(t) {
+		files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source.Write(text)
+		}
+	}
+	quoted := 0
+	for _, title := range regexp.MustCompile(`(?m)^\*\*(.*?)\*\*`).FindAllStringSubmatch(readDoc(t, "docs/troubleshooting.md"), -1) {
+		for _, m := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(title[1], -1) {
+			for part := range strings.SplitSeq(m[1], "…") { // what differs from case to case
+				if !strings.Contains(source.String(), strings.TrimSpace(part)) {
+					t.Errorf("nothing says %q", part)
+				}
+			}
+			quoted++
+		}
+	}
+	if quoted < 5 {
+		t.Errorf("only %d messages were found", quoted)
+	}
+}
+
 // checkSpoken asks for a command that is spoken of, as "prune --assets" or
 // "resolve --ours|--theirs PATH": its words are commands, and its flags flags of it.
 func checkSpoken(t *testing.T, where, line string) {
