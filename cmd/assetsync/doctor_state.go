@@ -26,10 +26,6 @@ func (d *doctor) checkState(ctx context.Context) {
 		d.ok(check, "there is none yet")
 		return
 	}
-	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o077 != 0 {
-		d.warn(check, "chmod 700 "+shortPath(dir, d.cwd), "%s can be read by others", shortPath(dir, d.cwd))
-		return
-	}
 	s, there, err := d.readState(dir)
 	switch {
 	case errors.Is(err, state.ErrLocked):
@@ -41,6 +37,10 @@ func (d *doctor) checkState(ctx context.Context) {
 	}
 	if err := d.readHistory(ctx, dir); err != nil {
 		d.fail(check, exitCode(assetsync.KindFailed), rebuildFix, "%v", err)
+		return
+	}
+	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o077 != 0 {
+		d.warn(check, "chmod 700 "+shortPath(dir, d.cwd), "%s can be read by others", shortPath(dir, d.cwd))
 		return
 	}
 	if !there {

@@ -174,6 +174,13 @@ func TestDoctorChecks(t *testing.T) {
 			dir := stateOf(t, d, func(state.Tx, state.Space) error { return nil })
 			writeFile(t, filepath.Join(dir, "state.db"), strings.Repeat("garbage ", 9999))
 		}, "state", checkFailed, "state.db", 1},
+		{"damaged state that others can read", doctorConfig, func(t *testing.T, d *doctor) {
+			dir := stateOf(t, d, func(state.Tx, state.Space) error { return nil })
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, filepath.Join(dir, "state.db"), strings.Repeat("garbage ", 9999))
+		}, "state", checkFailed, "state.db", 1},
 		{"faulty record", doctorConfig, func(t *testing.T, d *doctor) {
 			stateOf(t, d, func(tx state.Tx, s state.Space) error {
 				return tx.PutTarget(s, "skills/one", state.Target{AssetID: "ki-1"})

@@ -72,5 +72,6 @@ func (s *session) finishFetch(results []assetsync.Result, fetched map[string]ass
 	}
 	err := s.table(rows)
 	s.explain(results)
+	s.summarize(results)
 	return s.abort(err)
 }

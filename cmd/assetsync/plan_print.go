@@ -12,7 +12,10 @@ import (
 // showPlan prints a plan in a format.
 func (a *app) showPlan(planned []planTarget, d planfile.Document, format string) error {
 	results, flags := planResults(planned), planFlagsOf(d)
-	defer a.explain(results)
+	defer func() {
+		a.explain(results)
+		a.summarize(results)
+	}()
 	switch {
 	case a.jsonOut:
 		return a.writeEnvelope(envelope{Env: d.Env, Targets: planned, Flags: flags})

@@ -176,7 +176,7 @@ func (s *session) owner() state.Owner {
 // stateError makes words of a state that cannot be opened.
 func stateError(err error) error {
 	e := &assetsync.Error{Kind: assetsync.KindFailed, Message: err.Error(), Err: err,
-		Hint: "if the file is damaged, move it away: what both sides hold is compared anew, and nothing published is lost"}
+		Hint: "if the file is damaged, assetsync doctor --rebuild moves it aside: what both sides hold is compared anew, and nothing published is lost"}
 	if known := assetsync.AsError(err); known.Hint != "" {
 		e.Hint = known.Hint // of the disk
 	}

@@ -64,6 +64,7 @@ func (a *app) showVerified(env string, found []statusTarget) error {
 	}
 	_, err := fmt.Fprint(a.stdout, b.String())
 	a.explain(results)
+	a.summarize(results)
 	return err
 }
 
