@@ -193,6 +193,9 @@ func (s *session) dial(ctx context.Context, home string) error {
 		}
 		return usageError(err, hint, "no region is set")
 	}
+	if missing := aws.NoProfileError(""); errors.As(err, &missing) {
+		return usageError(err, "correct profile: in the config, or AWS_PROFILE; aws configure list-profiles lists those that there are", "%v", missing)
+	}
 	if err != nil {
 		return err
 	}

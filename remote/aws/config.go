@@ -24,6 +24,14 @@ import (
 // ErrNoRegion is wrapped where a region is needed and none was found.
 var ErrNoRegion = errors.New("no region: set region in the configuration, AWS_REGION, or region in the profile")
 
+// NoProfileError is a profile of that name which no shared file has.
+type NoProfileError string
+
+// Error implements error.
+func (e NoProfileError) Error() string {
+	return fmt.Sprintf("no AWS profile is called %q", string(e))
+}
+
 const (
 	// signingName is the service's name in SigV4, not the one of its SDKs.
 	signingName = "aidevops"
@@ -54,6 +62,9 @@ func (t *Transport) configureAnonymous(context.Context) error {
 // configure loads what the SDK loads: environment, shared files, profile.
 func (t *Transport) configure(ctx context.Context) error {
 	cfg, err := config.LoadDefaultConfig(ctx, t.loadOptions()...)
+	if missing := (config.SharedConfigProfileNotExistError{}); errors.As(err, &missing) {
+		return NoProfileError(missing.Profile)
+	}
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}

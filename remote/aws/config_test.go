@@ -86,6 +86,13 @@ devops_agent =
 			}
 		})
 	}
+	t.Run("no profile has the name", func(t *testing.T) {
+		isolate(t, map[string]string{"AWS_PROFILE": "nobody"})
+		var missing NoProfileError
+		if _, err := New(t.Context(), Options{Clock: clock}); !errors.As(err, &missing) || missing != "nobody" {
+			t.Errorf("error %v", err)
+		}
+	})
 	t.Run("no region is named", func(t *testing.T) {
 		isolate(t, nil)
 		if _, err := New(t.Context(), Options{Clock: clock}); !errors.Is(err, ErrNoRegion) {

@@ -110,7 +110,8 @@ var _ remote.HTTPClient = (*Transport)(nil)
 
 // New checks the options and finds configuration, region and endpoint; ctx
 // bounds that. Credentials are looked for when the first request is sent.
-// Errors wrap ErrNoRegion where no region can be found.
+// Errors wrap ErrNoRegion where no region can be found, and a NoProfileError where
+// there is no such profile.
 func New(ctx context.Context, o Options) (*Transport, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("set up AWS transport: %w", err)
