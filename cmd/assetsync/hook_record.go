@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	assetsync "assetsync/sync"
@@ -113,7 +114,7 @@ func (r *hookRecord) String() string {
 
 // words name a failure, and how many there are besides it.
 func (t hookTarget) words(all int) string {
-	text := t.Target + ": " + t.Error
+	text := t.Target + ": " + strings.TrimPrefix(t.Error, t.Target+": ") // most errors name it
 	if all > 1 {
 		text += fmt.Sprintf(" (and %d more)", all-1)
 	}

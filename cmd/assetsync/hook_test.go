@@ -311,3 +311,15 @@ func TestHookReturns(t *testing.T) {
 		t.Error("git has to wait for it")
 	}
 }
+
+// TestHookTargetWords names the target once, whether or not its error does.
+func TestHookTargetWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"offline":             "skills/one: offline (and 1 more)",
+		"skills/one: offline": "skills/one: offline (and 1 more)",
+	} {
+		if got := (hookTarget{Target: "skills/one", Error: text}).words(2); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
