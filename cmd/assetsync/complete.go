@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,39 +25,55 @@ import (
 // completionPatience is how long somebody waits for what a tab gives.
 const completionPatience = 2 * time.Second
 
-// addCompletions gives the verbs what completes their words.
+// addCompletions gives the verbs what completes their words and flags.
 func (a *app) addCompletions(root *cobra.Command) {
 	of := map[string]cobra.CompletionFunc{
 		"status": a.completeTargets, "push": a.completeTargets, "pull": a.completeTargets, "watch": a.completeTargets,
 		"log": a.completeTargets, "fetch": a.completeTargets, "undo": a.completeTargets, "lint": a.completeTargets,
 		"plan": a.completeTargets, "verify": a.completeTargets, "resolve": a.completeResolve,
 		"diff": a.completeDiff, "show": a.completeShow, "restore": a.completeRestore,
+		"asset create": fixedWords(typeNames()), "asset set-metadata": a.completeTarget,
+		"hook install": fixedWords(hookNames()), "hook uninstall": fixedWords(hookNames()),
+	}
+	words := map[string][]string{
+		"color": colors, "prefer": sides, "agent-type": assettype.AgentTypes(), "type": typeNames(),
+		"for": slices.Sorted(maps.Keys(policyActions)),
 	}
 	var errs []error
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if f := of[commandName(cmd)]; f != nil {
+			cmd.ValidArgsFunction = f
+		}
+		for flag, list := range words {
+			if cmd.Flags().Lookup(flag) != nil {
+				completeWords(cmd, flag, list)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit(root)
 	for _, cmd := range root.Commands() {
-		cmd.ValidArgsFunction = of[cmd.Name()]
 		for _, name := range []string{"version", "base"} {
 			if f := cmd.Flags().Lookup(name); f != nil && f.Value.Type() == "int32" {
 				errs = append(errs, cmd.RegisterFlagCompletionFunc(name, a.completeVersionFlag))
 			}
 		}
-		if cmd.Flags().Lookup("color") != nil {
-			completeWords(cmd, "color", colors)
-		}
-		if cmd.Flags().Lookup("prefer") != nil {
-			completeWords(cmd, "prefer", sides)
-		}
-		if cmd.Flags().Lookup("from") != nil {
+		if cmd.Flags().Lookup("from") != nil { // that of asset create is a path
 			errs = append(errs, cmd.RegisterFlagCompletionFunc("from", a.completeEnv))
 		}
-		if cmd.Flags().Lookup("agent-type") != nil {
-			completeWords(cmd, "agent-type", assettype.AgentTypes())
-		}
 	}
+	completeWords(root, "log-format", logFormats)
 	errs = append(errs, root.RegisterFlagCompletionFunc("env", a.completeEnv))
 	if err := errors.Join(errs...); err != nil { // a flag has two, or is not there
 		panic(err)
 	}
+}
+
+func fixedWords(words []string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 }
 
 // completer is a config that was read for one completion.
@@ -117,6 +134,14 @@ func (a *app) completeTargets(_ *cobra.Command, args []string, toComplete string
 	return a.completeWith(args, toComplete, func(_ context.Context, c *completer, args []string) []string {
 		return c.names(args)
 	})
+}
+
+// completeTarget completes TARGET, and nothing after it.
+func (a *app) completeTarget(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.completeTargets(cmd, args, toComplete)
 }
 
 // completeResolve completes {PATH... | --all}: a target, or a file below one.

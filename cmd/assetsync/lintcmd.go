@@ -72,14 +72,13 @@ The exit code is 4 when there is an error, as that of a push would be, and with
 	f.StringVar(&l.format, "format", formatText, "`FORMAT` of what is printed: "+wordList(lintFormats, "or"))
 	cmd.MarkFlagsMutuallyExclusive("rev", "fix")
 	completeWords(cmd, "format", lintFormats)
-	completeWords(cmd, "type", typeNames())
 	a.registerMany(cmd)
 	return cmd
 }
 
 // completeWords completes a flag by words.
 func completeWords(cmd *cobra.Command, flag string, words []string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc(flag, fixedWords(words)); err != nil {
 		panic(err) // the flag does not exist
 	}
 }

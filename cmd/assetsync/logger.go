@@ -8,6 +8,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
+// logFormats are what --log-format takes.
+var logFormats = []string{"console", "json"}
+
 // logLevel is the level of the log: what -v asks for, or that of the verb.
 func (a *app) logLevel(verb zapcore.Level) zapcore.Level {
 	if a.verbose {
@@ -27,7 +30,7 @@ func newLogger(w io.Writer, level zapcore.Level, format string) (*zap.Logger, er
 		cfg.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 		enc = zapcore.NewJSONEncoder(cfg)
 	default:
-		return nil, usageError(nil, "use console or json", "--log-format %s is not known", quoted(format))
+		return nil, usageError(nil, "use "+wordList(logFormats, "or"), "--log-format %s is not known", quoted(format))
 	}
 	return zap.New(zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(w)), level)), nil
 }
