@@ -77,19 +77,9 @@ func listOnce(root *os.Root, name string) ([]fs.DirEntry, fs.FileInfo, error) {
 	if !before.IsDir() {
 		return nil, nil, errUnstable
 	}
-	var entries []fs.DirEntry
-	for {
-		some, err := f.ReadDir(1024)
-		entries = append(entries, some...)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(entries) > maxScanNames {
-			return nil, nil, tooManyNames()
-		}
+	entries, err := entriesOf(f)
+	if err != nil {
+		return nil, nil, err
 	}
 	after, err := root.Lstat(name)
 	if err != nil {
@@ -100,6 +90,29 @@ func listOnce(root *os.Root, name string) ([]fs.DirEntry, fs.FileInfo, error) {
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, after, nil
+}
+
+// entriesOf lists an open directory, in any order. Their Info means nothing.
+func entriesOf(dir *os.File) ([]fs.DirEntry, error) {
+	f, err := listable(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var entries []fs.DirEntry
+	for {
+		some, err := f.ReadDir(1024)
+		entries = append(entries, some...)
+		if err == io.EOF {
+			return entries, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) > maxScanNames {
+			return nil, tooManyNames()
+		}
+	}
 }
 
 // hashBuffer is how many bytes are read and hashed at once.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"go.uber.org/zap"
+
 	"assetsync/manifest/gitrepo"
 	assetsync "assetsync/sync"
 )
@@ -21,7 +23,14 @@ type statusTarget struct {
 // git here, whoever looked at the remote. What cannot be told is a note.
 func (a *app) withLive(ctx context.Context, targets []Target, results []assetsync.Result) []statusTarget {
 	out := make([]statusTarget, len(results))
-	pasts := map[*gitrepo.Worktree]*gitrepo.Past{}
+	pasts := map[*gitrepo.Worktree]heldPast{}
+	defer func() {
+		for _, p := range pasts {
+			if err := p.release(); err != nil {
+				a.log.Debug("close files of a git repository", zap.Error(err)) // they were only read
+			}
+		}
+	}()
 	for i, r := range results {
 		out[i].Result = r
 		t := slices.IndexFunc(targets, func(t Target) bool { return t.Name == r.Target })
@@ -36,17 +45,25 @@ func (a *app) withLive(ctx context.Context, targets []Target, results []assetsyn
 	return out
 }
 
+// heldPast is a reader of a repository whose files are kept open.
+type heldPast struct {
+	*gitrepo.Past
+	release func() error
+}
+
 // findLive returns nil for a target outside of git, and where nothing is committed.
 // The targets of one run share pasts.
-func (a *app) findLive(ctx context.Context, pasts map[*gitrepo.Worktree]*gitrepo.Past, t Target, r assetsync.Result) (*assetsync.LiveCommit, error) {
+func (a *app) findLive(ctx context.Context, pasts map[*gitrepo.Worktree]heldPast, t Target, r assetsync.Result) (*assetsync.LiveCommit, error) {
 	repo, err := a.worktrees.around(t)
 	if err != nil || repo == nil {
 		return nil, err
 	}
-	if pasts[repo] == nil {
-		pasts[repo] = repo.PastIDs()
+	past, ok := pasts[repo]
+	if !ok {
+		past = heldPast{repo.PastIDs(), repo.Hold()}
+		pasts[repo] = past
 	}
-	live, err := assetsync.FindLive(ctx, repo, pasts[repo], t, r)
+	live, err := assetsync.FindLive(ctx, repo, past.Past, t, r)
 	if t.Rev == "" && errors.Is(err, gitrepo.ErrNoRevision) {
 		return nil, nil // nothing was ever committed
 	}
