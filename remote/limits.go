@@ -142,7 +142,8 @@ func (l Limits) CheckBody(body AssetFileBody) error {
 
 // SuggestPath returns a path like this one that CheckPath takes, as a hint
 // for people: letters lose their combining marks, other characters become
-// hyphens, but not at the start of a name. It is empty when none can be made.
+// hyphens, but not at the start of a name. Letters with marks have to come decomposed
+// (NFD). It is empty when none can be made.
 func (l Limits) SuggestPath(path string) string {
 	allowed := inPath + l.PathAlso
 	var segments []string
@@ -158,6 +159,9 @@ func (l Limits) SuggestPath(path string) string {
 		}, segment)
 		// A leading hyphen would look like a flag.
 		clean = strings.TrimLeft(clean, "-")
+		if strings.HasPrefix(clean, ".") && !strings.HasPrefix(segment, ".") {
+			clean = "file" + clean // nothing but the extension is left
+		}
 		if clean != "" && clean != "." && clean != ".." {
 			segments = append(segments, clean)
 		}

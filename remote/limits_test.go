@@ -31,6 +31,8 @@ func TestSuggestPath(t *testing.T) {
 	for path, want := range map[string]string{
 		"Über uns/größe (1).md":  "ber-uns/gr--e--1-.md",
 		"u\u0308ber.md":          "uber.md",
+		"中文.md":                  "file.md",
+		".中文.md":                 ".--.md",
 		"/a//b/../c":             "a/b/c",
 		"..":                     "",
 		"":                       "",

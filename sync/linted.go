@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"golang.org/x/text/unicode/norm"
+
 	"assetsync/diff"
 	"assetsync/manifest"
 	"assetsync/manifest/gitrepo"
@@ -154,7 +156,7 @@ func badNames(limits remote.Limits, tree manifest.Tree) (list []manifest.Problem
 	for e := range tree.All() {
 		if err := limits.CheckPath(string(e.Path)); err != nil {
 			list = append(list, manifest.Problem{
-				Path: e.Path, Kind: manifest.BadName, Detail: err.Error(), Hint: renameHint(limits.SuggestPath(string(e.Path))),
+				Path: e.Path, Kind: manifest.BadName, Detail: err.Error(), Hint: renameHint(limits.SuggestPath(norm.NFD.String(string(e.Path)))),
 			})
 		}
 	}
