@@ -29,6 +29,7 @@ var notRun = map[string]string{
 // other tests run. What is no command of ours, as systemctl, is looked at for the
 // files and units that it names.
 func TestDocCommands(t *testing.T) {
+	t.Parallel()
 	p := newLibrary(t)
 	p.run(t, "mkdir src && cp -r w src/skills")
 	p.run(t, "cd w && git commit -qam fourth && assetsync push") // so that verify passes

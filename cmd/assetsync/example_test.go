@@ -125,6 +125,7 @@ const (
 
 // TestExamplesRun runs the examples of the help of every command, in their order.
 func TestExamplesRun(t *testing.T) {
+	t.Parallel()
 	p := newLibrary(t)
 	seen := map[string]bool{}
 	var visit func(*cobra.Command)

@@ -134,8 +134,8 @@ func (a *app) planFrom(ctx context.Context, cmd *cobra.Command, args []string, p
 		return err
 	}
 	if len(so.promoted) == 0 {
-		err := a.show(a.envName, read, false)
-		return errors.Join(err, a.keepPlan(p.output, a.newPlan(nil, o, nil)))
+		planned := withPlans(read, nil)
+		return a.endPlan(p, planned, a.newPlan(nil, o, planned))
 	}
 	s, err := a.openWith(ctx, config, so)
 	if err != nil {
@@ -152,16 +152,21 @@ func (s *session) planTo(ctx context.Context, p planFlags, o assetsync.PushOptio
 		return s.abort(err)
 	}
 	planned := s.plan(ctx, o, known)
+	return s.abort(s.endPlan(p, planned, s.newPlan(s, o, planned)))
+}
+
+// endPlan shows a plan, and keeps it in the file that is named unless a target was
+// not planned.
+func (a *app) endPlan(p planFlags, planned []planTarget, d planfile.Document) error {
 	results := planResults(planned)
-	s.setCode(results, p.exit)
-	d := s.newPlan(s, o, planned)
-	err := s.showPlan(planned, d, p.format)
+	a.setCode(results, p.exit)
+	err := a.showPlan(planned, d, p.format)
 	if failed := slices.IndexFunc(results, isUnplanned); failed >= 0 && p.output != "" {
-		s.say("assetsync: no plan was written: %s was not planned", results[failed].Target)
+		a.say("assetsync: no plan was written: %s was not planned", results[failed].Target)
 	} else if err == nil {
-		err = s.keepPlan(p.output, d)
+		err = a.keepPlan(p.output, d)
 	}
-	return s.abort(err)
+	return err
 }
 
 // mayReplace refuses a file for a plan that holds something else already.
@@ -218,10 +223,16 @@ func (s *session) plan(ctx context.Context, o assetsync.PushOptions, known []ass
 	if known != nil {
 		results = replaced(known, results)
 	}
+	return withPlans(results, plans)
+}
+
+// withPlans puts results and plans together; a target that was not come to has an
+// empty plan.
+func withPlans(results []assetsync.Result, plans map[string]*planfile.Target) []planTarget {
 	out := make([]planTarget, len(results))
 	for i, r := range results {
 		out[i] = planTarget{r, plans[r.Target]}
-		if out[i].Plan == nil { // it was not come to
+		if out[i].Plan == nil {
 			out[i].Plan = &planfile.Target{Target: r.Target, Published: string(assetsync.ByNothing)}
 		}
 	}
