@@ -48,6 +48,7 @@ type DB struct {
 
 	keeping sync.Mutex
 	files   map[string][]byte // by directory, not on disk yet
+	kept    bool              // files were kept since the state was opened
 
 	decoding  sync.Mutex
 	endpoints map[string]decodedEndpoint // by key

@@ -2,14 +2,17 @@ package state
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
+	"os"
 	"time"
 
 	"go.etcd.io/bbolt"
 )
 
 // filesBucket has what is kept of the files of each directory, see
-// [manifest.Cache]. It is made with its first entry. An entry of a directory that
-// is no longer a target stays; it takes some ten kilobytes.
+// [manifest.Cache]. It is made with its first entry. Entries of directories that are
+// gone go when another entry has changed.
 var filesBucket = []byte("files")
 
 // Files returns what [DB.KeepFiles] was given for a directory, an absolute path;
@@ -41,6 +44,7 @@ func (db *DB) KeepFiles(dir string, data []byte) {
 		db.files = map[string][]byte{}
 	}
 	db.files[dir] = data
+	db.kept = true
 }
 
 // Opened is when the state was opened, by the clock of the file system that holds
@@ -73,14 +77,49 @@ func putFiles(tx *bbolt.Tx, files map[string][]byte) error {
 	return nil
 }
 
-// flushFiles writes what still waits. Where it cannot be written, the files are
-// read again next time; nothing else is lost, so nobody is told.
+// flushFiles writes what still waits, and removes what is of no use any more. Where
+// that fails, the files are read again next time; nothing else is lost, so nobody is
+// told.
 func (db *DB) flushFiles() {
 	files := db.takeFiles()
-	if len(files) == 0 {
+	gone := db.goneFiles()
+	if len(files)+len(gone) == 0 {
 		return
 	}
 	_ = shielded(func() error {
-		return db.bolt.Update(func(tx *bbolt.Tx) error { return putFiles(tx, files) })
+		return db.bolt.Update(func(tx *bbolt.Tx) error {
+			for _, dir := range gone {
+				if err := tx.Bucket(filesBucket).Delete(dir); err != nil {
+					return err
+				}
+			}
+			return putFiles(tx, files)
+		})
 	})
+}
+
+// goneFiles returns the keys of what is no longer there, if an entry was changed
+// since the state was opened: else nothing was, or all is asked each time.
+func (db *DB) goneFiles() (gone [][]byte) {
+	db.keeping.Lock()
+	defer db.keeping.Unlock()
+	if !db.kept {
+		return nil
+	}
+	err := db.view(func(tx *bbolt.Tx) error {
+		files := tx.Bucket(filesBucket)
+		if files == nil {
+			return nil
+		}
+		return files.ForEach(func(dir, _ []byte) error {
+			if _, err := os.Lstat(string(dir)); errors.Is(err, fs.ErrNotExist) {
+				gone = append(gone, bytes.Clone(dir))
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil
+	}
+	return gone
 }

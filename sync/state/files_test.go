@@ -11,6 +11,7 @@ import (
 // TestFiles keeps what is known of the files of directories, with a transaction
 // and without one.
 func TestFiles(t *testing.T) {
+	aDir, bDir, cDir := t.TempDir(), t.TempDir(), t.TempDir()
 	path := filepath.Join(t.TempDir(), "state.db")
 	open := func() *state.DB {
 		t.Helper()
@@ -30,20 +31,20 @@ func TestFiles(t *testing.T) {
 	if d := time.Since(db.Opened()).Abs(); d > time.Hour {
 		t.Errorf("opened %s ago", d)
 	}
-	want(db, "/a", "")
-	db.KeepFiles("/a", []byte("one"))
-	want(db, "/a", "one")
+	want(db, aDir, "")
+	db.KeepFiles(aDir, []byte("one"))
+	want(db, aDir, "one")
 	if err := db.Update(func(state.Tx) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	want(db, "/a", "one")
-	db.KeepFiles("/b", []byte("two"))
+	want(db, aDir, "one")
+	db.KeepFiles(bDir, []byte("two"))
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
 	db = open()
 	defer db.Close()
-	want(db, "/a", "one")
-	want(db, "/b", "two")
-	want(db, "/c", "")
+	want(db, aDir, "one")
+	want(db, bDir, "two")
+	want(db, cDir, "")
 }
