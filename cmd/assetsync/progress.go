@@ -10,7 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cheggaaa/pb/v3"
+	"github.com/rivo/uniseg"
+	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"assetsync/remote/aws"
@@ -24,6 +25,9 @@ const (
 
 	// progressPause is between two looks of the line, so that seconds count down.
 	progressPause = 200 * time.Millisecond
+
+	// barColumns is how wide the bar is, between its ends.
+	barColumns = 20
 
 	// shownWait is the shortest wait that people notice.
 	shownWait = time.Second
@@ -46,8 +50,8 @@ type progress struct {
 	waits  []waiting
 
 	w     io.Writer
-	out   *pb.ProgressBar
-	drawn bool
+	bar   *progressbar.ProgressBar
+	drawn int // columns that are on the line
 	ended chan struct{}
 	over  sync.WaitGroup
 }
@@ -89,8 +93,9 @@ func (a *app) shown() *progress {
 
 func newProgress(w io.Writer, now func() time.Time, n int, what string) *progress {
 	p := &progress{w: w, now: now, total: n, what: what, active: map[string]int{}, ended: make(chan struct{})}
-	p.out = pb.New(n).SetTemplateString(`{{bar . "[" "=" ">" " " "]"}} {{string . "text"}}`).SetWriter(w).
-		Set(pb.Static, true).Set(pb.Terminal, true).Set(pb.ReturnSymbol, "\r").Set(pb.Color, false).Set(pb.CleanOnFinish, true)
+	p.bar = progressbar.NewOptions(max(n, 1), progressbar.OptionSetWriter(io.Discard), progressbar.OptionSetWidth(barColumns),
+		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
+		progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), progressbar.OptionSetRenderBlankState(true))
 	p.over.Go(p.run)
 	return p
 }
@@ -110,8 +115,25 @@ func (p *progress) run() {
 func (p *progress) draw() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.drawn = true
-	p.out.Start().SetWidth(terminalWidth(p.w)).SetCurrent(int64(p.done)).Set("text", shownText(p.text())).Write()
+	if err := p.bar.Set(min(p.done, p.bar.GetMax())); err != nil {
+		return // what is shown is no more than a sign of life
+	}
+	bar := fmt.Sprintf("%*s", len("100% []")+barColumns, strings.Trim(p.bar.String(), "\r "))
+	line, columns := fitted(bar+" "+shownText(p.text()), terminalWidth(p.w)-1)
+	fmt.Fprint(p.w, "\r"+line+strings.Repeat(" ", max(0, p.drawn-columns)))
+	p.drawn = columns
+}
+
+// fitted is the beginning of a text that has no more columns than there are.
+func fitted(text string, columns int) (line string, width int) {
+	for text != "" {
+		sign, rest, n, _ := uniseg.FirstGraphemeClusterInString(text, -1)
+		if width+n > columns {
+			break
+		}
+		line, text, width = line+sign, rest, width+n
+	}
+	return line, width
 }
 
 // terminalWidth is how many columns a line may have; those that do not say have
@@ -144,9 +166,9 @@ func (p *progress) beside(write func()) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.drawn {
-		p.drawn = false
-		p.out.Finish().Write()
+	if p.drawn > 0 {
+		fmt.Fprint(p.w, "\r"+strings.Repeat(" ", p.drawn)+"\r")
+		p.drawn = 0
 	}
 	write()
 }
