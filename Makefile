@@ -29,7 +29,7 @@ PLAIN       := CGO_ENABLED=0 GOFLAGS='$(strip $(OWN_GOFLAGS) -trimpath)'
 # Packages in which nothing runs beside anything else, neither in the code nor in
 # the tests, so that there is nothing for the race detector to find. TestMakeTest
 # holds both lists to the sources.
-SEQUENTIAL := diff internal/dist manifest/durable manifest/gitrepo/githook manifest/secrets remote/assettype
+SEQUENTIAL := diff internal/dist manifest/durable manifest/gitrepo/githook manifest/packed manifest/secrets remote/assettype
 
 # Tests that skip themselves under the race detector, and their packages.
 UNRACED    := TestBackKilled TestConformanceEmbedded TestCutShortLink TestCutShortText TestFaults TestFindsQuirks TestGithubSummaryLimit TestHostilePatterns TestHostileRemote TestHugeAnswers TestIgnoreAgreesWithGit TestListingOfManyBytes TestLongestText TestManyElementsAreTaken TestParseConfigAliasBomb TestParseConfigErrors TestPolicyProbe TestPolicyPush TestPullCutShort TestScanBoundsMultiplyingLinks TestSimRepeats TestSortOfManyNames TestTeamRewritten

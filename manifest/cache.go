@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"assetsync/manifest/packed"
 )
 
 // Cache keeps the ids of the files of one directory, as git's index does: a file
@@ -102,53 +104,17 @@ func parseCache(data []byte, text Text) (map[string]cached, bool) {
 		return nil, false
 	}
 	files := map[string]cached{}
-	in := cacheReader{rest: rest}
-	for len(in.rest) > 0 && !in.failed {
-		name := string(in.take(in.unsigned()))
+	in := packed.Reader{Rest: rest}
+	for len(in.Rest) > 0 && !in.Failed {
+		name := string(in.Bytes(in.Uvarint()))
 		var f cached
-		copy(f.id[:], in.take(uint64(len(f.id))))
-		f.size, f.state.size, f.state.modified = in.signed(), in.signed(), in.signed()
-		f.state.changed = f.state.modified + in.signed()
-		f.state.inode, f.state.device, f.state.mode = in.unsigned(), in.unsigned(), uint32(in.unsigned())
+		copy(f.id[:], in.Bytes(uint64(len(f.id))))
+		f.size, f.state.size, f.state.modified = in.Varint(), in.Varint(), in.Varint()
+		f.state.changed = f.state.modified + in.Varint()
+		f.state.inode, f.state.device, f.state.mode = in.Uvarint(), in.Uvarint(), uint32(in.Uvarint())
 		files[name] = f
 	}
-	return files, !in.failed
-}
-
-// cacheReader reads numbers and bytes until something is wrong.
-type cacheReader struct {
-	rest   []byte
-	failed bool
-}
-
-func (r *cacheReader) take(n uint64) []byte {
-	if n > uint64(len(r.rest)) {
-		r.failed = true
-		return nil
-	}
-	out := r.rest[:n]
-	r.rest = r.rest[n:]
-	return out
-}
-
-func (r *cacheReader) unsigned() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 {
-		r.failed = true
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *cacheReader) signed() int64 {
-	v, n := binary.Varint(r.rest)
-	if n <= 0 {
-		r.failed = true
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
+	return files, !in.Failed
 }
 
 // find returns what is kept of the file at a link-free name, when it is still in

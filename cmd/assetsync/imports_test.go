@@ -21,7 +21,8 @@ const module = "assetsync"
 // arrows are the imports of ours that a package may have. Prefixes end in "/".
 // The cmd package is not here: it imports everything, and nothing imports it.
 var arrows = map[string][]string{
-	"manifest":                 nil,
+	"manifest":                 {"manifest/packed"},
+	"manifest/packed":          nil,
 	"manifest/durable":         {"manifest"},
 	"manifest/gitrepo":         {"manifest", "manifest/durable"},
 	"manifest/secrets":         nil,
@@ -34,7 +35,7 @@ var arrows = map[string][]string{
 	"remote/remotetest":        {"remote", "manifest"},
 	"remote/probe":             {"remote", "remote/remotetest", "manifest"},
 	"sync":                     {"sync/state", "sync/worktree", "sync/lint", "sync/planfile", "diff", "remote", "remote/assettype", "manifest", "manifest/"},
-	"sync/state":               {"manifest"},
+	"sync/state":               {"manifest", "manifest/packed"},
 	"sync/lint":                {"remote/assettype", "manifest", "manifest/secrets"},
 	"sync/planfile":            {"manifest"},
 	"sync/worktree":            {"diff", "manifest", "manifest/durable"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"assetsync/manifest"
+	"assetsync/manifest/packed"
 )
 
 // Every look at a target reads the record of its asset, and nearly all of that is
@@ -66,7 +67,7 @@ func decodeAsset(data []byte) (a Asset, err error) {
 	if err := json.Unmarshal(text, &a); err != nil || !found {
 		return a, err
 	}
-	in := rowReader{rest: rows}
+	in := rowReader{packed.Reader{Rest: rows}}
 	if n := in.count(); n > 0 {
 		a.Base = sized(a.Base, n)
 		sides := make([]manifest.Entry, 2*n)
@@ -80,11 +81,11 @@ func decodeAsset(data []byte) (a Asset, err error) {
 	if n := in.count(); n > 0 {
 		a.Seen = sized(a.Seen, n)
 		for range n {
-			s := Seen{Entry: in.entry(), Version: int32(in.number()), UpdatedAt: in.time(), ReadAt: in.time()}
+			s := Seen{Entry: in.entry(), Version: int32(in.Varint()), UpdatedAt: in.time(), ReadAt: in.time()}
 			a.Seen[s.Path] = s
 		}
 	}
-	if in.failed || len(in.rest) > 0 {
+	if in.Failed || len(in.Rest) > 0 {
 		return Asset{}, errTable
 	}
 	return a, nil
@@ -124,59 +125,29 @@ func (t *table) time(at time.Time) {
 }
 
 // rowReader reads rows until something is wrong.
-type rowReader struct {
-	rest   []byte
-	failed bool
-}
+type rowReader struct{ packed.Reader }
 
 // leastRow is how long a row is at least: an id, and two lengths.
 const leastRow = len(manifest.ID{}) + 2
 
 // count reads how many rows follow, no more than there can be.
 func (r *rowReader) count() int {
-	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n > uint64(len(r.rest)/leastRow) {
-		r.failed = true
+	n := r.Uvarint()
+	if n > uint64(len(r.Rest)/leastRow) {
+		r.Failed = true
 		return 0
 	}
-	r.rest = r.rest[size:]
 	return int(n)
 }
 
-func (r *rowReader) take(n uint64) []byte {
-	if n > uint64(len(r.rest)) {
-		r.failed = true
-		return nil
-	}
-	out := r.rest[:n]
-	r.rest = r.rest[n:]
-	return out
-}
-
 func (r *rowReader) entry() (e manifest.Entry) {
-	n, size := binary.Uvarint(r.rest)
-	if size <= 0 {
-		r.failed = true
-		return e
-	}
-	r.rest = r.rest[size:]
-	e.Path = manifest.Path(r.take(n))
-	copy(e.ID[:], r.take(uint64(len(e.ID))))
-	e.Size = r.number()
+	e.Path = manifest.Path(r.Bytes(r.Uvarint()))
+	copy(e.ID[:], r.Bytes(uint64(len(e.ID))))
+	e.Size = r.Varint()
 	return e
 }
 
-func (r *rowReader) number() int64 {
-	n, size := binary.Varint(r.rest)
-	if size <= 0 {
-		r.failed = true
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return n
-}
-
 func (r *rowReader) time() time.Time {
-	seconds := r.number()
-	return time.Unix(seconds, r.number()).UTC()
+	seconds := r.Varint()
+	return time.Unix(seconds, r.Varint()).UTC()
 }
