@@ -130,7 +130,7 @@ func (a *app) say(format string, args ...any) {
 // about, when the message does not.
 func (a *app) sayError(about string, e *assetsync.Error) {
 	message := e.Message
-	if about != "" && !strings.Contains(message, about) {
+	if about != "" && indexName(message, about) < 0 {
 		message = about + ": " + message
 	}
 	a.say("assetsync: %s", message)

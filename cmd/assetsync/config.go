@@ -186,7 +186,14 @@ func LoadConfig(path, cwd string) (*Config, error) {
 	shown := shortPath(path, cwd)
 	data, err := readConfig(path)
 	if err != nil {
-		return nil, usageError(err, "look at its name, and at who may read it; assetsync init writes a config", "read %s: %s", shown, plainCause(err))
+		hint := ""
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			hint = "look at its name; assetsync init writes a config"
+		case errors.Is(err, fs.ErrPermission):
+			hint = "look at who may read it"
+		}
+		return nil, usageError(err, hint, "read %s: %s", shown, plainCause(err))
 	}
 	c, err := ParseConfig(data, shown)
 	if err != nil {

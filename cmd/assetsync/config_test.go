@@ -262,7 +262,7 @@ func TestLoadConfigErrors(t *testing.T) {
 	tests := []struct{ file, want string }{
 		{"directory", "read directory: it is a directory, want a file"},
 		{"large", "read large: it is larger than 1048576 bytes, which no config needs"},
-		{"missing", "read missing: no such file or directory"},
+		{"missing", "read missing: no such file or directory\nhint: look at its name; assetsync init writes a config"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.file, func(t *testing.T) {

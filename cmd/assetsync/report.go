@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 
 	"assetsync/diff"
 	assetsync "assetsync/sync"
@@ -336,11 +337,31 @@ func failure(r assetsync.Result) string {
 	e := r.Error
 	text := e.Message + "\n" + e.Hint
 	for _, own := range []string{e.RequestID, r.AssetID, r.Target} {
-		if own != "" {
-			text = strings.ReplaceAll(text, own, "")
+		for i := indexName(text, own); i >= 0; i = indexName(text, own) {
+			text = text[:i] + text[i+len(own):]
 		}
 	}
 	return text
+}
+
+// indexName returns where a text has a name, also as the begin of a path, but not
+// as a part of another name; -1 for nowhere.
+func indexName(text, name string) int {
+	part := func(c byte) bool {
+		return c == '-' || c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c >= utf8.RuneSelf
+	}
+	for from := 0; name != ""; {
+		i := strings.Index(text[from:], name)
+		if i < 0 {
+			break
+		}
+		at, end := from+i, from+i+len(name)
+		if (at == 0 || !part(text[at-1]) && text[at-1] != '/') && (end == len(text) || !part(text[end])) {
+			return at
+		}
+		from = at + 1
+	}
+	return -1
 }
 
 // sameFailures returns the targets of each failure: missing credentials, say,

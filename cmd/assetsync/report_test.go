@@ -66,3 +66,23 @@ func TestTableShowsNoControls(t *testing.T) {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
+
+func TestIndexName(t *testing.T) {
+	for _, tt := range []struct {
+		text, name string
+		want       int
+	}{
+		{"read a of it", "a", 5},
+		{"a", "a", 0},
+		{"read skills/one/ref.md", "skills/one", 5},
+		{"read skills/one-more", "skills/one", -1},
+		{"read more/skills/one", "skills/one", -1},
+		{"read alerts_a, b: a.", "a", 18},
+		{"read äa", "a", -1},
+		{"nothing", "", -1},
+	} {
+		if got := indexName(tt.text, tt.name); got != tt.want {
+			t.Errorf("%q in %q: %d, want %d", tt.name, tt.text, got, tt.want)
+		}
+	}
+}
