@@ -72,7 +72,7 @@ func simExemptions() []simExemption {
 				return !there && later.inPlace && later.op == "DeleteAssetFile" && later.run != nil
 			})
 		}},
-		{"timestamps + file-create-version + create-existing", "saved", "not detectable", noTrace},
+		{"timestamps + file-create-version + create-existing", "saved", "not detectable", func(s *sim, v violation) bool { return noTrace(s, v) && s.madeAfterLook(v.path) }},
 		{"a pipeline that is cut short", "saved", "not detectable", func(s *sim, _ violation) bool {
 			by := s.line[s.lostAt].run
 			return by != nil && by.verb == "job" && by.cutShort
@@ -90,6 +90,17 @@ func simExemptions() []simExemption {
 		{"a pipeline that deletes what a newer commit has brought back", "step", "detected", reverted},
 		{"a late pipeline beside other changes", "conflict", "detected", func(_ *sim, v violation) bool { return v.run != nil && v.run.older }},
 	}
+}
+
+// madeAfterLook reports whether what is lost of a path came after the run that
+// replaced it had begun: one that began later reads what it replaces or carries.
+func (s *sim) madeAfterLook(path string) bool {
+	by := s.line[s.lostAt].run
+	made := s.lostAt - 1
+	for made > 0 && s.line[made-1].files[path] == s.line[made].files[path] {
+		made--
+	}
+	return by == nil || made >= by.began
 }
 
 // endedCutShort reports whether the last publishing before a run, of the same
