@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"assetsync/remote"
 	assetsync "assetsync/sync"
@@ -92,6 +94,38 @@ func TestReplacedInPlaceWhileInDoubt(t *testing.T) {
 	}
 	if got := w.live(id, 0)["a.md"]; got != "theirs" {
 		t.Errorf("a.md=%q", got)
+	}
+}
+
+// A zip that has its effect late drops what was created in place since it was
+// planned: that comes back, though a run in between has seen and recorded it.
+func TestLateZipBesideCreatedInPlace(t *testing.T) {
+	w := newWorld(t, "file-create-version=keep")
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	changeFour(m)
+	w.fault("op=UpdateAsset,kind=late:300s")
+	m.mortalPush(func(r *http.Request) (*http.Response, error) {
+		res, err := w.Do(r)
+		if r.Method != http.MethodGet {
+			runtime.Goexit() // without an answer
+		}
+		return res, err
+	})
+	for _, p := range []string{"a.md", "c.md", "d.md", "e.md"} {
+		m.write(p, "ours again")
+	}
+	w.createFile(id, "new.md", "theirs")
+	m.mustPush(assetsync.Published)
+	w.now = w.now.Add(5 * time.Minute)
+	if live := w.live(id, 0); live["new.md"] != "" || live["a.md"] != "ours" {
+		t.Fatalf("the late zip had no effect: %v", live)
+	}
+	for range 2 {
+		m.push(assetsync.PushOptions{})
+	}
+	if live := w.live(id, 0); live["new.md"] != "theirs" || live["a.md"] != "ours again" {
+		t.Errorf("%v", live)
 	}
 }
 

@@ -335,7 +335,10 @@ func (r *run) accountPast(ctx context.Context, id string, in state.Intent, obs o
 		return deed{}, nil, err
 	}
 	// As it was observed, not as it may have become in place since.
-	then, ok, err := r.History.Get(ctx, r.historyKey(), in.AssetID, int(in.Observed))
+	then, ok, err := r.History.GetAs(ctx, r.historyKey(), in.AssetID, int(in.Observed), in.Tree)
+	if err == nil && !ok {
+		then, ok, err = r.History.Get(ctx, r.historyKey(), in.AssetID, int(in.Observed))
+	}
 	if err := r.tellDamage(err); err != nil {
 		return deed{}, nil, err
 	}

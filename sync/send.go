@@ -39,7 +39,7 @@ func (r *run) execute(ctx context.Context, id string, obs observation, s script,
 			return deed{}, err
 		}
 	}
-	if err := r.begin(state.Intent{Nonce: nonce, Observed: obs.version, Repair: j.repair, Verb: j.verb}, s.writes); err != nil {
+	if err := r.begin(state.Intent{Nonce: nonce, Observed: obs.version, Tree: obs.side.Tree.ID(), Repair: j.repair, Verb: j.verb}, s.writes); err != nil {
 		return deed{}, err
 	}
 	d := deed{nonce: nonce, observed: obs, changes: map[manifest.Path]*manifest.Entry{}, over: map[manifest.Path]int32{}, metadata: s.metadata(), zip: s.means == ByZip, derived: s.derived(), bytes: s.bytes}

@@ -44,6 +44,27 @@ func (h *History) Get(ctx context.Context, key Key, asset string, number int) (m
 	if !ok {
 		return manifest.Bundle{}, false, nil
 	}
+	return h.bundle(ctx, r)
+}
+
+// GetAs is Get of the arrival that had a tree: a version may have changed in place
+// since.
+func (h *History) GetAs(ctx context.Context, key Key, asset string, number int, tree manifest.ID) (manifest.Bundle, bool, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	records, err := h.records(ctx, key)
+	if err != nil {
+		return manifest.Bundle{}, false, err
+	}
+	i := slices.IndexFunc(records, func(r Record) bool { return r.Asset == asset && r.Number == number && r.TreeID == tree })
+	if i < 0 {
+		return manifest.Bundle{}, false, nil
+	}
+	return h.bundle(ctx, records[i])
+}
+
+// bundle reads the files of an arrival.
+func (h *History) bundle(ctx context.Context, r Record) (manifest.Bundle, bool, error) {
 	files := map[manifest.Path][]byte{}
 	if err := h.readTree(ctx, r.TreeID, "", files); err != nil {
 		return manifest.Bundle{}, false, err

@@ -151,9 +151,10 @@ type Target struct {
 // one that is found belongs to a run that was cut short or to a write in
 // doubt.
 type Intent struct {
-	Nonce    string          `json:"nonce"`    // random, part of every token of the run
-	AssetID  string          `json:"asset_id"` // "" when the asset is created
-	Observed int32           `json:"observed"` // the version that was planned on; 0: none, the asset is created
+	Nonce    string          `json:"nonce"`         // random, part of every token of the run
+	AssetID  string          `json:"asset_id"`      // "" when the asset is created
+	Observed int32           `json:"observed"`      // the version that was planned on; 0: none, the asset is created
+	Tree     manifest.ID     `json:"tree,omitzero"` // what that held when it was planned on
 	Started  time.Time       `json:"started"`
 	Until    time.Time       `json:"until"` // a write that has had no effect by then is taken as lost
 	Changes  []PlannedChange `json:"changes,omitempty"`
