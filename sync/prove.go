@@ -336,7 +336,7 @@ func (r *run) accountPast(ctx context.Context, id string, in state.Intent, obs o
 	}
 	// As it was observed, not as it may have become in place since.
 	then, ok, err := r.History.GetAs(ctx, r.historyKey(), in.AssetID, int(in.Observed), in.Tree)
-	if err == nil && !ok {
+	if err == nil && !ok { // an earlier program did not note the tree
 		then, ok, err = r.History.Get(ctx, r.historyKey(), in.AssetID, int(in.Observed))
 	}
 	if err := r.tellDamage(err); err != nil {

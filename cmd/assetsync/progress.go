@@ -29,6 +29,10 @@ const (
 	// barColumns is how wide the bar is, between its ends.
 	barColumns = 20
 
+	// leastForBar is how wide a terminal is that has room for the bar: on one that
+	// is narrower, what the run waits for tells more.
+	leastForBar = 60
+
 	// shownWait is the shortest wait that people notice.
 	shownWait = time.Second
 )
@@ -118,9 +122,12 @@ func (p *progress) draw() {
 	if err := p.bar.Set(min(p.done, p.bar.GetMax())); err != nil {
 		return // what is shown is no more than a sign of life
 	}
-	bar := fmt.Sprintf("%*s", len("100% []")+barColumns, strings.Trim(p.bar.String(), "\r "))
-	line, columns := fitted(bar+" "+shownText(p.text()), terminalWidth(p.w)-1)
-	fmt.Fprint(p.w, "\r"+line+strings.Repeat(" ", max(0, p.drawn-columns)))
+	text, width := shownText(p.text()), terminalWidth(p.w)-1
+	if width >= leastForBar {
+		text = fmt.Sprintf("%*s %s", len("100% []")+barColumns, strings.Trim(p.bar.String(), "\r "), text)
+	}
+	line, columns := fitted(text, width)
+	fmt.Fprint(p.w, "\r"+line+strings.Repeat(" ", max(0, min(p.drawn, width)-columns)))
 	p.drawn = columns
 }
 

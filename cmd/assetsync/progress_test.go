@@ -58,6 +58,26 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+func TestFitted(t *testing.T) {
+	for _, tt := range []struct {
+		text    string
+		columns int
+		want    string
+		width   int
+	}{
+		{"short", 9, "short", 5},
+		{"just so", 7, "just so", 7},
+		{"cut off", 3, "cut", 3},
+		{"日本語", 5, "日本", 4}, // two columns each
+		{"e\u0301a", 1, "e\u0301", 1},
+		{"none", 0, "", 0},
+	} {
+		if line, width := fitted(tt.text, tt.columns); line != tt.want || width != tt.width {
+			t.Errorf("%q in %d columns: %q of %d, want %q of %d", tt.text, tt.columns, line, width, tt.want, tt.width)
+		}
+	}
+}
+
 // lastLine is what a terminal shows after text that goes back to the beginning
 // of its line.
 func lastLine(text string) string {

@@ -34,37 +34,33 @@ func (h *History) Versions(ctx context.Context, key Key) ([]Record, error) {
 // Get returns the files of the newest arrival with an asset and number, and
 // whether there is one.
 func (h *History) Get(ctx context.Context, key Key, asset string, number int) (manifest.Bundle, bool, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	records, err := h.records(ctx, key)
-	if err != nil {
-		return manifest.Bundle{}, false, err
-	}
-	r, ok := newest(records, asset, number)
-	if !ok {
-		return manifest.Bundle{}, false, nil
-	}
-	return h.bundle(ctx, r)
+	return h.bundle(ctx, key, func(records []Record) (Record, bool) { return newest(records, asset, number) })
 }
 
 // GetAs is Get of the arrival that had a tree: a version may have changed in place
 // since.
 func (h *History) GetAs(ctx context.Context, key Key, asset string, number int, tree manifest.ID) (manifest.Bundle, bool, error) {
+	return h.bundle(ctx, key, func(records []Record) (Record, bool) {
+		i := slices.IndexFunc(records, func(r Record) bool { return r.Asset == asset && r.Number == number && r.TreeID == tree })
+		if i < 0 {
+			return Record{}, false
+		}
+		return records[i], true
+	})
+}
+
+// bundle returns the files of the arrival that choose finds.
+func (h *History) bundle(ctx context.Context, key Key, choose func([]Record) (Record, bool)) (manifest.Bundle, bool, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	records, err := h.records(ctx, key)
 	if err != nil {
 		return manifest.Bundle{}, false, err
 	}
-	i := slices.IndexFunc(records, func(r Record) bool { return r.Asset == asset && r.Number == number && r.TreeID == tree })
-	if i < 0 {
+	r, ok := choose(records)
+	if !ok {
 		return manifest.Bundle{}, false, nil
 	}
-	return h.bundle(ctx, records[i])
-}
-
-// bundle reads the files of an arrival.
-func (h *History) bundle(ctx context.Context, r Record) (manifest.Bundle, bool, error) {
 	files := map[manifest.Path][]byte{}
 	if err := h.readTree(ctx, r.TreeID, "", files); err != nil {
 		return manifest.Bundle{}, false, err

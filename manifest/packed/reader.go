@@ -14,7 +14,8 @@ type Reader struct {
 // Bytes reads n bytes, which stay those of Rest.
 func (r *Reader) Bytes(n uint64) []byte {
 	if n > uint64(len(r.Rest)) {
-		return r.fail()
+		r.fail()
+		return nil
 	}
 	out := r.Rest[:n:n]
 	r.Rest = r.Rest[n:]
@@ -22,19 +23,13 @@ func (r *Reader) Bytes(n uint64) []byte {
 }
 
 // Uvarint reads a number as [binary.AppendUvarint] writes it.
-func (r *Reader) Uvarint() uint64 {
-	v, n := binary.Uvarint(r.Rest)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.Rest = r.Rest[n:]
-	return v
-}
+func (r *Reader) Uvarint() uint64 { return number(r, binary.Uvarint) }
 
 // Varint reads a number as [binary.AppendVarint] writes it.
-func (r *Reader) Varint() int64 {
-	v, n := binary.Varint(r.Rest)
+func (r *Reader) Varint() int64 { return number(r, binary.Varint) }
+
+func number[T int64 | uint64](r *Reader, read func([]byte) (T, int)) T {
+	v, n := read(r.Rest)
 	if n <= 0 {
 		r.fail()
 		return 0
@@ -43,7 +38,4 @@ func (r *Reader) Varint() int64 {
 	return v
 }
 
-func (r *Reader) fail() []byte {
-	r.Rest, r.Failed = nil, true
-	return nil
-}
+func (r *Reader) fail() { r.Rest, r.Failed = nil, true }
