@@ -53,9 +53,7 @@ func (r *run) checkOut(ctx context.Context, id string, obs observation, changes 
 	if err != nil {
 		return nil, err
 	}
-	if len(intents) > 0 {
-		wt.Mark = worktree.NewMark()
-	}
+	wt.Mark = worktree.NewMark()
 	content := func(e manifest.Entry) ([]byte, error) {
 		if m, ok := r.merged[e.Path]; ok && m.entry.ID == e.ID {
 			return m.data, nil
@@ -223,12 +221,16 @@ func (r *run) intend(ctx context.Context, id string, obs observation, changes []
 // the base of the paths is the one that was planned on.
 func (r *run) beginCheckOut(obs observation, changes []diff.Change, content worktree.Content, mark string, intents map[manifest.Path]state.CheckOutIntent) error {
 	if r.verb == verbUndoLocal {
+		c := *r.knownAsset.CheckedOut
+		c.Back = mark
+		r.knownAsset.CheckedOut = &c
 		return r.commit() // what was settled; that ends the check out on record
 	}
 	c, err := r.describeCheckOut(obs, changes, content)
 	if err != nil {
 		return err
 	}
+	c.Mark = mark
 	return r.putCheckOut(c, func(stored *state.Asset) {
 		for p, in := range intents {
 			in.Mark = mark

@@ -171,6 +171,9 @@ func (e *Engine) do(ctx context.Context, verb string, consent Consent, body func
 	if err == nil {
 		err = body(ctx, r)
 	}
+	if errors.Is(err, errRescued) {
+		err = body(ctx, r) // from its look on
+	}
 	if err != nil && !errors.Is(err, errStopped) {
 		r.res.Outcome, r.res.Error = Failed, AsError(err)
 		switch r.res.Error.Kind {

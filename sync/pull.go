@@ -51,7 +51,9 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 		return err
 	}
 	if !o.DryRun {
-		r.sweep(ctx, snap)
+		if err := r.sweep(ctx, snap); err != nil {
+			return err
+		}
 	}
 	obs, err := r.observeLive(ctx, id)
 	if err != nil {

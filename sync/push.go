@@ -69,7 +69,9 @@ func (r *run) push(ctx context.Context, o PushOptions) error {
 	}
 	snap, id, err := r.findSource(ctx, o)
 	if err == nil && id != "" && !o.DryRun {
-		r.sweep(ctx, snap)
+		if err := r.sweep(ctx, snap); err != nil {
+			return err
+		}
 	}
 	for round := 1; ; round++ {
 		switch {

@@ -48,7 +48,9 @@ func (e *Engine) Resolve(ctx context.Context, o ResolveOptions) Result {
 		if err != nil {
 			return err
 		}
-		r.sweep(ctx, snap)
+		if err := r.sweep(ctx, snap); err != nil {
+			return err
+		}
 		obs, err := r.observeLive(ctx, id)
 		if err != nil {
 			return err

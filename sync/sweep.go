@@ -19,18 +19,25 @@ import (
 const copyAge = time.Minute
 
 // sweep removes what a run that was killed left in the directory and among the
-// conflict copies. It is called once the asset's record is loaded, and before
-// anything is settled: by what the record still speaks of, what was checked out
-// is known. A directory in which the scan has met no left-over is not gone through
-// again. What stays is noted, and stops nothing.
-func (r *run) sweep(ctx context.Context, snap manifest.Snapshot) {
+// conflict copies; saves that it had taken away come first. It is called once the
+// asset's record is loaded, and before anything is settled: by what the record still
+// speaks of, what was checked out is known. A directory in which the scan has met no
+// left-over is not gone through again. What stays is noted, and stops nothing; its
+// error is [errRescued], or that a save could not be rescued.
+func (r *run) sweep(ctx context.Context, snap manifest.Snapshot) error {
 	err := r.sweepCopies()
+	if snap.LeftOver || r.dir.file != "" {
+		if err := r.rescue(ctx); err != nil {
+			return err
+		}
+	}
 	if snap.LeftOver {
 		err = errors.Join(err, r.sweepDirectory(ctx))
 	}
 	if err != nil {
 		r.note("left-overs of a killed run stay: %v", err)
 	}
+	return nil
 }
 
 func (r *run) sweepDirectory(ctx context.Context) error {

@@ -70,7 +70,9 @@ func (r *run) takeBackOnce(ctx context.Context, o BackOptions, find finder) (Pre
 		return Preview{}, err
 	}
 	if !o.DryRun {
-		r.sweep(ctx, snap)
+		if err := r.sweep(ctx, snap); err != nil {
+			return Preview{}, err
+		}
 	}
 	obs, err := r.observeLive(ctx, id)
 	if err != nil {

@@ -83,7 +83,9 @@ func (r *run) follow(ctx context.Context) error {
 		r.noteNoAsset()
 		return nil
 	}
-	r.sweep(ctx, snap)
+	if err := r.sweep(ctx, snap); err != nil {
+		return err
+	}
 	obs, err := r.observeLive(ctx, id)
 	if err != nil {
 		return err

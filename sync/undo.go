@@ -118,7 +118,9 @@ func (r *run) undoLocal(ctx context.Context, o BackOptions) (Preview, error) {
 		return Preview{}, err
 	}
 	if !o.DryRun {
-		r.sweep(ctx, snap)
+		if err := r.sweep(ctx, snap); err != nil {
+			return Preview{}, err
+		}
 	}
 	if err := r.settleCheckOuts(snap, false); err != nil {
 		return Preview{}, err
@@ -210,7 +212,11 @@ func (r *run) bringBack(ctx context.Context, id string, kept observation, change
 	if failed != nil {
 		return failed
 	}
-	return r.commit()
+	if err := r.commit(); err != nil {
+		return err
+	}
+	r.discardTraces()
+	return nil
 }
 
 // contest makes conflicts again of files that came back, in memory: what was

@@ -85,17 +85,8 @@ func (d *Dir) WriteFile(name string, data []byte, perm fs.FileMode) error {
 // removing it failed too.
 func (d *Dir) Stage(dir string, data []byte, perm fs.FileMode) (temp string, err error) {
 	temp = tempName(dir)
-	if err := d.StageAs(temp, data, perm); err != nil {
-		return "", err
-	}
-	return temp, nil
-}
-
-// StageAs is Stage under a temporary name that is the caller's choice, and
-// free.
-func (d *Dir) StageAs(temp string, data []byte, perm fs.FileMode) error {
 	var f *os.File
-	err := d.do(Create, temp, func() (err error) {
+	err = d.do(Create, temp, func() (err error) {
 		create := perm
 		if create == 0 {
 			create = 0o666
@@ -104,13 +95,34 @@ func (d *Dir) StageAs(temp string, data []byte, perm fs.FileMode) error {
 		return err
 	})
 	if f == nil {
-		return fmt.Errorf("create temporary file: %w", err)
+		return "", fmt.Errorf("create temporary file: %w", err)
 	}
 	if err == nil {
 		err = d.fill(f, temp, data, perm)
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("write temporary file %s: %w", temp, err), d.root.Remove(temp))
+		return "", errors.Join(fmt.Errorf("write temporary file %s: %w", temp, err), d.root.Remove(temp))
+	}
+	return temp, nil
+}
+
+// StageAs is Stage under a temporary name that is the caller's choice, and free.
+// What has that name is complete, whenever one looks.
+func (d *Dir) StageAs(name string, data []byte, perm fs.FileMode) error {
+	temp, err := d.Stage(path.Dir(name), data, perm)
+	if err != nil {
+		return err
+	}
+	if err := d.do(NoReplace, name, func() error { return d.renameNoReplace(temp, name) }); err != nil {
+		return errors.Join(fmt.Errorf("rename to %s: %w", name, err), d.drop(temp))
+	}
+	return nil
+}
+
+// drop removes a file that may be there.
+func (d *Dir) drop(name string) error {
+	if err := d.root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
@@ -167,10 +179,15 @@ func (d *Dir) Exchange(a, b string) error {
 // temporary name is returned with an error too, for who wants to look.
 func (d *Dir) Aside(name string) (temp string, err error) {
 	temp = tempName(path.Dir(name))
+	return temp, d.AsideAs(name, temp)
+}
+
+// AsideAs is Aside to a temporary name that is the caller's choice, and free.
+func (d *Dir) AsideAs(name, temp string) error {
 	if err := d.do(Aside, name, func() error { return d.renameNoReplace(name, temp) }); err != nil {
-		return temp, fmt.Errorf("move aside %s: %w", name, err)
+		return fmt.Errorf("move aside %s: %w", name, err)
 	}
-	return temp, d.syncDir(path.Dir(name))
+	return d.syncDir(path.Dir(name))
 }
 
 // Remove removes a file or link.

@@ -125,6 +125,8 @@ type CheckOut struct {
 	// Changes name as Old the bytes that were in the worktree, which history
 	// has where they were replaced, and as New what a scan finds in their place.
 	Changes []PlannedChange `json:"changes"`
+	Mark    string          `json:"mark,omitempty"` // of the run, in the names of its temporary files; "": it left none
+	Back    string          `json:"back,omitempty"` // the same of a run that began to take it back
 }
 
 // CheckOutIntent is one path of a check out that was begun. It is durable before

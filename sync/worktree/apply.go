@@ -181,7 +181,7 @@ func (a applier) delete(c diff.Change, name string) Result {
 	if err := a.keep(c.Path, old); err != nil {
 		return fail(c, err)
 	}
-	temp, moved := a.disk.Aside(name)
+	temp, moved := a.aside(c, name)
 	out, _, err := a.readThrough(temp)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // nothing was moved

@@ -143,6 +143,15 @@ func (a applier) stage(c diff.Change, name string, data []byte, perm os.FileMode
 	return temp, a.disk.StageAs(temp, data, perm)
 }
 
+// aside gives what is at name a temporary name.
+func (a applier) aside(c diff.Change, name string) (string, error) {
+	if a.mark == "" {
+		return a.disk.Aside(name)
+	}
+	temp := traceName(a.mark, c.Path, name)
+	return temp, a.disk.AsideAs(name, temp)
+}
+
 func (a applier) markNew(temp string) error {
 	if a.mark == "" {
 		return nil
