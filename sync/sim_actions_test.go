@@ -315,7 +315,7 @@ func undoEdit(s *sim, who string, _ simStep, rnd *rand.Rand) {
 		return
 	}
 	content := s.ends(who, s.content(who, path, m, had), rnd)
-	s.ledger.setBack(path, content, had)
+	s.ledger.setBack(who, path, content, had)
 	s.set(who, path, &content)
 	s.commit(who)
 }
@@ -346,10 +346,12 @@ func (s *sim) saveSlowly(who string, rnd *rand.Rand, meanwhile func()) {
 	content := s.ends(who, s.content(who, path, m, had), rnd)
 	delete(w.broken, path)
 	w.put(path, nil)
+	w.saving = path
 	s.note("%s is saving %s", who, path)
 	meanwhile()
 	s.nap(0, 2*time.Millisecond+time.Duration(rnd.Int64N(int64(slowSave))))
 	s.set(who, path, &content)
+	w.saving = ""
 }
 
 // breakFile makes a file unreadable: in its place is a link that leads nowhere.
@@ -445,7 +447,7 @@ func restore(s *sim, _ string, _ simStep, rnd *rand.Rand) {
 	s.note("web goes back to version %d", old.version)
 	for p, content := range old.files {
 		if now.files[p] != content {
-			s.ledger.setBack(p, content, now.files[p])
+			s.ledger.setBack("web", p, content, now.files[p])
 		}
 	}
 	for p, content := range now.files {
@@ -472,7 +474,7 @@ func takeOver(s *sim, who string, _ simStep, _ *rand.Rand) {
 	tree := maps.Clone(s.origin.tree)
 	for _, p := range slices.Sorted(maps.Keys(live)) {
 		if content := live[p]; tree[p] != content {
-			s.ledger.setBack(p, content, tree[p])
+			s.ledger.setBack(who, p, content, tree[p])
 			s.origin.set(p, &content)
 		}
 	}
@@ -503,7 +505,7 @@ func resolveConflicts(s *sim, who string, step simStep, rnd *rand.Rand) {
 					continue
 				}
 				for _, m := range marksIn(string(p), files[string(p)]) {
-					s.ledger.link(m, string(p), w.shown[string(p)])
+					s.ledger.link(who, m, w.shown[string(p)])
 				}
 				if res.Outcome == "" || res.Error != nil { // it may have had its effect, or not
 					s.ledger.blurred[string(p)] = true

@@ -58,23 +58,21 @@ func (l *simLedger) newMark(who, path, had string, deletion bool) simMark {
 	l.marks++
 	m := simMark{path, "[" + who + "-" + itoa(l.marks) + "]"}
 	l.by[m], l.dead[m] = who, deletion
-	l.link(m, path, had)
-	if had == "" {
-		// Who makes a file anew knows that he has deleted it.
-		for d := range l.dead {
-			if l.dead[d] && l.by[d] == who && d.path == path && d != m {
-				l.add(m, d)
-			}
-		}
-	}
+	l.link(who, m, had)
 	return m
 }
 
-// link says that the writer of m had a content before him.
-func (l *simLedger) link(m simMark, path, had string) {
-	for _, b := range marksIn(path, had) {
+// link says that who had a content before him when he gave a path one with m. Who
+// makes a file anew knows that he has deleted it.
+func (l *simLedger) link(who string, m simMark, had string) {
+	for _, b := range marksIn(m.path, had) {
 		if l.related(m, b) {
 			l.add(m, b)
+		}
+	}
+	for d := range l.dead {
+		if had == "" && l.dead[d] && l.by[d] == who && d.path == m.path {
+			l.add(m, d)
 		}
 	}
 }
@@ -109,10 +107,10 @@ func (l *simLedger) add(m, before simMark) {
 }
 
 // setBack says that who gave a path a content that it had before.
-func (l *simLedger) setBack(path, content, had string) {
+func (l *simLedger) setBack(who, path, content, had string) {
 	l.blurred[path] = true
 	for _, m := range marksIn(path, content) {
-		l.link(m, path, had)
+		l.link(who, m, had)
 	}
 }
 

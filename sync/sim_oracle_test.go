@@ -184,7 +184,7 @@ func (w *simWorker) judgeCheckout(r *simRun, before, after map[string]string) {
 		switch {
 		case was == "":
 			continue
-		case is == was && there, w.deleted[p] && !there, r.consent:
+		case is == was && there, (w.deleted[p] || w.saving == p) && !there, r.consent:
 			continue
 		case !there && !slices.ContainsFunc(w.line, func(v simVersion) bool { _, held := v.files[p]; return !held }):
 			w.violate("pull", r, p, "%s deleted %s, which the remote has always had", r, p)

@@ -141,13 +141,20 @@ func drawQuirks(rnd *rand.Rand) []string {
 	return quirks
 }
 
-// drawAction chooses what somebody does.
+// drawAction chooses what somebody does. Where a file that was replaced in place is
+// listed as before, that is done more often, and so is what carries it on.
 func drawAction(rnd *rand.Rand, s simStory, who string) string {
+	unseen := s.has("create-existing=overwrite") && s.has("file-create-version=keep") && s.has("timestamps=frozen")
 	var names []string
 	for _, a := range simActions() {
-		if a.can(s, who) {
-			names = append(names, slices.Repeat([]string{a.name}, a.weight)...)
+		if !a.can(s, who) {
+			continue
 		}
+		weight := a.weight
+		if unseen && (a.name == "create-in-place" || a.name == "edit-many") {
+			weight *= 5
+		}
+		names = append(names, slices.Repeat([]string{a.name}, weight)...)
 	}
 	return pick(rnd, names...)
 }

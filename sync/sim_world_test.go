@@ -93,6 +93,7 @@ type simWorker struct {
 	broken   map[string]string // what the files held that cannot be read now
 	latest   map[string]string // what was saved since the last run began; "": deleted
 	deleted  map[string]bool   // paths that somebody deleted here
+	saving   string            // a path that is not there because it is being saved; "": none is
 	conflict []string          // paths that the last run called conflicts
 	shown    map[string]string // what the remote held of a path when it was told to be one
 	outcome  string            // of the last run
@@ -320,7 +321,7 @@ func (w *simWorker) chosen(before map[string]string) {
 	after := w.files()
 	for p, content := range after {
 		if content != before[p] {
-			w.ledger.setBack(p, content, before[p])
+			w.ledger.setBack(w.name, p, content, before[p])
 			w.changed[p] = true
 		}
 	}
@@ -354,7 +355,7 @@ func (w *simWorker) tookBack(r *simRun, before map[string]string, unsure bool) {
 				r.left[p] = true // which he was told
 			}
 			if content != was[p] && own(p) {
-				w.ledger.setBack(p, content, before[p])
+				w.ledger.setBack(w.name, p, content, before[p])
 				w.ledger.meant(w.name, w.ledger.markOf(w.name, p, content))
 			}
 		}
