@@ -8,7 +8,8 @@
 // plan assumed. Bytes that go for good are first given to the caller's [Keep].
 // So after any error and any crash each byte that a user saved is at its
 // path, with Keep, or in a file beside its path whose name begins with
-// [manifest.TempPrefix]; [Worktree.Sweep] gives those to Keep, too.
+// [manifest.TempPrefix]. [Worktree.Rescue] puts those of a marked run into their
+// place again; [Worktree.Sweep] gives others to Keep, too.
 //
 // Where a plan names text by its LF form, a file is what it names with any line
 // ends. What goes is kept as it was, and a save in between that changes line
