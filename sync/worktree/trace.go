@@ -26,11 +26,11 @@ type Trace struct {
 }
 
 // Traces returns what Apply left for changes that are Done. Those of others stay
-// for [Worktree.Brought] and for [Worktree.Sweep].
+// for [Worktree.Brought], [Worktree.Rescue] and [Worktree.Sweep].
 func (w *Worktree) Traces() []Trace { return w.traces }
 
 // Discard removes traces that nobody will ask for any more. One that was written
-// to meanwhile stays, for Sweep to keep: a program had the replaced file open.
+// to meanwhile stays, for Rescue to find: a program had the replaced file open.
 func (w *Worktree) Discard(traces []Trace) error {
 	a := applier{root: w.root, disk: w.disk}
 	var troubles []error
