@@ -149,7 +149,7 @@ func (x *torture) has(name string) bool {
 
 // saveAtOnce saves as an editor does, so that nobody reads half of it.
 func (x *torture) saveAtOnce(name, text string) {
-	draft := tortureDir + "/" + manifest.TempPrefix + "draft" // on the same disk, and never published
+	draft := tortureDir + "/.draft.swp" // on the same disk, and ignored
 	x.save(draft, text)
 	x.must(os.Rename(x.path(draft), x.path(tortureDir+"/"+name)))
 }
