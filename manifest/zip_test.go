@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,6 +68,52 @@ func TestWriteZipHeaders(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
 	}
+}
+
+// TestZipOnCores packs more than is packed hard on any number of cores: the bytes
+// are the same, and no more than those of archive/zip.
+func TestZipOnCores(t *testing.T) {
+	files := map[Path]string{"a.md": "", "b.md": "x", "z.bin": string(noise(100_000))}
+	text := words(rand.New(rand.NewPCG(1, 1)), 4<<20)
+	for i := range 80 {
+		files[Path(fmt.Sprintf("references/%02d.md", i))] = text[i*len(text)/80 : (i+1)*len(text)/80]
+	}
+	bundle := newBundle(t, files)
+	want := zipBytes(t, bundle)
+	for _, cores := range []int{1, 2, 3, 16} {
+		entries, err := zipFiles(bundle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got bytes.Buffer
+		if err := writeZipFiles(&got, entries, cores); err != nil || !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("%d cores: %d other bytes than the %d, %v", cores, got.Len(), len(want), err)
+		}
+		entries, _ = zipFiles(bundle)
+		if err := writeZipFiles(failWriter{}, entries, cores); !errors.Is(err, errFull) {
+			t.Errorf("%d cores to a full disk: %v", cores, err)
+		}
+	}
+	if got, err := ReadZip(want, ZipLimits{}); err != nil || !got.Tree().Equal(bundle.Tree()) {
+		t.Errorf("read back: %v", err)
+	}
+	var standard bytes.Buffer
+	if err := writeStandardZip(&standard, bundle, zipStandard); err != nil {
+		t.Fatal(err)
+	}
+	if len(want) > standard.Len() {
+		t.Errorf("%d bytes, and archive/zip makes %d", len(want), standard.Len())
+	}
+}
+
+// zipStandard is the level that archive/zip packs with.
+const zipStandard = 5
+
+func noise(n int) []byte {
+	data := make([]byte, n)
+	random := rand.NewChaCha8([32]byte{1})
+	random.Read(data)
+	return data
 }
 
 func TestZipRoundTrip(t *testing.T) {
