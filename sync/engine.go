@@ -138,6 +138,7 @@ type run struct {
 	lessons     lessons               // what this run has learned of the endpoint
 	noCreate    bool                  // CreateAssetFile was not allowed in this run
 	reader      *gitrepo.Past         // of commits, once it is needed
+	unreadPast  bool                  // of a commit that was compared, a part could not be read
 	ended       *observation          // the newest version, once a push came to its end
 	brought     []manifest.Path       // by a check out that was cut short, and perhaps not on disk
 	traces      []worktree.Trace      // of a check out that is not on record yet

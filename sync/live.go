@@ -54,33 +54,42 @@ type LiveCommit struct {
 // since what is live is told by ids. Commits whose trees cannot be read publish
 // nothing. Errors are those of [gitrepo.Worktree.Line].
 func FindLive(ctx context.Context, repo *gitrepo.Worktree, past *gitrepo.Past, t Target, res Result) (LiveCommit, error) {
+	live, _, err := findLive(ctx, repo, past, lineOf(t), t, res)
+	return live, err
+}
+
+// findLive is FindLive from a revision. It is certain when all that it looked at
+// is in the repository: else the answer may be another one once it is.
+func findLive(ctx context.Context, repo *gitrepo.Worktree, past *gitrepo.Past, rev string, t Target, res Result) (live LiveCommit, certain bool, err error) {
 	live, tree := LiveCommit{Tree: res.LiveTree}, cmp.Or(res.SentTree, res.LiveTree)
 	r, err := gitRun(t, repo)
 	if err != nil {
-		return live, err
+		return live, false, err
 	}
 	r.reader = past
-	head, err := repo.Resolve(ctx, lineOf(t))
+	head, err := repo.Resolve(ctx, rev)
 	if err != nil {
-		return live, err
+		return live, false, err
 	}
+	certain = true
 	for _, most := range [...]int{liveNear, liveCommits} {
 		line, err := repo.Line(ctx, head, t.Path, most)
 		if err != nil {
-			return live, err
+			return live, false, err
 		}
+		certain = certain && !line.Missing
 		i, err := r.newestWith(ctx, line, tree)
 		if err != nil {
-			return live, err
+			return live, false, err
 		}
 		live.Cut = i < 0 && !line.Complete
 		if i < 0 && line.Complete {
-			return live, nil
+			return live, certain && !r.unreadPast, nil
 		}
 		if i >= 0 {
 			live.Newest = line.Points[i].Newest
 			if i, err = r.oldestWith(ctx, line, i, tree); err != nil {
-				return live, err
+				return live, false, err
 			}
 			live.Commit = line.Points[i].Commit
 		}
@@ -91,7 +100,7 @@ func FindLive(ctx context.Context, repo *gitrepo.Worktree, past *gitrepo.Past, t
 	if live.Newest != "" {
 		live.Ahead, _, err = repo.Ahead(ctx, live.Newest, head)
 	}
-	return live, err
+	return live, certain && !r.unreadPast, err
 }
 
 // lineOf names the revision whose first-parent line a target comes from.
@@ -140,6 +149,7 @@ func (r *run) oldestWith(ctx context.Context, line gitrepo.Line, i int, tree str
 // publishes reports whether a commit publishes the tree.
 func (r *run) publishes(ctx context.Context, p gitrepo.Point, tree string) (bool, error) {
 	snap, err := r.treeAt(ctx, p)
+	r.unreadPast = r.unreadPast || len(snap.Unknown) > 0
 	return err == nil && p.Object != "" && len(snap.Unknown) == 0 && snap.Tree.ID().String() == tree, err
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"go.uber.org/zap"
@@ -19,51 +22,98 @@ type statusTarget struct {
 	Live *assetsync.LiveCommit `json:"live,omitempty"` // of a target in git
 }
 
-// withLive adds to what a status found which commits are live. That is told by
-// git here, whoever looked at the remote. What cannot be told is a note.
-func (a *app) withLive(ctx context.Context, targets []Target, results []assetsync.Result) []statusTarget {
-	out := make([]statusTarget, len(results))
-	pasts := map[*gitrepo.Worktree]heldPast{}
+// withLive adds to what a status of an environment found which commits are live.
+// That is told by git here, whoever looked at the remote. What cannot be told is a
+// note. Answers are kept in home, the directory of the state.
+func (a *app) withLive(ctx context.Context, home, env string, targets []Target, results []assetsync.Result) []statusTarget {
+	live := &liveLook{worktreeLook: a.worktrees.look(), kept: a.keptLive(home), env: env, finders: map[*gitrepo.Worktree]*assetsync.LiveFinder{}}
 	defer func() {
-		for _, p := range pasts {
-			if err := p.release(); err != nil {
+		for _, f := range live.finders {
+			if err := f.Close(); err != nil {
 				a.log.Debug("close files of a git repository", zap.Error(err)) // they were only read
 			}
 		}
+		a.keepLive(home, live.kept)
 	}()
+	out := make([]statusTarget, len(results))
+	known := byName(targets)
 	for i, r := range results {
 		out[i].Result = r
-		t := slices.IndexFunc(targets, func(t Target) bool { return t.Name == r.Target })
-		if t < 0 || r.LiveTree == "" {
+		t, ok := known[r.Target]
+		if !ok || r.LiveTree == "" {
 			continue
 		}
 		var err error
-		if out[i].Live, err = a.findLive(ctx, pasts, targets[t], r); err != nil {
+		if out[i].Live, err = live.of(ctx, t, r); err != nil {
 			out[i].Notes = append(slices.Clone(r.Notes), fmt.Sprintf("which commit is live cannot be told: %v", err))
 		}
 	}
 	return out
 }
 
-// heldPast is a reader of a repository whose files are kept open.
-type heldPast struct {
-	*gitrepo.Past
-	release func() error
+// byName returns targets by their names.
+func byName(targets []Target) map[string]Target {
+	named := make(map[string]Target, len(targets))
+	for _, t := range targets {
+		named[t.Name] = t
+	}
+	return named
 }
 
-// findLive returns nil for a target outside of git, and where nothing is committed.
-// The targets of one run share pasts.
-func (a *app) findLive(ctx context.Context, pasts map[*gitrepo.Worktree]heldPast, t Target, r assetsync.Result) (*assetsync.LiveCommit, error) {
-	repo, err := a.worktrees.around(t)
+// liveFile keeps which commits were live: see [assetsync.LiveCache].
+func liveFile(home string) string { return filepath.Join(home, "live.cache") }
+
+// keptLive reads what is kept; nothing where that cannot be read.
+func (a *app) keptLive(home string) *assetsync.LiveCache {
+	data, err := os.ReadFile(liveFile(home))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.log.Debug("read which commits were live", zap.Error(err))
+	}
+	return assetsync.NewLiveCache(data, thisBuild().userAgent())
+}
+
+// keepLive writes it in one step, and not durably: what is damaged is not
+// believed. Where it cannot be written, git is asked again the next time.
+func (a *app) keepLive(home string, kept *assetsync.LiveCache) {
+	data, changed := kept.Bytes()
+	if !changed {
+		return
+	}
+	temp, err := os.CreateTemp(home, "live.cache-*")
+	if err == nil {
+		_, err = temp.Write(data)
+		if err = errors.Join(err, temp.Close()); err == nil {
+			err = os.Rename(temp.Name(), liveFile(home))
+		}
+		if err != nil {
+			err = errors.Join(err, os.Remove(temp.Name()))
+		}
+	}
+	if err != nil {
+		a.log.Debug("keep which commits were live", zap.Error(err))
+	}
+}
+
+// liveLook finds what is live of the targets of an environment.
+type liveLook struct {
+	*worktreeLook
+	kept    *assetsync.LiveCache
+	env     string
+	finders map[*gitrepo.Worktree]*assetsync.LiveFinder // the targets of one repository share one
+}
+
+// of returns nil for a target outside of git, and where nothing is committed.
+func (l *liveLook) of(ctx context.Context, t Target, r assetsync.Result) (*assetsync.LiveCommit, error) {
+	repo, err := l.around(t)
 	if err != nil || repo == nil {
 		return nil, err
 	}
-	past, ok := pasts[repo]
+	finder, ok := l.finders[repo]
 	if !ok {
-		past = heldPast{repo.PastIDs(), repo.Hold()}
-		pasts[repo] = past
+		finder = assetsync.NewLiveFinder(repo, l.kept)
+		l.finders[repo] = finder
 	}
-	live, err := assetsync.FindLive(ctx, repo, past.Past, t, r)
+	live, err := finder.Find(ctx, l.env, t, r)
 	if t.Rev == "" && errors.Is(err, gitrepo.ErrNoRevision) {
 		return nil, nil // nothing was ever committed
 	}
@@ -94,13 +144,13 @@ func liveText(t statusTarget, rev string) string {
 
 // liveLines are what people read of it, by target.
 func liveLines(targets []Target, found []statusTarget) map[string]string {
-	lines := map[string]string{}
+	lines, known := map[string]string{}, byName(targets)
 	for _, t := range found {
-		i := slices.IndexFunc(targets, func(one Target) bool { return one.Name == t.Target })
-		if i < 0 {
+		target, ok := known[t.Target]
+		if !ok {
 			continue
 		}
-		if text := liveText(t, targets[i].Rev); text != "" {
+		if text := liveText(t, target.Rev); text != "" {
 			lines[t.Target] = "    live: " + text + "\n"
 		}
 	}

@@ -268,11 +268,16 @@ func (s *session) client() (*remote.Client, func() map[string]int, error) {
 }
 
 func (s *session) engine(t Target, db *state.DB) (*assetsync.Engine, error) {
+	return s.engineIn(s.worktrees.look(), t, db)
+}
+
+// engineIn makes one of many engines.
+func (s *session) engineIn(git *worktreeLook, t Target, db *state.DB) (*assetsync.Engine, error) {
 	client, calls, err := s.client()
 	if err != nil {
 		return nil, err
 	}
-	repo, err := s.worktrees.around(t)
+	repo, err := git.around(t)
 	if err != nil {
 		return nil, err
 	}

@@ -14,9 +14,10 @@ import (
 // one asset.
 func (s *session) makeEngines(ctx context.Context, db *state.DB, writes bool) ([]*assetsync.Engine, error) {
 	engines := make([]*assetsync.Engine, len(s.targets))
+	git := s.worktrees.look()
 	for i, t := range s.targets {
 		var err error
-		if engines[i], err = s.engine(t, db); err != nil {
+		if engines[i], err = s.engineIn(git, t, db); err != nil {
 			return nil, err
 		}
 	}

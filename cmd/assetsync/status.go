@@ -71,14 +71,14 @@ func (a *app) statusOf(ctx context.Context, config *Config, so sessionOptions) (
 		if err != nil {
 			targets = nil // the daemon answers for what it had before, and says what is wrong now
 		}
-		return &statusLook{env, targets, a.withLive(ctx, targets, results)}, nil
+		return &statusLook{env, targets, a.withLive(ctx, a.stateHome(config), env, targets, results)}, nil
 	}
 	s, err := a.openWith(ctx, config, so)
 	if err != nil {
 		return nil, err
 	}
 	results = s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Status(ctx) })
-	return &statusLook{s.env.Name, s.targets, a.withLive(ctx, s.targets, results)}, s.close()
+	return &statusLook{s.env.Name, s.targets, a.withLive(ctx, s.dir, s.env.Name, s.targets, results)}, s.close()
 }
 
 // targetsOf returns all targets of a config in the environment of the

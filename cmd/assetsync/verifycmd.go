@@ -39,7 +39,7 @@ assetsync push --verify does this after each push, as any push does in CI.`,
 				return err
 			}
 			results := s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Verify(ctx, nil) })
-			return s.abort(a.showVerified(s.env.Name, a.withLive(ctx, s.targets, results)))
+			return s.abort(a.showVerified(s.env.Name, a.withLive(ctx, s.dir, s.env.Name, s.targets, results)))
 		},
 	}
 	cmd.Flags().StringVar(&rev, "rev", "", "compare with the tree of the git revision `REV` instead of what the targets' sources say")

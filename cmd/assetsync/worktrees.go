@@ -22,12 +22,27 @@ type worktrees struct {
 // around returns the worktree that a target lies in; nil outside of git. A
 // .git that leads nowhere, as in a container that holds a part of a checkout,
 // is an error only for a target that needs git.
-func (w *worktrees) around(t Target) (*gitrepo.Worktree, error) {
+func (w *worktrees) around(t Target) (*gitrepo.Worktree, error) { return w.look().around(t) }
+
+// find returns the worktree around a directory; nil outside of git.
+func (w *worktrees) find(dir string) (*gitrepo.Worktree, error) { return w.look().find(dir) }
+
+// look begins a look at many targets, at one moment.
+func (w *worktrees) look() *worktreeLook { return &worktreeLook{worktrees: w} }
+
+// worktreeLook looks at each directory once. It is not safe for concurrent use.
+type worktreeLook struct {
+	*worktrees
+	finder gitrepo.Finder
+}
+
+// around is [worktrees.around].
+func (l *worktreeLook) around(t Target) (*gitrepo.Worktree, error) {
 	dir := t.Path
 	if !isDirType(t.Type) {
 		dir = filepath.Dir(dir)
 	}
-	found, err := w.find(dir)
+	found, err := l.find(dir)
 	switch {
 	case err != nil && t.Rev == "" && t.Branch == "":
 		return nil, nil
@@ -39,21 +54,21 @@ func (w *worktrees) around(t Target) (*gitrepo.Worktree, error) {
 	return found, nil
 }
 
-// find returns the worktree around a directory; nil outside of git.
-func (w *worktrees) find(dir string) (*gitrepo.Worktree, error) {
-	found, err := gitrepo.FindWorktree(dir)
+// find is [worktrees.find].
+func (l *worktreeLook) find(dir string) (*gitrepo.Worktree, error) {
+	found, err := l.finder.Find(dir)
 	if err != nil || found == nil {
 		return nil, err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if known, ok := w.byTop[found.Top()]; ok {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known, ok := l.byTop[found.Top()]; ok {
 		return known, nil
 	}
-	if w.byTop == nil {
-		w.byTop = map[string]*gitrepo.Worktree{}
+	if l.byTop == nil {
+		l.byTop = map[string]*gitrepo.Worktree{}
 	}
-	w.byTop[found.Top()] = found
+	l.byTop[found.Top()] = found
 	return found, nil
 }
 

@@ -16,6 +16,7 @@ const DefaultLine = 10_000
 type Line struct {
 	Points   []Point // newest first
 	Complete bool    // down to a root commit: neither a maximum nor a shallow cut ended it
+	Missing  bool    // a move was looked for in trees of which some are not in the repository
 }
 
 // Point is a run of commits, each the first parent of another, that have the
@@ -93,6 +94,7 @@ func (o *objects) line(ctx context.Context, id manifest.ID, shallow map[manifest
 		}
 		id = c.parents[0]
 	}
+	walk.line.Missing = walk.moves.missing
 	return walk.line, nil
 }
 

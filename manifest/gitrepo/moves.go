@@ -29,7 +29,8 @@ const maxMoveTrees = 20_000
 type moves struct {
 	objects *objects
 	seen    seenObjects
-	left    int // directories that may yet be looked into
+	left    int  // directories that may yet be looked into
+	missing bool // something that would have been looked into is not in the repository
 }
 
 // origin is a place in the parent.
@@ -81,6 +82,7 @@ func (s *moveSearch) look(e treeEntry, at string, now manifest.ID, there bool) e
 	}
 	dir, err := s.seen.dir(s.objects, e.id)
 	if errors.Is(err, ErrObjectMissing) {
+		s.missing = true
 		return nil
 	}
 	if err != nil {
@@ -89,7 +91,9 @@ func (s *moveSearch) look(e treeEntry, at string, now manifest.ID, there bool) e
 	s.consider(e, at, there, dir)
 	var then directory
 	if there {
-		if then, err = s.seen.dir(s.objects, now); err != nil && !errors.Is(err, ErrObjectMissing) {
+		if then, err = s.seen.dir(s.objects, now); errors.Is(err, ErrObjectMissing) {
+			s.missing = true
+		} else if err != nil {
 			return err
 		}
 	}

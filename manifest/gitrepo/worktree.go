@@ -39,19 +39,43 @@ type Worktree struct {
 // nearest directory, dir or above it, that holds .git. It is nil when there
 // is none. No object is opened. It fails when .git is a file that leads to no
 // repository.
-func FindWorktree(dir string) (*Worktree, error) {
+func FindWorktree(dir string) (*Worktree, error) { return new(Finder).Find(dir) }
+
+// Finder finds the worktrees around many directories at one moment: each directory
+// on the way up is looked at once. The zero value has looked at none. It is not
+// safe for concurrent use.
+type Finder struct {
+	around map[string]*Worktree // by directory; nil: there is none
+}
+
+// Find is [FindWorktree]; for directories in one worktree it returns the same.
+func (f *Finder) Find(dir string) (*Worktree, error) {
 	if !filepath.IsAbs(dir) {
 		return nil, fmt.Errorf("find git worktree: %q is not absolute", dir)
 	}
-	for d := filepath.Clean(dir); ; d = filepath.Dir(d) {
-		w, err := worktreeAt(d)
-		if err != nil {
-			return nil, fmt.Errorf("find git worktree: %w", err)
-		}
-		if w != nil || d == filepath.Dir(d) {
-			return w, nil
-		}
+	w, err := f.find(filepath.Clean(dir))
+	if err != nil {
+		return nil, fmt.Errorf("find git worktree: %w", err)
 	}
+	return w, nil
+}
+
+func (f *Finder) find(dir string) (*Worktree, error) {
+	if w, ok := f.around[dir]; ok {
+		return w, nil
+	}
+	w, err := worktreeAt(dir)
+	if above := filepath.Dir(dir); w == nil && err == nil && above != dir {
+		w, err = f.find(above)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.around == nil {
+		f.around = map[string]*Worktree{}
+	}
+	f.around[dir] = w
+	return w, nil
 }
 
 // Top returns the worktree's top directory.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -41,8 +42,14 @@ type Scanner struct {
 	word    *set // bytes that a prefix does not follow
 }
 
-// New returns a scanner with all rules.
-func New() *Scanner {
+// New returns the scanner with all rules, which all who ask for one share.
+func New() *Scanner { return shared() }
+
+// shared is made once: that takes as long as scanning some kilobytes, and every
+// target wants one. Nothing changes it.
+var shared = sync.OnceValue(newScanner)
+
+func newScanner() *Scanner {
 	s := &Scanner{rules: tokenRules(), signs: newSigns(), word: newSet("a-zA-Z0-9_")}
 	for i, r := range s.rules {
 		s.byFirst[r.prefix[0]] = append(s.byFirst[r.prefix[0]], i)
