@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"assetsync/manifest/packed"
@@ -24,9 +26,17 @@ import (
 // for one scan at a time.
 type Cache struct {
 	text    Text
-	settled int64 // only files that changed before are kept, in nanoseconds since 1970
-	files   map[string]cached
+	settled int64                 // only files that changed before are kept, in nanoseconds since 1970
+	dirs    map[string][]keptFile // by the directory's link-free name; its files in order of name
 	changed bool
+}
+
+// keptFile is one file of a directory.
+type keptFile struct {
+	name string // link-free, below the root
+	base string // what the name ends with
+	cached
+	used bool // by the scan: the file is as it was
 }
 
 // cached is a file as it was read.
@@ -46,7 +56,7 @@ type fileState struct {
 
 const (
 	// cacheFormat begins a cache. Another one is dropped.
-	cacheFormat = "assetsync files 1\n"
+	cacheFormat = "assetsync files 2\n"
 
 	// racyWindow is how long before a time of the file system a file must have
 	// changed to be kept: the ticks of the coarsest file systems are 2 s long
@@ -63,8 +73,8 @@ func NewCache(data []byte, text Text, now time.Time) *Cache {
 	if !now.IsZero() {
 		c.settled = now.Add(-racyWindow).UnixNano()
 	}
-	if files, ok := parseCache(data, text); ok {
-		c.files = files
+	if dirs, ok := parseCache(data, text); ok {
+		c.dirs = dirs
 	}
 	return c
 }
@@ -76,23 +86,32 @@ func (c *Cache) Bytes() ([]byte, bool) {
 	}
 	out := append([]byte(cacheFormat), byte(len(c.text)))
 	out = append(out, c.text...)
-	for _, name := range slices.Sorted(maps.Keys(c.files)) {
-		f := c.files[name]
-		out = binary.AppendUvarint(out, uint64(len(name)))
-		out = append(append(out, name...), f.id[:]...)
-		for _, n := range []int64{f.size, f.state.size, f.state.modified, f.state.changed - f.state.modified} {
-			out = binary.AppendVarint(out, n)
-		}
-		for _, n := range []uint64{f.state.inode, f.state.device, uint64(f.state.mode)} {
-			out = binary.AppendUvarint(out, n)
+	for _, dir := range slices.Sorted(maps.Keys(c.dirs)) {
+		out = appendName(out, dir)
+		out = binary.AppendUvarint(out, uint64(len(c.dirs[dir])))
+		for _, f := range c.dirs[dir] {
+			out = append(appendName(out, f.name), f.id[:]...)
+			for _, n := range []int64{f.size, f.state.size, f.state.modified, f.state.changed - f.state.modified} {
+				out = binary.AppendVarint(out, n)
+			}
+			for _, n := range []uint64{f.state.inode, f.state.device, uint64(f.state.mode)} {
+				out = binary.AppendUvarint(out, n)
+			}
 		}
 	}
 	sum := sha256.Sum256(out)
 	return append(out, sum[:]...), true
 }
 
+func appendName(out []byte, name string) []byte {
+	return append(binary.AppendUvarint(out, uint64(len(name))), name...)
+}
+
+// leastKept is how long a file is at least: an id, a name of one byte, and numbers.
+const leastKept = len(ID{}) + 2 + 7
+
 // parseCache is false for all that Bytes did not return.
-func parseCache(data []byte, text Text) (map[string]cached, bool) {
+func parseCache(data []byte, text Text) (map[string][]keptFile, bool) {
 	end := len(data) - sha256.Size
 	if end < len(cacheFormat) {
 		return nil, false
@@ -103,49 +122,108 @@ func parseCache(data []byte, text Text) (map[string]cached, bool) {
 	if !ok || !bytes.Equal(sum[:], data[end:]) {
 		return nil, false
 	}
-	files := map[string]cached{}
-	in := packed.Reader{Rest: rest}
+	dirs := map[string][]keptFile{}
+	in := nameReader{packed.Reader{Rest: rest}, string(rest)}
 	for len(in.Rest) > 0 && !in.Failed {
-		name := string(in.Bytes(in.Uvarint()))
-		var f cached
-		copy(f.id[:], in.Bytes(uint64(len(f.id))))
-		f.size, f.state.size, f.state.modified = in.Varint(), in.Varint(), in.Varint()
-		f.state.changed = f.state.modified + in.Varint()
-		f.state.inode, f.state.device, f.state.mode = in.Uvarint(), in.Uvarint(), uint32(in.Uvarint())
-		files[name] = f
+		dir, n := in.name(), in.Uvarint()
+		if _, again := dirs[dir]; again || n == 0 || n > uint64(len(in.Rest)/leastKept) {
+			return nil, false
+		}
+		if dirs[dir], ok = in.files(dir, int(n)); !ok {
+			return nil, false
+		}
 	}
-	return files, !in.Failed
+	return dirs, !in.Failed
+}
+
+// nameReader reads names as parts of one string.
+type nameReader struct {
+	packed.Reader
+	text string // all that there was to read
+}
+
+func (r *nameReader) name() string {
+	n := r.Uvarint()
+	start := len(r.text) - len(r.Rest)
+	if r.Bytes(n); r.Failed {
+		return ""
+	}
+	return r.text[start : start+int(n)]
+}
+
+// files reads n files of a directory. It is false when they are not of that one,
+// or not in order.
+func (r *nameReader) files(dir string, n int) ([]keptFile, bool) {
+	files := make([]keptFile, n)
+	for i := range files {
+		f := &files[i]
+		f.name = r.name()
+		if f.base = path.Base(f.name); path.Dir(f.name) != dir || i > 0 && files[i-1].base >= f.base {
+			return nil, false
+		}
+		copy(f.id[:], r.Bytes(uint64(len(f.id))))
+		f.size, f.state.size, f.state.modified = r.Varint(), r.Varint(), r.Varint()
+		f.state.changed = f.state.modified + r.Varint()
+		f.state.inode, f.state.device, f.state.mode = r.Uvarint(), r.Uvarint(), uint32(r.Uvarint())
+	}
+	return files, !r.Failed
+}
+
+// in returns what is kept of the files of a directory.
+func (c *Cache) in(dir string) []keptFile {
+	if c == nil {
+		return nil
+	}
+	return c.dirs[dir]
 }
 
 // find returns what is kept of the file at a link-free name, when it is still in
 // the state that look tells.
 func (c *Cache) find(name string, look func() (fs.FileInfo, error)) (cached, bool) {
-	if c == nil {
-		return cached{}, false
-	}
-	f, ok := c.files[name]
+	files := c.in(path.Dir(name))
+	i, ok := slices.BinarySearchFunc(files, path.Base(name), func(f keptFile, base string) int { return strings.Compare(f.base, base) })
 	if !ok {
 		return cached{}, false
 	}
 	info, err := look()
-	return f, err == nil && info.Mode().IsRegular() && stateOf(info) == f.state
+	return files[i].cached, err == nil && info.Mode().IsRegular() && stateOf(info) == files[i].state
 }
 
-// replace keeps of the files of a scan those that were read and have long been as
-// they are.
+// replace keeps of the files of a scan those that were as they are kept, and those
+// that were read and have long been as they are.
 func (c *Cache) replace(files []scanFile, found []hashed) {
 	if c == nil {
 		return
 	}
-	kept := make(map[string]cached, len(files))
+	dirs, before, used := map[string][]keptFile{}, 0, 0
+	for dir, kept := range c.dirs {
+		before += len(kept)
+		for i := range kept {
+			if kept[i].used {
+				used++
+				kept[i].used = false
+				dirs[dir] = append(dirs[dir], kept[i])
+			}
+		}
+	}
+	if len(files) == 0 && used == before {
+		return
+	}
 	for i, f := range files {
 		state := found[i].state
 		if found[i].err != nil || state == (fileState{}) || max(state.modified, state.changed) >= c.settled {
 			continue
 		}
-		kept[f.name] = cached{state, found[i].entry.ID, found[i].entry.Size}
+		dir, base := path.Split(f.name)
+		dir = path.Clean(dir)
+		dirs[dir] = append(dirs[dir], keptFile{f.name, base, cached{state, found[i].entry.ID, found[i].entry.Size}, false})
 	}
-	if !maps.Equal(kept, c.files) {
-		c.files, c.changed = kept, true
+	for dir, files := range dirs {
+		slices.SortFunc(files, func(a, b keptFile) int { return strings.Compare(a.base, b.base) })
+		// A link and the file that it leads to are one.
+		dirs[dir] = slices.CompactFunc(files, func(a, b keptFile) bool { return a.base == b.base })
+	}
+	if !maps.EqualFunc(dirs, c.dirs, slices.Equal[[]keptFile]) {
+		c.dirs, c.changed = dirs, true
 	}
 }

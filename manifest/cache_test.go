@@ -21,12 +21,21 @@ func planted(t *testing.T, dir string, now time.Time) *Cache {
 	if _, err := Scan(t.Context(), openRoot(t, dir), ScanOptions{Cache: c}); err != nil {
 		t.Fatal(err)
 	}
-	for name, f := range c.files {
-		f.id = ID{1}
-		c.files[name] = f
+	for _, files := range c.dirs {
+		for i := range files {
+			files[i].id = ID{1}
+		}
 	}
 	data, _ := c.Bytes()
 	return NewCache(data, "", now)
+}
+
+// size is how many files are kept.
+func (c *Cache) size() (n int) {
+	for _, files := range c.dirs {
+		n += len(files)
+	}
+	return n
 }
 
 // TestCache changes a file in ways that a cache has to notice. The files of a
@@ -113,15 +122,15 @@ func TestCacheRepeats(t *testing.T) {
 	}
 	opts.Cache = NewCache(data, TextLF, later())
 	got, err := Scan(t.Context(), openRoot(t, dir), opts)
-	if _, changed := opts.Cache.Bytes(); err != nil || changed || !got.Tree.Equal(want.Tree) || len(opts.Cache.files) != 2 {
-		t.Errorf("changed %v, %d kept, %v", changed, len(opts.Cache.files), err)
+	if _, changed := opts.Cache.Bytes(); err != nil || changed || !got.Tree.Equal(want.Tree) || opts.Cache.size() != 2 {
+		t.Errorf("changed %v, %d kept, %v", changed, opts.Cache.size(), err)
 	}
 	opts.MaxFileSize = 3
 	if got, err = Scan(t.Context(), openRoot(t, dir), opts); err != nil || len(got.Problems) != 2 {
 		t.Errorf("%d problems, want one for each file that is too large: %v", len(got.Problems), err)
 	}
-	if len(opts.Cache.files) != 0 {
-		t.Errorf("%d files are kept that cannot be published", len(opts.Cache.files))
+	if opts.Cache.size() != 0 {
+		t.Errorf("%d files are kept that cannot be published", opts.Cache.size())
 	}
 }
 
@@ -135,16 +144,16 @@ func TestCacheDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	data, _ := c.Bytes()
-	if n := len(NewCache(data, "", later()).files); n != 2 {
+	if n := NewCache(data, "", later()).size(); n != 2 {
 		t.Fatalf("%d files, want 2", n)
 	}
-	if n := len(NewCache(data, TextLF, later()).files); n != 0 {
+	if n := NewCache(data, TextLF, later()).size(); n != 0 {
 		t.Errorf("%d files of another form", n)
 	}
 	for i := range data {
 		damaged := append([]byte(nil), data...)
 		damaged[i] ^= 0x20
-		if len(NewCache(damaged, "", later()).files) != 0 || len(NewCache(data[:i], "", later()).files) != 0 {
+		if NewCache(damaged, "", later()).size() != 0 || NewCache(data[:i], "", later()).size() != 0 {
 			t.Errorf("damage at byte %d is believed", i)
 		}
 	}
@@ -176,13 +185,13 @@ func FuzzCache(f *testing.F) {
 	f.Add([]byte(cacheFormat))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := NewCache(data, "", time.Time{})
-		if len(c.files) == 0 {
+		if c.size() == 0 {
 			return
 		}
 		c.changed = true
 		again, _ := c.Bytes()
-		if n := len(NewCache(again, "", time.Time{}).files); n != len(c.files) {
-			t.Errorf("%d files, then %d", len(c.files), n)
+		if n := NewCache(again, "", time.Time{}).size(); n != c.size() {
+			t.Errorf("%d files, then %d", c.size(), n)
 		}
 	})
 }

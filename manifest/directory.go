@@ -19,7 +19,7 @@ type files interface {
 	lstat(name string) (fs.FileMode, error)
 	readlink(name string) (string, error)
 	// list returns what a directory holds and its state, if it has one.
-	list(ctx context.Context, name string) ([]fs.DirEntry, fs.FileInfo, error)
+	list(ctx context.Context, name string) ([]listed, fs.FileInfo, error)
 	// read returns the content of a regular file of at most limit bytes.
 	read(ctx context.Context, name string, limit int64) ([]byte, error)
 	// entries returns what makes entries of files of one directory, in the form
@@ -28,8 +28,20 @@ type files interface {
 	entries(opts ScanOptions) func(context.Context, []scanFile, []hashed)
 }
 
-// directory is the files below a directory of the system.
-type directory struct{ root *os.Root }
+// listed is one name in a directory.
+type listed struct {
+	name string
+	kind fs.FileMode // type bits alone
+	kept *keptFile   // of a regular file that is as it is kept; nil: it may have changed
+}
+
+func (l listed) isDir() bool { return l.kind == fs.ModeDir }
+
+// directory is the files below a directory of the system, of which some are kept.
+type directory struct {
+	root *os.Root
+	kept *Cache
+}
 
 func (d directory) lstat(name string) (fs.FileMode, error) {
 	info, err := d.root.Lstat(name)
@@ -56,16 +68,16 @@ func (d directory) entries(opts ScanOptions) func(context.Context, []scanFile, [
 // list returns what a link-free directory holds, by name, and its state,
 // which was the same before and after. Its errors are those of [readStable]
 // and a [fault] when it holds more names than a scan may still look at.
-func (d directory) list(ctx context.Context, name string) (entries []fs.DirEntry, info fs.FileInfo, err error) {
+func (d directory) list(ctx context.Context, name string) (entries []listed, info fs.FileInfo, err error) {
 	err = errUnstable
 	for try := 0; try < stableTries && errors.Is(err, errUnstable) && ctx.Err() == nil; try++ {
-		entries, info, err = listOnce(d.root, name)
+		entries, info, err = d.listOnce(name)
 	}
 	return entries, info, err
 }
 
-func listOnce(root *os.Root, name string) ([]fs.DirEntry, fs.FileInfo, error) {
-	f, err := root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
+func (d directory) listOnce(name string) ([]listed, fs.FileInfo, error) {
+	f, err := d.root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
 	if err != nil {
 		return nil, nil, gone(err)
 	}
@@ -81,38 +93,18 @@ func listOnce(root *os.Root, name string) ([]fs.DirEntry, fs.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	after, err := root.Lstat(name)
+	slices.SortFunc(entries, func(a, b listed) int { return strings.Compare(a.name, b.name) })
+	if err := findKept(f, entries, d.kept.in(name)); err != nil {
+		return nil, nil, err
+	}
+	after, err := d.root.Lstat(name)
 	if err != nil {
 		return nil, nil, gone(err)
 	}
 	if !sameState(before, after) {
 		return nil, nil, errUnstable
 	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, after, nil
-}
-
-// entriesOf lists an open directory, in any order. Their Info means nothing.
-func entriesOf(dir *os.File) ([]fs.DirEntry, error) {
-	f, err := listable(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var entries []fs.DirEntry
-	for {
-		some, err := f.ReadDir(1024)
-		entries = append(entries, some...)
-		if err == io.EOF {
-			return entries, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(entries) > maxScanNames {
-			return nil, tooManyNames()
-		}
-	}
 }
 
 // hashBuffer is how many bytes are read and hashed at once.

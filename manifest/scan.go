@@ -73,7 +73,7 @@ const maxPathLen = 4096
 // problem. Ignored directories are not opened. Root is shared by several
 // goroutines, which end before Scan returns.
 func Scan(ctx context.Context, root *os.Root, opts ScanOptions) (Snapshot, error) {
-	dir := directory{root}
+	dir := directory{root, opts.Cache}
 	s, err := newScanner(dir, opts)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
@@ -101,7 +101,7 @@ func (s *scanner) scan(ctx context.Context) error {
 // file wants it, so no ignore pattern applies to it. Errors are those of
 // [Scan], and one that wraps [fs.ErrNotExist] when nothing has that name.
 func ScanFile(ctx context.Context, root *os.Root, name string, as Path, opts ScanOptions) (Snapshot, error) {
-	return scanOne(ctx, directory{root}, name, as, opts)
+	return scanOne(ctx, directory{root, nil}, name, as, opts)
 }
 
 func scanOne(ctx context.Context, from files, name string, as Path, opts ScanOptions) (Snapshot, error) {
@@ -140,7 +140,7 @@ type scanner struct {
 	ignore   *Ignore
 	names    int // looked at so far
 	leftOver bool
-	files    []scanFile
+	files    []scanFile // to be hashed
 	dirs     []scanDir
 	entries  []Entry
 	problems []Problem
@@ -202,6 +202,11 @@ func (s *scanner) isLost(p Path) bool {
 
 func (s *scanner) reportTwins() {
 	paths := func(yield func(Path) bool) {
+		for _, e := range s.entries { // those that are as they are kept
+			if !yield(e.Path) {
+				return
+			}
+		}
 		for _, f := range s.files {
 			if !yield(f.path) {
 				return
@@ -299,7 +304,7 @@ var ErrChanged = errors.New("changed since it was scanned")
 // and is want.Path unless the file is published under another path. opts are
 // those of the scan that found it.
 func ReadFile(ctx context.Context, root *os.Root, name string, want Entry, opts ScanOptions) ([]byte, error) {
-	resolved, _, err := resolve(directory{root}, ".", path.Clean(name))
+	resolved, _, err := resolve(directory{root, nil}, ".", path.Clean(name))
 	var data []byte
 	if err == nil {
 		err = readStable(ctx, root, resolved, opts.readLimit(), func(r *stableReader, size int64) (int64, error) {

@@ -160,7 +160,7 @@ func TestReadStable(t *testing.T) {
 func scanAround(t *testing.T, dir string, change func()) found {
 	t.Helper()
 	root := openRoot(t, dir)
-	s, err := newScanner(directory{root}, ScanOptions{})
+	s, err := newScanner(directory{root, nil}, ScanOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func scanAround(t *testing.T, dir string, change func()) found {
 	if err := s.hashAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.checkDirs(t.Context(), directory{root}); err != nil {
+	if err := s.checkDirs(t.Context(), directory{root, nil}); err != nil {
 		t.Fatal(err)
 	}
 	snap, err := s.snapshot()

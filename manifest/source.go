@@ -100,8 +100,12 @@ func (s sourceFiles) readlink(name string) (string, error) {
 	return string(target), err
 }
 
-func (s sourceFiles) list(ctx context.Context, name string) ([]fs.DirEntry, fs.FileInfo, error) {
-	entries, err := s.src.ReadDir(ctx, path.Join(s.dir, name))
+func (s sourceFiles) list(ctx context.Context, name string) ([]listed, fs.FileInfo, error) {
+	held, err := s.src.ReadDir(ctx, path.Join(s.dir, name))
+	entries := make([]listed, len(held))
+	for i, e := range held {
+		entries[i] = listed{name: e.Name(), kind: e.Type()}
+	}
 	return entries, nil, err
 }
 

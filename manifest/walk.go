@@ -34,14 +34,14 @@ func (s *scanner) walk(ctx context.Context, dir scanDir, chain []string) error {
 	if err := s.readIgnoreFiles(ctx, dir, entries); err != nil {
 		return ctx.Err()
 	}
-	dir.info, dir.held = info, s.held(dir.path, entries)
+	dir.info, dir.held = info, s.held(dir, entries)
 	s.dirs = append(s.dirs, dir)
 	chain = append(chain, dir.name)
 	// What is held is what is not ignored, in the order of entries.
 	held := dir.held
 	for _, e := range entries {
-		if len(held) == 0 || held[0] != e.Name() {
-			s.leftOver = s.leftOver || strings.HasPrefix(e.Name(), TempPrefix)
+		if len(held) == 0 || held[0] != e.name {
+			s.leftOver = s.leftOver || strings.HasPrefix(e.name, TempPrefix)
 			continue
 		}
 		held = held[1:]
@@ -57,18 +57,25 @@ func tooManyNames() error {
 }
 
 // visit decides what one name in dir is, which is not ignored.
-func (s *scanner) visit(ctx context.Context, dir scanDir, e fs.DirEntry, chain []string) error {
-	full, name, mode := joinPath(dir.path, e.Name()), path.Join(dir.name, e.Name()), e.Type()
+func (s *scanner) visit(ctx context.Context, dir scanDir, e listed, chain []string) error {
+	if k := e.kept; k != nil && s.opts.fits(k.size) == nil {
+		if full := k.pathIn(dir); nameFault(full) == "" {
+			k.used = true
+			s.entries = append(s.entries, Entry{Path(full), k.id, k.size})
+			return nil
+		}
+	}
+	full, name, mode := joinPath(dir.path, e.name), path.Join(dir.name, e.name), e.kind
 	p := Path(full)
 	if reason := nameFault(full); reason != "" {
 		// Escaped, the name can be shown, and no Path equals it.
-		p = Path(joinPath(dir.path, strings.Trim(strconv.Quote(e.Name()), `"`)))
+		p = Path(joinPath(dir.path, strings.Trim(strconv.Quote(e.name), `"`)))
 		s.report(p, true, newFault(BadName, "%s", reason))
 		return nil
 	}
 	if mode == fs.ModeSymlink {
 		var err error
-		name, mode, err = resolve(s.from, dir.name, e.Name())
+		name, mode, err = resolve(s.from, dir.name, e.name)
 		// Where a link leads nowhere, nobody can tell what it would be, so
 		// a pattern for a directory of this name is enough to leave it out.
 		if (err != nil || mode.IsDir()) && s.ignore.decideOne(full, true).ignored {
@@ -92,6 +99,18 @@ func (s *scanner) visit(ctx context.Context, dir scanDir, e fs.DirEntry, chain [
 	return nil
 }
 
+// pathIn is the path that a file of dir is published under: its own name, but for
+// what lies behind a link. It is "" for nil.
+func (k *keptFile) pathIn(dir scanDir) string {
+	if k == nil {
+		return ""
+	}
+	if string(dir.path) == dir.name || dir.path == "" {
+		return k.name
+	}
+	return joinPath(dir.path, k.base)
+}
+
 func joinPath(dir Path, name string) string {
 	if dir == "" {
 		return name
@@ -109,10 +128,10 @@ func nameFault(full string) string {
 // readIgnoreFiles adds the ignore files of dir to the rules. One that is
 // there and cannot be read leaves open what is published below dir, so all of
 // that is unknown, and the error says to go no deeper.
-func (s *scanner) readIgnoreFiles(ctx context.Context, dir scanDir, entries []fs.DirEntry) error {
+func (s *scanner) readIgnoreFiles(ctx context.Context, dir scanDir, entries []listed) error {
 	for layer := range ignoreLayers {
 		filename := layer.Filename()
-		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == filename && !e.IsDir() }) {
+		if !slices.ContainsFunc(entries, func(e listed) bool { return e.name == filename && !e.isDir() }) {
 			continue
 		}
 		data, err := readRules(ctx, s.from, dir.name, filename)
@@ -147,11 +166,15 @@ func readRules(ctx context.Context, from files, dir, filename string) ([]byte, e
 }
 
 // held returns the names in dir that matter to what is published, in order.
-func (s *scanner) held(dir Path, entries []fs.DirEntry) []string {
-	var names []string
+func (s *scanner) held(dir scanDir, entries []listed) []string {
+	names := make([]string, 0, len(entries))
 	for _, e := range entries {
-		if !s.ignore.decideOne(joinPath(dir, e.Name()), e.IsDir()).ignored {
-			names = append(names, e.Name())
+		full := e.kept.pathIn(dir)
+		if full == "" {
+			full = joinPath(dir.path, e.name)
+		}
+		if !s.ignore.decideOne(full, e.isDir()).ignored {
+			names = append(names, e.name)
 		}
 	}
 	return names
@@ -177,7 +200,7 @@ func (s *scanner) checkDirs(ctx context.Context, from directory) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err == nil && slices.Equal(s.held(dir.path, entries), dir.held) {
+		if err == nil && slices.Equal(s.held(dir, entries), dir.held) {
 			continue
 		}
 		s.report(dir.path, true, errUnstable)
