@@ -37,6 +37,9 @@ type fleet struct {
 	notes       []string // on the config's targets that are gone
 	expansion   Expansion
 	targets     []Target
+
+	liveMu sync.Mutex
+	live   *assetsync.LiveCache // of all configs; nil before the first question
 }
 
 // current returns the session in use.

@@ -26,14 +26,20 @@ type statusTarget struct {
 // That is told by git here, whoever looked at the remote. What cannot be told is a
 // note. Answers are kept in home, the directory of the state.
 func (a *app) withLive(ctx context.Context, home, env string, targets []Target, results []assetsync.Result) []statusTarget {
-	live := &liveLook{worktreeLook: a.worktrees.look(), kept: a.keptLive(home), env: env, finders: map[*gitrepo.Worktree]*assetsync.LiveFinder{}}
+	kept := a.keptLive(home)
+	defer a.keepLive(home, kept)
+	return a.addLive(ctx, kept, env, targets, results)
+}
+
+// addLive is withLive with answers that are kept elsewhere.
+func (a *app) addLive(ctx context.Context, kept *assetsync.LiveCache, env string, targets []Target, results []assetsync.Result) []statusTarget {
+	live := &liveLook{worktreeLook: a.worktrees.look(), kept: kept, env: env, finders: map[*gitrepo.Worktree]*assetsync.LiveFinder{}}
 	defer func() {
 		for _, f := range live.finders {
 			if err := f.Close(); err != nil {
 				a.log.Debug("close files of a git repository", zap.Error(err)) // they were only read
 			}
 		}
-		a.keepLive(home, live.kept)
 	}()
 	out := make([]statusTarget, len(results))
 	known := byName(targets)
@@ -150,11 +156,21 @@ func liveLines(targets []Target, found []statusTarget) map[string]string {
 		if !ok {
 			continue
 		}
-		if text := liveText(t, target.Rev); text != "" {
-			lines[t.Target] = "    live: " + text + "\n"
+		if line := liveLine(t, target.Rev); line != "" {
+			lines[t.Target] = line
 		}
 	}
 	return lines
+}
+
+// liveLine is what people read of one target that publishes a revision; "" where
+// nothing is to be said.
+func liveLine(t statusTarget, rev string) string {
+	text := liveText(t, rev)
+	if text == "" {
+		return ""
+	}
+	return "    live: " + text + "\n"
 }
 
 // results are the results within found.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	assetsync "assetsync/sync"
+	"assetsync/sync/daemon"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -52,33 +53,34 @@ side by side: version, live commit, +N files to push, -N changes on the remote.`
 
 // statusLook is what a status of one environment found.
 type statusLook struct {
-	env     string
-	targets []Target
-	found   []statusTarget
+	env   string
+	found []statusTarget
+	lines map[string]string // by target, which commit is live; see liveLines
 }
 
 // statusOf looks at an environment, or asks its daemon. It may return both a
 // look and an error of its end.
 func (a *app) statusOf(ctx context.Context, config *Config, so sessionOptions) (*statusLook, error) {
+	var live map[string]daemon.Live
 	results, env, ok, err := a.asked(ctx, config, so.args, func(r *running) ([]assetsync.Result, []string, error) {
-		return r.client.Status(ctx, r.ask)
+		s, err := r.client.Status(ctx, r.ask)
+		live = s.Live
+		return s.Results, s.Notes, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	if ok {
-		targets, err := a.targetsOf(ctx, config)
-		if err != nil {
-			targets = nil // the daemon answers for what it had before, and says what is wrong now
-		}
-		return &statusLook{env, targets, a.withLive(ctx, a.stateHome(config), env, targets, results)}, nil
+		found, lines := liveAnswered(results, live)
+		return &statusLook{env, found, lines}, nil
 	}
 	s, err := a.openWith(ctx, config, so)
 	if err != nil {
 		return nil, err
 	}
 	results = s.each(ctx, func(ctx context.Context, e *assetsync.Engine) assetsync.Result { return e.Status(ctx) })
-	return &statusLook{s.env.Name, s.targets, a.withLive(ctx, s.dir, s.env.Name, s.targets, results)}, s.close()
+	found := a.withLive(ctx, s.dir, s.env.Name, s.targets, results)
+	return &statusLook{s.env.Name, found, liveLines(s.targets, found)}, s.close()
 }
 
 // targetsOf returns all targets of a config in the environment of the
@@ -103,7 +105,7 @@ func (a *app) showStatus(look statusLook, exitCode bool) error {
 	if a.jsonOut {
 		return a.writeResults(look.env, look.found, results)
 	}
-	err := a.printResults(results, liveLines(look.targets, look.found))
+	err := a.printResults(results, look.lines)
 	a.explain(results)
 	return err
 }

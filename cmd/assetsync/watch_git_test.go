@@ -393,7 +393,7 @@ func (w *walk) inStep(disk map[string]skillOnDisk, began time.Time) (said map[st
 	if err != nil || r == nil {
 		return nil, fmt.Sprintf("no daemon: %v", err)
 	}
-	results, _, err := r.client.Status(ctx, r.ask)
+	found, err := r.client.Status(ctx, r.ask)
 	if err != nil && (len(disk) > 0 || !errors.Is(err, daemon.ErrStale)) {
 		return nil, err.Error()
 	}
@@ -415,7 +415,7 @@ func (w *walk) inStep(disk map[string]skillOnDisk, began time.Time) (said map[st
 		}
 	}
 	status := map[string]assetsync.Result{}
-	for _, res := range results {
+	for _, res := range found.Results {
 		status[res.Target] = res
 	}
 	for dir := range disk {

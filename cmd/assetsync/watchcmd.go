@@ -296,6 +296,7 @@ func (a *app) newDaemon(f *fleet, notify *notifier, dir string, owner state.Owne
 		Remote:      space{f},
 		Pauses:      pauseFile(filepath.Join(dir, "paused.json")),
 		Sync:        f.watcher.Sync,
+		Live:        f.Live,
 		Now:         a.now,
 		Jitter:      jitter,
 		Owner:       owner.String(),

@@ -157,6 +157,19 @@ func TestFindWorktree(t *testing.T) {
 			}
 		})
 	}
+	var finder Finder
+	for _, dir := range []string{r.dir, filepath.Join(r.dir, "a", "b"), filepath.Join(r.dir, "hollow", "c"), filepath.Join(linked, "a"), t.TempDir()} {
+		want, wantErr := FindWorktree(dir)
+		for range 2 { // the second time from memory
+			got, err := finder.Find(dir)
+			if wantErr != nil || err != nil || (got == nil) != (want == nil) || got != nil && got.Top() != want.Top() {
+				t.Errorf("a finder finds %v, %v around %s, want %v, %v", got, err, dir, want, wantErr)
+			}
+		}
+	}
+	if _, err := finder.Find("a"); err == nil {
+		t.Error("a finder takes a relative path")
+	}
 	if w, err := FindWorktree(t.TempDir()); w != nil || err != nil {
 		t.Errorf("outside of any: %v, %v", w, err)
 	}

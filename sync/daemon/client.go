@@ -78,10 +78,10 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 	return *a.Health, nil
 }
 
-// Status returns what a status finds, and notes for people.
-func (c *Client) Status(ctx context.Context, ask Ask) ([]assetsync.Result, []string, error) {
+// Status returns what a status finds.
+func (c *Client) Status(ctx context.Context, ask Ask) (Status, error) {
 	a, err := c.call(ctx, "status", ask.request())
-	return a.Results, a.Notes, err
+	return Status{a.Results, a.Live, a.Notes}, err
 }
 
 // Push pushes.

@@ -54,6 +54,7 @@ type answer struct {
 	Names    []string              `json:"names,omitempty"`
 	Notes    []string              `json:"notes,omitempty"`
 	Results  []assetsync.Result    `json:"results,omitempty"`
+	Live     map[string]Live       `json:"live,omitempty"`     // by target
 	Contents map[string][]Contents `json:"contents,omitempty"` // by target, for each revision
 }
 

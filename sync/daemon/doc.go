@@ -15,7 +15,7 @@
 // life; those in between say what is waited for. The paths are
 //
 //	POST /v1/health    {} -> {"health": Health}
-//	POST /v1/status    {"args", "cwd", "fingerprint"} -> {"results", "notes"}
+//	POST /v1/status    {"args", "cwd", "fingerprint"} -> {"results", "live", "notes"}
 //	POST /v1/push      the same and "options" (sync.PushOptions) -> {"results", "notes"}
 //	POST /v1/revisions the same and "revisions": [from, to] -> {"results", "notes", "contents"}
 //	POST /v1/commit    {"args", "cwd", "fingerprint"} -> {"names", "notes"}
@@ -29,7 +29,8 @@
 //
 // A status is answered from memory where files are watched by events and
 // nothing happened since the last look, where the remote cannot be asked, and
-// where a look hangs; the notes say of when it is in the last two cases.
+// where a look hangs; the notes say of when it is in the last two cases. Which
+// commit is live is told by git as it is at the question.
 //
 // An error is {"error": sync.Error, "done": true}. The fingerprint stands for
 // program, config, environment and credentials of the asking process: where

@@ -113,7 +113,21 @@ type Pauses interface {
 	Save(names []string) error
 }
 
-// Options is what a [Daemon] is made of. All but Logger, Changed, Looked
+// Status is what a status finds.
+type Status struct {
+	Results []assetsync.Result
+	Live    map[string]Live // by target
+	Notes   []string        // for people
+}
+
+// Live says which commit of a target's source is live.
+type Live struct {
+	Commit *assetsync.LiveCommit `json:"commit,omitempty"` // nil outside of git, and where it cannot be told
+	Rev    string                `json:"rev,omitempty"`    // that the target publishes; "" for the directory
+	Notes  []string              `json:"notes,omitempty"`  // on it, for people
+}
+
+// Options is what a [Daemon] is made of. All but Live, Logger, Changed, Looked
 // and Alarms are required.
 type Options struct {
 	// Load reads the config. It is called at the start, where its error ends
@@ -131,6 +145,9 @@ type Options struct {
 	Alarms Alarms // nil: the next daemon tells all of it again
 	// Sync returns once all events of changes made before are in Watches.
 	Sync func(context.Context) error
+	// Live tells, by target, which commits are live by what a status found, as
+	// git is now. It may be called from several goroutines. nil: nobody tells.
+	Live func(context.Context, []assetsync.Result) map[string]Live
 
 	Now    func() time.Time                  // for what is reported
 	Jitter func(time.Duration) time.Duration // a random duration below its argument

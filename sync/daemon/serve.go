@@ -43,7 +43,19 @@ func (d *Daemon) serveStatus(x *exchange) {
 		do:     func(ctx context.Context, l *loop) reply { return l.status(ctx, synced) },
 		memory: func(l *loop) (reply, bool) { return l.memory("a look at it hangs") },
 	})
-	x.end(answer{Results: results(replies), Notes: notes})
+	found := results(replies)
+	x.end(answer{Results: found, Live: d.live(x, found), Notes: notes})
+}
+
+// live tells which commits are live, where somebody can tell.
+func (d *Daemon) live(x *exchange, found []assetsync.Result) map[string]Live {
+	if d.o.Live == nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(x.ctx)
+	defer cancel()
+	defer context.AfterFunc(d.working(), cancel)()
+	return d.o.Live(ctx, found)
 }
 
 func (d *Daemon) servePush(x *exchange) {

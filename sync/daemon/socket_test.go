@@ -158,12 +158,12 @@ func TestControl(t *testing.T) {
 	if err != nil || h.PID != os.Getpid() || len(h.Targets) != 2 || h.Summary != "2 in step" {
 		t.Errorf("health %+v, %v", h, err)
 	}
-	results, _, err := c.Status(ctx, r.ask("b"))
-	if err != nil || len(results) != 1 || results[0].Target != "b" || results[0].Outcome != assetsync.Unchanged {
-		t.Errorf("status %+v, %v", results, err)
+	found, err := c.Status(ctx, r.ask("b"))
+	if err != nil || len(found.Results) != 1 || found.Results[0].Target != "b" || found.Results[0].Outcome != assetsync.Unchanged {
+		t.Errorf("status %+v, %v", found, err)
 	}
 	r.change("a")
-	results, _, err = c.Push(ctx, r.ask(), assetsync.PushOptions{})
+	results, _, err := c.Push(ctx, r.ask(), assetsync.PushOptions{})
 	if err != nil || len(results) != 2 || results[0].Outcome != assetsync.Published || results[1].Outcome != assetsync.Unchanged {
 		t.Errorf("push %+v, %v", results, err)
 	}
@@ -187,7 +187,7 @@ func TestControl(t *testing.T) {
 		t.Errorf("reload: %v", err)
 	}
 	eventually(t, "the config is read again", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.loads) == 2 })
-	_, _, err = c.Status(ctx, Ask{Args: []string{"nobody"}, Fingerprint: "fp"})
+	_, err = c.Status(ctx, Ask{Args: []string{"nobody"}, Fingerprint: "fp"})
 	if e := (*assetsync.Error)(nil); !errors.As(err, &e) || e.Kind != assetsync.KindUsage {
 		t.Errorf("status of nobody: %v", err)
 	}
@@ -204,7 +204,7 @@ func TestControlStale(t *testing.T) {
 	r := newSocketRig(t, "a")
 	ctx, c := context.Background(), r.client(nil)
 	ask := Ask{Fingerprint: "another"}
-	_, _, err := c.Status(ctx, ask)
+	_, err := c.Status(ctx, ask)
 	_, _, err2 := c.Push(ctx, ask, assetsync.PushOptions{})
 	_, _, _, err3 := c.Revisions(ctx, ask, "base")
 	_, err4 := c.call(ctx, "unheard-of", request{})
@@ -367,7 +367,7 @@ func TestManyClients(t *testing.T) {
 			case 0:
 				_, err = c.Health(ctx)
 			case 1:
-				_, _, err = c.Status(ctx, r.ask())
+				_, err = c.Status(ctx, r.ask())
 			case 2:
 				_, _, err = c.Push(ctx, r.ask("b"), assetsync.PushOptions{})
 			case 3:
