@@ -307,18 +307,7 @@ func ReadFile(ctx context.Context, root *os.Root, name string, want Entry, opts 
 	resolved, _, err := resolve(directory{root, nil}, ".", path.Clean(name))
 	var data []byte
 	if err == nil {
-		err = readStable(ctx, root, resolved, opts.readLimit(), func(r *stableReader, size int64) (int64, error) {
-			if size < want.Size || size > want.Size && opts.Text != TextLF {
-				return 0, fmt.Errorf("%d bytes instead of %d: %w", size, want.Size, ErrChanged)
-			}
-			data = make([]byte, size)
-			n, err := io.ReadFull(r, data)
-			if err != nil {
-				return int64(n), errUnstable
-			}
-			more, err := io.Copy(io.Discard, r)
-			return int64(n) + more, err
-		})
+		data, err = readAsLarge(ctx, root, resolved, want.Size, opts)
 	}
 	var link *fault
 	var large *tooLargeError
@@ -332,4 +321,22 @@ func ReadFile(ctx context.Context, root *os.Root, name string, want Entry, opts 
 		return nil, fmt.Errorf("read file %q: %w", name, ErrChanged)
 	}
 	return data, nil
+}
+
+// readAsLarge reads the regular file at name, which holds no symbolic link and has
+// as many bytes as were seen, or more where line ends do not count.
+func readAsLarge(ctx context.Context, root *os.Root, name string, seen int64, opts ScanOptions) (data []byte, err error) {
+	err = readStable(ctx, root, name, opts.readLimit(), func(r *stableReader, size int64) (int64, error) {
+		if size < seen || size > seen && opts.Text != TextLF {
+			return 0, fmt.Errorf("%d bytes instead of %d: %w", size, seen, ErrChanged)
+		}
+		data = make([]byte, size)
+		n, err := io.ReadFull(r, data)
+		if err != nil {
+			return int64(n), errUnstable
+		}
+		more, err := io.Copy(io.Discard, r)
+		return int64(n) + more, err
+	})
+	return data, err
 }

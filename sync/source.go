@@ -178,11 +178,34 @@ func (s directory) readMain(context.Context) ([]byte, error) {
 	return s.opts.Text.Canonical(data), err
 }
 
+// readerOf returns what reads many entries of the last scan of a source, and what
+// ends that.
+func readerOf(s source) (read contentOf, end func(), err error) {
+	dir, ok := s.(directory)
+	if !ok || dir.file != "" {
+		return s.read, func() {}, nil
+	}
+	root, err := dir.open()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", dir.dir, err)
+	}
+	files := manifest.NewFileReader(root, dir.opts)
+	return files.Read, func() {
+		_ = files.Close() // they were only read
+		_ = root.Close()
+	}, nil
+}
+
 // readAll reads all files of a tree of a source.
 func readAll(ctx context.Context, s source, tree manifest.Tree) (manifest.Bundle, error) {
 	files := make(map[manifest.Path][]byte, tree.Len())
+	read, end, err := readerOf(s)
+	if err != nil {
+		return manifest.Bundle{}, err
+	}
+	defer end()
 	for e := range tree.All() {
-		data, err := s.read(ctx, e)
+		data, err := read(ctx, e)
 		if err != nil {
 			return manifest.Bundle{}, err
 		}
