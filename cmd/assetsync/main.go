@@ -21,7 +21,7 @@ func mainCode() int {
 	cwd, err := os.Getwd()
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		getenv: os.LookupEnv, now: time.Now, cwd: cwd, collectAt: debug.SetGCPercent,
+		getenv: os.LookupEnv, now: time.Now, cwd: cwd, collectAt: debug.SetGCPercent, freeMemory: debug.FreeOSMemory,
 	}
 	if err != nil {
 		return a.fail(err)

@@ -303,8 +303,18 @@ func (a *app) newDaemon(f *fleet, notify *notifier, dir string, owner state.Owne
 		Logger:      a.log,
 		Changed:     func(summary string) { a.tell(notify.Status(summary)) },
 		Looked:      a.onLook(),
+		Rested:      a.rest,
 		Alarms:      alarmFile(filepath.Join(dir, "told.json")),
 	})
+}
+
+// rest gives back what nothing needs while nothing happens: what was read of git
+// repositories, and memory that the last looks have used.
+func (a *app) rest() {
+	a.tell(a.worktrees.close())
+	if a.freeMemory != nil {
+		a.freeMemory()
+	}
 }
 
 // loadNotified loads the config and tells the service manager.

@@ -22,9 +22,16 @@ import (
 	"assetsync/manifest"
 )
 
-// objectCacheSize bounds the memory of one open repository. A version is 6
-// MiB packed at most, and is read once.
-const objectCacheSize = 16 * cache.MiByte
+const (
+	// objectCacheSize bounds the memory of one open repository. A version is 6
+	// MiB packed at most, and is read once.
+	objectCacheSize = 16 * cache.MiByte
+
+	// historyCacheSize is the same for a history, which a daemon has open for
+	// weeks: the directories of a version are read again for the next one, its
+	// files seldom are.
+	historyCacheSize = 1 * cache.MiByte
+)
 
 // Key names what a history is of.
 type Key struct {
@@ -117,7 +124,7 @@ func newHistory(d disk) *History {
 	sfs := newSyncFS(d)
 	return &History{
 		disk:   sfs,
-		repo:   filesystem.NewStorage(sfs, cache.NewObjectLRU(objectCacheSize)),
+		repo:   filesystem.NewStorage(sfs, cache.NewObjectLRU(historyCacheSize)),
 		chains: map[plumbing.ReferenceName]chain{},
 	}
 }

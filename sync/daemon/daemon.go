@@ -23,6 +23,7 @@ type Daemon struct {
 	slots    chan struct{}
 	news     chan struct{} // a view has changed
 	moved    chan struct{} // the same, for alarm
+	worked   chan struct{} // somebody was looked at, or asked for
 	reload   chan struct{}
 	pollNow  chan bool // true: what may have gone stale is dropped first
 	running  sync.WaitGroup
@@ -51,7 +52,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	d := &Daemon{
 		o: o, log: o.Logger,
-		slots: make(chan struct{}, parallelLooks), news: make(chan struct{}, 1), moved: make(chan struct{}, 1),
+		slots: make(chan struct{}, parallelLooks), news: make(chan struct{}, 1), moved: make(chan struct{}, 1), worked: make(chan struct{}, 1),
 		reload: make(chan struct{}, 1), pollNow: make(chan bool, 1), ending: make(chan struct{}),
 		triggers: map[string]*trigger{}, paused: map[string]bool{},
 	}
@@ -89,6 +90,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.running.Go(d.reloads)
 	d.running.Go(d.announce)
 	d.running.Go(d.alarm)
+	d.running.Go(d.rest)
 	<-ctx.Done()
 	d.Stop()
 	d.finish(end)
@@ -302,5 +304,6 @@ func (d *Daemon) slot(ctx context.Context) (free func(), err error) {
 	return func() {
 		slow.Stop()
 		back()
+		signal(d.worked)
 	}, nil
 }

@@ -127,8 +127,8 @@ type Live struct {
 	Notes  []string              `json:"notes,omitempty"`  // on it, for people
 }
 
-// Options is what a [Daemon] is made of. All but Live, Logger, Changed, Looked
-// and Alarms are required.
+// Options is what a [Daemon] is made of. All but Live, Logger, Changed, Looked,
+// Rested and Alarms are required.
 type Options struct {
 	// Load reads the config. It is called at the start, where its error ends
 	// Run, and whenever the config may have changed, where it is told and the
@@ -161,6 +161,9 @@ type Options struct {
 	// after the first event of a save its version was proved; 0 where there was
 	// no event, or no version.
 	Looked func(res assetsync.Result, saved time.Duration)
+	// Rested is called when nobody was looked at, or asked for, for a while:
+	// memory can be given back. One call at a time. nil: nobody does.
+	Rested func()
 }
 
 const (
@@ -186,6 +189,10 @@ const (
 	// though it is to be checked out: a good part of the time in which somebody
 	// else puts back what was overwritten.
 	pendingPause = 3 * time.Second
+
+	// restPause is how long nothing was done when memory is given back. Who saves
+	// again and again does not pay for getting it anew each time.
+	restPause = 10 * time.Second
 
 	// reloadPause is after how long a config is read again that could not be
 	// used for another reason than itself.

@@ -45,6 +45,7 @@ func (d *Daemon) serveStatus(x *exchange) {
 	})
 	found := results(replies)
 	x.end(answer{Results: found, Live: d.live(x, found), Notes: notes})
+	signal(d.worked)
 }
 
 // live tells which commits are live, where somebody can tell.
