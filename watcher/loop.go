@@ -147,7 +147,11 @@ func (l *loop) finish() {
 			}
 		}
 	}
-	l.h.settled(batch, !l.co.empty(), l.note)
+	var stands fs.FileInfo
+	if l.tree != nil && !l.polled {
+		stands = l.tree.id
+	}
+	l.h.settled(batch, !l.co.empty(), l.note, stands)
 }
 
 func (l *loop) timeFull() {

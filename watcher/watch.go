@@ -1,6 +1,8 @@
 package watcher
 
 import (
+	"io/fs"
+	"os"
 	"sync"
 	"time"
 
@@ -31,6 +33,7 @@ type Watch struct {
 	closed    bool
 	chmods    bool // some directory cannot be read, so that attributes matter
 	health    RootHealth
+	stands    fs.FileInfo // of the root, which has to be the same at each beat; nil: nothing is to be compared
 }
 
 // event is what happened to a name in a watched directory, or to the
@@ -141,11 +144,25 @@ func (h *Watch) take() ([]event, flags) {
 	return events, told
 }
 
-// settled gives out a batch, if there is one, and notes what is still to come.
-func (h *Watch) settled(b *Batch, more bool, note func(*RootHealth)) {
+// present looks whether the root is still the directory that is watched, if one
+// is. It hangs with its file system.
+func (h *Watch) present() bool {
+	h.mu.Lock()
+	was := h.stands
+	h.mu.Unlock()
+	if was == nil {
+		return true
+	}
+	info, err := os.Stat(h.root.Dir)
+	return err == nil && info.IsDir() && os.SameFile(info, was)
+}
+
+// settled gives out a batch, if there is one, and notes what is still to come,
+// and what stands for the root.
+func (h *Watch) settled(b *Batch, more bool, note func(*RootHealth), stands fs.FileInfo) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.busy, h.unsettled = false, more
+	h.busy, h.unsettled, h.stands = false, more, stands
 	note(&h.health)
 	h.chmods = h.health.Trouble != ""
 	if b == nil || h.closed {

@@ -24,8 +24,7 @@ const (
 	lostEvery = time.Second
 	// beatEvery is how often the two clocks are compared and each root is
 	// looked at with one stat: an unmount, or a directory further up renamed,
-	// makes no event. One timer for all, because waking a thousand goroutines
-	// each at its own time costs thirty times as much.
+	// makes no event. See beat.
 	beatEvery = 5 * time.Second
 	// clockJump is how far the wall clock may be off the monotonic one within
 	// beatEvery. NTP slews by at most 500 ppm, that is 2.5 ms; a loaded
@@ -199,13 +198,14 @@ func (w *Watcher) dispatch(ctx context.Context, q *queue) {
 	defer again.Stop()
 	var lastOverflow time.Time
 	lost := false
+	var b beat
+	defer b.end()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			told := flags{check: true, clock: clock.jumped()}
-			w.everyRoot(func(h *Watch) { h.tell(told) })
+			b.check(w, clock.jumped())
 			continue
 		case <-again.C:
 		case <-q.wake:
