@@ -33,6 +33,7 @@ type deed struct {
 	created  []manifest.Path                     // made by CreateAssetFile
 	over     map[manifest.Path]int32             // the version that a file was sent over
 	derived  map[string]any                      // metadata that the service makes of a zip's frontmatter
+	since    *answer[map[string]stamp]           // the listing of the observed version, read after the writes; nil: not yet
 }
 
 // account is who made the versions since the observed one, and what of
@@ -126,7 +127,11 @@ func (r *run) grown(ctx context.Context, id string, d deed, after observation) (
 		return after, nil
 	}
 	version := d.observed.version
-	listing, err := r.list(ctx, id, version)
+	if d.since == nil {
+		listing, err := r.list(ctx, id, version)
+		d.since = &answer[map[string]stamp]{listing, err}
+	}
+	listing, err := d.since.value, d.since.err
 	if remote.IsKind(err, remote.KindNotFound, remote.KindValidation) {
 		r.note("version %d can no longer be read, so a change that somebody made to it in place could not be seen", version)
 		return d.observed, nil

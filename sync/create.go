@@ -64,7 +64,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	if err != nil {
 		return "", err
 	}
-	id, version, err := r.makeAsset(ctx, in, identity)
+	id, version, asset, err := r.makeAsset(ctx, in, identity)
 	if err != nil {
 		if !errors.Is(err, remote.ErrAmbiguous) {
 			err = errors.Join(err, r.narrow(nonce, nil, false))
@@ -76,7 +76,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 	}
 	r.knownTarget.AssetID, r.knownTarget.Identity = id, identity
 	r.end(nonce)
-	return id, r.proveCreated(ctx, id, version, snap, means)
+	return id, r.proveCreated(ctx, id, version, asset, snap, means)
 }
 
 // mayCreate applies the guards to the making of an asset.
@@ -158,10 +158,11 @@ func (r *run) beginCreate(tree manifest.Tree) (string, error) {
 }
 
 // makeAsset sends CreateAsset until an asset stands, and returns the version
-// that the answer named, or 0 when the asset is another creator's. Its token
+// that the answer named, or 0 when the asset is another creator's, and the asset
+// where it was read since. Its token
 // names space, type, identity and epoch, so a repeated call gives the same
 // asset, and a second creator meets a Conflict and takes the first one's.
-func (r *run) makeAsset(ctx context.Context, in *remote.CreateAssetInput, identity string) (id string, version int32, err error) {
+func (r *run) makeAsset(ctx context.Context, in *remote.CreateAssetInput, identity string) (id string, version int32, asset *remote.Asset, err error) {
 	for range maxEpochs {
 		token := createToken(r.Space.AgentSpace, r.kind.Name, identity, r.knownTarget.Epoch)
 		in.ClientToken = &token
@@ -170,42 +171,42 @@ func (r *run) makeAsset(ctx context.Context, in *remote.CreateAssetInput, identi
 		if remote.IsKind(err, remote.KindConflict) {
 			id, err := r.awaitListed(ctx, identity)
 			if err != nil || id != "" {
-				return id, 0, err
+				return id, 0, nil, err
 			}
 			r.knownTarget.Epoch++
 			continue
 		}
 		if err != nil {
-			return "", 0, fmt.Errorf("create asset: %w", err)
+			return "", 0, nil, fmt.Errorf("create asset: %w", err)
 		}
 		id := *out.Asset.AssetId
 		r.res.AssetID = id // also when what follows fails
-		ours, err := r.stillOurs(ctx, id, identity)
+		asset, ours, err := r.stillOurs(ctx, id, identity)
 		if err != nil || ours {
-			return id, *out.Asset.Version, err
+			return id, *out.Asset.Version, asset, err
 		}
 		r.knownTarget.Epoch++
 	}
-	return "", 0, fmt.Errorf("create asset %s %q: %d earlier ones under this name are gone", r.kind.Name, identity, maxEpochs)
+	return "", 0, nil, fmt.Errorf("create asset %s %q: %d earlier ones under this name are gone", r.kind.Name, identity, maxEpochs)
 }
 
-// stillOurs reports whether the asset that a creation answered with can be
-// the one that is wanted: the token of an earlier creation gives back an
+// stillOurs reads the asset that a creation answered with, and reports whether it
+// can be the one that is wanted: the token of an earlier creation gives back an
 // asset that may be gone, somebody else's, or have another name by now.
-func (r *run) stillOurs(ctx context.Context, id, identity string) (bool, error) {
-	asset, err := r.getAsset(ctx, id, nil)
+func (r *run) stillOurs(ctx context.Context, id, identity string) (asset *remote.Asset, ours bool, err error) {
+	asset, err = r.getAsset(ctx, id, nil)
 	if remote.IsKind(err, remote.KindNotFound) {
-		return false, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	metadata, err := asset.Metadata.Map()
 	if err != nil {
-		return false, fmt.Errorf("read metadata of asset %s: %w", id, err)
+		return nil, false, fmt.Errorf("read metadata of asset %s: %w", id, err)
 	}
 	now, ok := assettype.Identity(r.kind, metadata, manifest.Bundle{})
-	return ownership(metadata) == "" && (!ok || now == identity), nil
+	return asset, ownership(metadata) == "" && (!ok || now == identity), nil
 }
 
 // createOnce repeats a creation that was not answered under the same token,
@@ -242,13 +243,14 @@ func (r *run) awaitListed(ctx context.Context, identity string) (string, error) 
 	return "", nil
 }
 
-// proveCreated reads the new asset back and records it. One that holds
+// proveCreated reads the new asset back, but for asset where that was read since the
+// creation, and records it. One that holds
 // something else belongs to another creator, who was first; the push goes on
 // as one to an existing asset then. It does so as well when somebody has
 // changed the new asset already.
-func (r *run) proveCreated(ctx context.Context, id string, version int32, snap manifest.Snapshot, means Means) error {
+func (r *run) proveCreated(ctx context.Context, id string, version int32, asset *remote.Asset, snap manifest.Snapshot, means Means) error {
 	tree := snap.Tree
-	newest, err := r.observe(ctx, id)
+	newest, err := r.observeAhead(ctx, id, ahead{asset: asset, whole: tree.Len() > readOneByOne})
 	if err != nil {
 		return fmt.Errorf("read back the new asset: %w", err)
 	}

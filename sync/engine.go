@@ -24,7 +24,7 @@ import (
 )
 
 // Options is what an [Engine] is made of. All but Repo, From, ConfigFile,
-// MetadataAt, Listed, Disk, Logger and DoubtWait are required.
+// MetadataAt, Listed, Together, Disk, Logger and DoubtWait are required.
 type Options struct {
 	Target  Target
 	Space   state.Space
@@ -58,6 +58,11 @@ type Options struct {
 	// Listed lets one listing of all assets stand for a look at each, where nothing
 	// changed here: for a run over several targets that reads the list itself.
 	Listed bool
+
+	// Together runs reads of which none needs the answer of another, in any order or
+	// at once, and returns when all have ended: [AtOnce]. Nil: each call goes out
+	// when the one before it was answered and it is known to be needed.
+	Together func(reads ...func())
 
 	// Disk returns the hook for what is changed below a directory: the source's
 	// when files are checked out, or Conflicts; that of "" is for the steps of
@@ -143,8 +148,9 @@ type run struct {
 	brought     []manifest.Path       // by a check out that was cut short, and perhaps not on disk
 	traces      []worktree.Trace      // of a check out that is not on record yet
 
-	lookCloser bool // the asset itself is read, whatever a listing says
-	unattended bool // nobody waits for the result: it is a daemon's own look
+	likely     int32 // the newest version as a listing of all assets has it; 0: it did not tell
+	lookCloser bool  // the asset itself is read, whatever a listing says
+	unattended bool  // nobody waits for the result: it is a daemon's own look
 
 	plan    *planfile.Target // of a run that only plans; nil: another one
 	exact   bool             // an approved plan is carried out, or nothing

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 
 	"assetsync/manifest"
@@ -15,8 +16,8 @@ import (
 // changes a version in place. That is documented of UpdateAsset and UpdateAssetFile;
 // of the two others it must have been seen at this endpoint, by a probe. A listing
 // may lag, so what it says is what was so a moment ago. Nothing is written on the
-// strength of it: see [run.pushOnce].
-func (r *run) observeOrListed(ctx context.Context, id string, snap manifest.Snapshot) (observation, error) {
+// strength of it: see [run.pushOnce]. Who only looks has no options.
+func (r *run) observeOrListed(ctx context.Context, id string, snap manifest.Snapshot, o *PushOptions) (observation, error) {
 	if r.Listed && !r.lookCloser && r.From == nil && r.isSettledHere(snap) {
 		asset, err := r.listed(ctx, id)
 		if err != nil {
@@ -26,7 +27,14 @@ func (r *run) observeOrListed(ctx context.Context, id string, snap manifest.Snap
 			return r.asRecorded(asset)
 		}
 	}
-	return r.observeLive(ctx, id)
+	want := ahead{version: cmp.Or(r.likely, r.knownAsset.Version)}
+	if o != nil && (!o.DryRun || r.plan != nil) {
+		need := r.needs(snap, o.Atomic || r.Target.Atomic)
+		if want.whole = need.whole; !o.DryRun {
+			want.files = need.files
+		}
+	}
+	return r.observeLive(ctx, id, want)
 }
 
 // isSettledHere reports whether the files here and the record of the remote's are
@@ -34,7 +42,7 @@ func (r *run) observeOrListed(ctx context.Context, id string, snap manifest.Snap
 func (r *run) isSettledHere(snap manifest.Snapshot) bool {
 	known := r.knownAsset
 	switch {
-	case r.endpoint.CreateRaisesVersion != state.Yes || r.endpoint.DeleteRaisesVersion != state.Yes:
+	case !r.isFixed():
 		return false
 	case known.Whole == nil || known.Whole.Version != known.Version || known.Seen == nil || known.Older != 0:
 		return false
@@ -78,6 +86,9 @@ func (r *run) listed(ctx context.Context, id string) (*remote.Asset, error) {
 		if a.Version != nil && *a.Version == whole.Version && a.UpdatedAt != nil && a.UpdatedAt.Equal(whole.UpdatedAt) {
 			return a, nil
 		}
+		if a.Version != nil {
+			r.likely = *a.Version
+		}
 		return nil, nil
 	}
 	return nil, nil
@@ -106,9 +117,10 @@ func (r *run) asRecorded(asset *remote.Asset) (obs observation, err error) {
 
 // wholeOf says of what is observed whether it is all that there is: then an equal
 // version stands for it. Names that cannot be held, and metadata of files, are not
-// on record.
-func wholeOf(obs observation) *state.Whole {
-	if obs.updatedAt.IsZero() || len(obs.side.Unknown) > 0 || obs.noZip != "" || len(obs.seen) != len(obs.listing) {
+// on record. Where a version may change in place, the time of the asset's last change
+// may be later than what was read of it: see [ahead].
+func (r *run) wholeOf(obs observation) *state.Whole {
+	if r.Together != nil && !r.isFixed() || obs.updatedAt.IsZero() || len(obs.side.Unknown) > 0 || obs.noZip != "" || len(obs.seen) != len(obs.listing) {
 		return nil
 	}
 	return &state.Whole{Version: obs.version, UpdatedAt: obs.updatedAt}

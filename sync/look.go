@@ -46,7 +46,7 @@ func (e *Engine) Status(ctx context.Context) Result {
 			}
 			return nil
 		}
-		obs, err := r.observeOrListed(ctx, id, snap)
+		obs, err := r.observeOrListed(ctx, id, snap, nil)
 		if err != nil {
 			return err
 		}

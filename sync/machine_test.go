@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"assetsync/manifest/durable"
@@ -33,6 +34,7 @@ type machine struct {
 	from       *assetsync.Promotion // what is published in the place of dir
 	listed     bool                 // one listing may stand for a look
 	disk       func(dir string) durable.Hook
+	slow       time.Duration // what a call takes, of synctest's time
 }
 
 const skillMain = "---\nname: demo\ndescription: " +
@@ -124,10 +126,20 @@ func (m *machine) engineWith(do doer, verb func(*assetsync.Engine)) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	var one sync.Mutex // call at a time
 	calls := map[string]int{}
 	client, err := remote.NewClient(remote.Options{
-		Endpoint: "http://embedded", HTTPClient: do,
-		OnCall: func(op string, _ error) { calls[op]++ },
+		Endpoint: "http://embedded", HTTPClient: doer(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(m.slow)
+			one.Lock()
+			defer one.Unlock()
+			return do(r)
+		}),
+		OnCall: func(op string, _ error) {
+			one.Lock()
+			defer one.Unlock()
+			calls[op]++
+		},
 	})
 	if err != nil {
 		m.t.Fatal(err)
@@ -140,7 +152,7 @@ func (m *machine) engineWith(do doer, verb func(*assetsync.Engine)) {
 		Repo: repo, Target: m.target, Space: m.space, EnvName: m.env, From: m.from, Client: client, Calls: func() map[string]int { return calls },
 		Assets: assetsync.NewDirectory(m.space.AgentSpace), State: db, History: history,
 		Conflicts: filepath.Join(m.state, "conflicts"), Disk: m.disk,
-		Listed: m.listed, Now: m.clock, Rand: rand.Reader, DoubtWait: time.Minute,
+		Listed: m.listed, Together: m.together, Now: m.clock, Rand: rand.Reader, DoubtWait: time.Minute,
 		Sleep: func(_ context.Context, d time.Duration) error { m.now = m.now.Add(d); return nil },
 	}
 	m.configure(&o)

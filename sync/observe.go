@@ -72,17 +72,27 @@ var errMoved = errors.New("the version changed while it was read")
 // observe reads the newest version. What an earlier reading saw stands where
 // the listing is the same; all else is read.
 func (r *run) observe(ctx context.Context, id string) (observation, error) {
+	return r.observeAhead(ctx, id, ahead{})
+}
+
+// observeAhead is observe for who knows what it is likely to need.
+func (r *run) observeAhead(ctx context.Context, id string, want ahead) (observation, error) {
+	if r.Together == nil {
+		want = ahead{asset: want.asset}
+	}
 	var err error
 	for range observeTries {
 		var asset *remote.Asset
-		if asset, err = r.getAsset(ctx, id, nil); err != nil {
+		var got readings
+		if asset, got, err = r.readNewest(ctx, id, want); err != nil {
 			return observation{}, err
 		}
+		want.asset, want.version, want.beside = nil, 0, nil // they were read, or it was not so
 		if asset.AssetType != nil && *asset.AssetType != r.kind.Name {
 			return observation{}, usage("correct type: or asset: in assetsync.yaml", "target %s: asset %s is of type %s, not %s", r.Target.Name, id, *asset.AssetType, r.kind.Name)
 		}
 		var obs observation
-		if obs, err = r.look(ctx, id, asset, r.knownAsset.Seen); !errors.Is(err, errMoved) {
+		if obs, err = r.look(ctx, id, asset, r.knownAsset.Seen, want, got); !errors.Is(err, errMoved) {
 			return obs, err
 		}
 	}
@@ -101,8 +111,9 @@ func (r *run) getAsset(ctx context.Context, id string, version *int32) (*remote.
 	return out.Asset, nil
 }
 
-// look reads the version of asset.
-func (r *run) look(ctx context.Context, id string, asset *remote.Asset, seen map[manifest.Path]state.Seen) (observation, error) {
+// look reads the version of asset, apart from what was read of it already. Of what
+// is wanted only the content counts.
+func (r *run) look(ctx context.Context, id string, asset *remote.Asset, seen map[manifest.Path]state.Seen, want ahead, got readings) (observation, error) {
 	obs := observation{
 		version: *asset.Version,
 		seen:    map[manifest.Path]state.Seen{},
@@ -116,21 +127,26 @@ func (r *run) look(ctx context.Context, id string, asset *remote.Asset, seen map
 	if obs.metadata, err = asset.Metadata.Map(); err != nil {
 		return obs, fmt.Errorf("read metadata of asset %s version %d: %w", id, obs.version, err)
 	}
-	if obs.listing, err = r.list(ctx, id, obs.version); err != nil {
+	if got.version != obs.version || got.listing == nil {
+		if got, err = r.readAhead(ctx, id, obs.version, want); err != nil {
+			return obs, err
+		}
+	}
+	if obs.listing, err = got.listing.value, got.listing.err; err != nil {
 		return obs, err
 	}
 	held := obs.sort(remote.Edition20260617(), r.knownAsset.Base)
 	var entries []manifest.Entry
 	var missing []manifest.Path
 	for _, p := range held {
-		if s, ok := seen[p]; ok && trusted(s, obs.listing[string(p)]) {
+		if s, ok := seen[p]; ok && trusted(s, obs.listing[string(p)]) && !got.has(p) {
 			obs.seen[p] = s
 			entries = append(entries, s.Entry)
 		} else {
 			missing = append(missing, p)
 		}
 	}
-	read, err := r.read(ctx, id, &obs, held, missing)
+	read, err := r.read(ctx, id, &obs, got, held, missing)
 	if err != nil {
 		return obs, err
 	}
@@ -266,10 +282,10 @@ func trusted(s state.Seen, now stamp) bool {
 }
 
 // read fetches the content of missing paths, and of all when one call for
-// all is cheaper.
-func (r *run) read(ctx context.Context, id string, obs *observation, held, missing []manifest.Path) ([]manifest.Entry, error) {
-	if len(missing) > readOneByOne && len(held) == len(obs.listing) {
-		bundle, err := r.readWhole(ctx, id, obs)
+// all is cheaper, or was made already.
+func (r *run) read(ctx context.Context, id string, obs *observation, got readings, held, missing []manifest.Path) ([]manifest.Entry, error) {
+	if (len(missing) > readOneByOne || got.content != nil) && len(held) == len(obs.listing) {
+		bundle, err := r.readWhole(ctx, id, obs, got)
 		if err == nil {
 			// What was read stands above what the listing made believe.
 			return obs.take(bundle.Files(), held, r.Now()), nil
@@ -279,13 +295,9 @@ func (r *run) read(ctx context.Context, id string, obs *observation, held, missi
 			return nil, err
 		}
 	}
-	files := make(map[manifest.Path][]byte, len(missing))
-	for _, p := range missing {
-		data, err := r.readFile(ctx, id, obs.version, p)
-		if err != nil {
-			return nil, err
-		}
-		files[p] = data
+	files, err := r.readFiles(ctx, id, obs.version, got, missing)
+	if err != nil {
+		return nil, err
 	}
 	return obs.take(files, missing, r.Now()), nil
 }
@@ -306,8 +318,12 @@ func (o *observation) take(files map[manifest.Path][]byte, paths []manifest.Path
 
 // readWhole reads the observed version by one GetAssetContent and checks that
 // it holds just the files of the listing.
-func (r *run) readWhole(ctx context.Context, id string, obs *observation) (manifest.Bundle, error) {
-	bundle, err := r.getContent(ctx, id, obs.version)
+func (r *run) readWhole(ctx context.Context, id string, obs *observation, got readings) (manifest.Bundle, error) {
+	if got.content == nil {
+		bundle, err := r.getContent(ctx, id, obs.version)
+		got.content = &answer[manifest.Bundle]{bundle, err}
+	}
+	bundle, err := got.content.value, got.content.err
 	if err != nil {
 		return manifest.Bundle{}, err
 	}
@@ -375,7 +391,7 @@ func (r *run) carry(ctx context.Context, id string, obs *observation) error {
 	if obs.whole {
 		return nil
 	}
-	bundle, err := r.readWhole(ctx, id, obs)
+	bundle, err := r.readWhole(ctx, id, obs, readings{})
 	if err != nil {
 		return err
 	}

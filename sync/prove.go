@@ -102,7 +102,7 @@ func (l lostUpdates) unrepaired(cause error) error {
 // prove reads the asset back after a publishing and accounts for every
 // version since the observed one.
 func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
-	after, err := r.readBack(ctx, id)
+	after, err := r.readBack(ctx, id, &d)
 	if err != nil {
 		return proof{}, fmt.Errorf("read back what was published: %w", err)
 	}
@@ -143,16 +143,19 @@ func (r *run) prove(ctx context.Context, id string, d deed) (proof, error) {
 
 // readBack observes the asset after a write. It is patient, for the time of one
 // request: without it nobody knows whether a change of somebody else's was
-// overwritten, and a run without state leaves nothing to find out later.
-func (r *run) readBack(ctx context.Context, id string) (obs observation, err error) {
+// overwritten, and a run without state leaves nothing to find out later. What else
+// the account of the deed needs is read beside it.
+func (r *run) readBack(ctx context.Context, id string, d *deed) (obs observation, err error) {
 	const looks = 4
+	want := r.expected(id, d)
 	for i := range looks {
 		if i > 0 {
 			if err := r.Sleep(ctx, r.DoubtWait/(looks-1)); err != nil {
 				return obs, err
 			}
 		}
-		obs, err = r.observe(ctx, id)
+		obs, err = r.observeAhead(ctx, id, want)
+		want.beside = nil
 		if !remote.IsKind(err, remote.KindThrottling, remote.KindUnavailable, remote.KindInternalServer) {
 			return obs, err
 		}

@@ -55,7 +55,7 @@ func (r *run) pull(ctx context.Context, o PullOptions) error {
 			return err
 		}
 	}
-	obs, err := r.observeLive(ctx, id)
+	obs, err := r.observeLive(ctx, id, ahead{})
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (r *run) wanted(ctx context.Context, id string, newest observation, version
 	if err != nil {
 		return observation{}, err
 	}
-	return r.look(ctx, id, asset, nil)
+	return r.look(ctx, id, asset, nil, ahead{}, readings{})
 }
 
 // guardCheckout runs the guards on what is about to change here.

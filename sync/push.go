@@ -149,7 +149,7 @@ func (r *run) jitter(ctx context.Context) error {
 
 func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o PushOptions) error {
 	r.lookCloser = r.lookCloser || o.Base > 0 || o.Approved != nil || r.plan != nil
-	obs, err := r.observeOrListed(ctx, id, snap)
+	obs, err := r.observeOrListed(ctx, id, snap, &o)
 	if err != nil {
 		return err
 	}
@@ -297,9 +297,9 @@ func (r *run) stop(stops []guardStop, speak bool) error {
 	return &Error{Kind: KindGuard, Message: stops[0].message, Hint: stops[0].hint}
 }
 
-// observeLive is observe for an asset that must be there.
-func (r *run) observeLive(ctx context.Context, id string) (observation, error) {
-	obs, err := r.observe(ctx, id)
+// observeLive is observeAhead for an asset that must be there.
+func (r *run) observeLive(ctx context.Context, id string, want ahead) (observation, error) {
+	obs, err := r.observeAhead(ctx, id, want)
 	if remote.IsKind(err, remote.KindNotFound) && r.Target.AssetID == "" {
 		err = r.gone(id, err)
 	}

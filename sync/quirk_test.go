@@ -43,8 +43,10 @@ func TestQuirks(t *testing.T) {
 func story(t *testing.T, quirks []string) { storyWith(t, quirks, nil) }
 
 // storyWith is story with answers of a probe on both machines.
-func storyWith(t *testing.T, quirks, answers []string) {
-	w := newWorld(t, quirks...)
+func storyWith(t *testing.T, quirks, answers []string) { storyIn(t, newWorld(t, quirks...), answers) }
+
+// storyIn is storyWith in a world that is new.
+func storyIn(t *testing.T, w *world, answers []string) {
 	one := w.machine(skill(map[string]string{"a.md": "a", "b.md": "b", "dir/c.md": "c", "d.md": "d", "e.md": "e", "f.md": "f", "g.md": "g"}))
 	id := one.mustPush(assetsync.Created).AssetID
 	one.wantQuiet()

@@ -269,7 +269,7 @@ func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) 
 	r.knownAsset.Version = obs.version
 	r.knownAsset.Seen = obs.seen
 	if !obs.unread {
-		r.knownAsset.Whole = wholeOf(obs)
+		r.knownAsset.Whole = r.wholeOf(obs)
 	}
 	r.knownTarget.AssetID = r.res.AssetID
 

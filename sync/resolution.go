@@ -51,7 +51,7 @@ func (e *Engine) Resolve(ctx context.Context, o ResolveOptions) Result {
 		if err := r.sweep(ctx, snap); err != nil {
 			return err
 		}
-		obs, err := r.observeLive(ctx, id)
+		obs, err := r.observeLive(ctx, id, ahead{})
 		if err != nil {
 			return err
 		}

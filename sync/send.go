@@ -150,22 +150,38 @@ func (r *run) refused(ctx context.Context, id, nonce string, before []write, w w
 	return errReplan
 }
 
+// errStale is a file that is not as the listing made believe.
+var errStale = errors.New("the file is not as it was seen")
+
 // readReplaced reads what is about to be replaced or deleted, unless that was
 // done in this run: nothing goes that only a listing was believed for.
 func (r *run) readReplaced(ctx context.Context, id string, obs observation, changes []diff.Change) error {
+	var replaced []diff.Change
 	for _, c := range changes {
-		if c.Old == nil || obs.fresh[c.Path] {
-			continue
+		if c.Old != nil && !obs.fresh[c.Path] {
+			replaced = append(replaced, c)
 		}
-		data, err := r.readFile(ctx, id, obs.version, c.Path)
-		if err != nil {
+	}
+	contents := make([][]byte, len(replaced))
+	reads := make([]func(context.Context) error, len(replaced))
+	for i, c := range replaced {
+		reads[i] = func(ctx context.Context) (err error) {
+			contents[i], err = r.readFile(ctx, id, obs.version, c.Path)
+			if err == nil && manifest.BlobID(contents[i]) != c.Old.ID {
+				err = errStale
+			}
 			return err
 		}
-		if manifest.BlobID(data) != c.Old.ID {
-			r.knownAsset.Seen = nil // the listing did not tell: look at everything
-			return errReplan
+	}
+	if err := r.together(ctx, reads...); err != nil {
+		if !errors.Is(err, errStale) {
+			return err
 		}
-		obs.content[c.Old.ID], obs.fresh[c.Path] = data, true
+		r.knownAsset.Seen = nil // the listing did not tell: look at everything
+		return errReplan
+	}
+	for i, c := range replaced {
+		obs.content[c.Old.ID], obs.fresh[c.Path] = contents[i], true
 	}
 	return nil
 }

@@ -140,6 +140,14 @@ func (r *simRun) Do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// inAnyOrder runs reads that are in flight together: the remote answers them in
+// some order, one after the other.
+func (r *simRun) inAnyOrder(reads ...func()) {
+	for _, i := range r.rnd.Perm(len(reads)) {
+		reads[i]()
+	}
+}
+
 // latency is half of what a call takes. What somebody saves slowly is away for
 // less than a call.
 func (r *simRun) latency() time.Duration {

@@ -19,6 +19,7 @@ type simStory struct {
 	probed bool     // the machines know how the service behaves
 	text   bool     // files have any line ends and are published with LF
 	git    bool     // a developer commits, and pipelines publish the commits
+	ahead  bool     // reads that need no other's answer go out in any order
 	quirks []string // "name=reading"
 	steps  []simStep
 }
@@ -55,6 +56,9 @@ func (s simStory) String() string {
 	if s.probed {
 		kind[3] = "probed"
 	}
+	if s.ahead {
+		kind = append(kind, "ahead")
+	}
 	all := []string{strings.Join(append(kind, s.quirks...), " ")}
 	for _, step := range s.steps {
 		all = append(all, step.String())
@@ -67,9 +71,12 @@ func parseStory(text string) (s simStory, err error) {
 	all := strings.Split(strings.TrimSpace(text), "\n")
 	kind := strings.Fields(all[0])
 	if len(kind) < 4 {
-		return s, fmt.Errorf("read story: %q: want apart, lines or together, exact or text, git or plain, probed or unprobed, and quirks", all[0])
+		return s, fmt.Errorf("read story: %q: want apart, lines or together, exact or text, git or plain, probed or unprobed, ahead or not, and quirks", all[0])
 	}
 	s.kind, s.text, s.git, s.probed, s.quirks = simKind(kind[0]), kind[1] == "text", kind[2] == "git", kind[3] == "probed", kind[4:]
+	if s.ahead = len(s.quirks) > 0 && s.quirks[0] == "ahead"; s.ahead {
+		s.quirks = s.quirks[1:]
+	}
 	for _, line := range all[1:] {
 		fields := strings.Fields(line)
 		if len(fields) != 4 {
@@ -101,6 +108,7 @@ func drawStory(seed uint64) simStory {
 		who := pick(rnd, actors...)
 		s.steps = append(s.steps, simStep{drawWait(rnd), who, drawAction(rnd, s, who), rnd.Uint64N(1e9)})
 	}
+	s.ahead = rnd.IntN(2) == 0
 	return s
 }
 

@@ -392,7 +392,7 @@ func (w *simWorker) engine(r *simRun) (*assetsync.Engine, func()) {
 	if r.verb == "sync" {
 		target.Direction = assetsync.BothWays
 	}
-	e, err := assetsync.New(assetsync.Options{
+	o := assetsync.Options{
 		Repo: repo, Target: target, Space: w.space, Client: client, Calls: func() map[string]int { return calls },
 		Assets: assetsync.NewDirectory(w.space.AgentSpace), State: db, History: history,
 		Conflicts: w.copies.dir,
@@ -407,7 +407,11 @@ func (w *simWorker) engine(r *simRun) (*assetsync.Engine, func()) {
 		},
 		Listed: true, Now: time.Now, Rand: simRandom{r.rnd}, DoubtWait: time.Minute,
 		Sleep: func(_ context.Context, d time.Duration) error { w.nap(w.lane, d); return nil },
-	})
+	}
+	if w.story.ahead {
+		o.Together = r.inAnyOrder
+	}
+	e, err := assetsync.New(o)
 	must(err)
 	return e, func() {
 		if repo != nil {

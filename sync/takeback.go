@@ -74,7 +74,7 @@ func (r *run) takeBackOnce(ctx context.Context, o BackOptions, find finder) (Pre
 			return Preview{}, err
 		}
 	}
-	obs, err := r.observeLive(ctx, id)
+	obs, err := r.observeLive(ctx, id, ahead{})
 	if err != nil {
 		return Preview{}, err
 	}

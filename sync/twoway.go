@@ -61,7 +61,7 @@ func (r *run) takeSteady(ctx context.Context, snap manifest.Snapshot, obs observ
 		if snap, err = r.scanQuiet(ctx, PushOptions{}); err != nil {
 			return err
 		}
-		if obs, err = r.observeLive(ctx, r.res.AssetID); err != nil {
+		if obs, err = r.observeLive(ctx, r.res.AssetID, ahead{}); err != nil {
 			return err
 		}
 		r.res.Version = obs.version
@@ -86,7 +86,7 @@ func (r *run) follow(ctx context.Context) error {
 	if err := r.sweep(ctx, snap); err != nil {
 		return err
 	}
-	obs, err := r.observeLive(ctx, id)
+	obs, err := r.observeLive(ctx, id, ahead{})
 	if err != nil {
 		return err
 	}

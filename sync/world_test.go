@@ -27,13 +27,15 @@ type world struct {
 	ids    int
 	space  state.Space         // of web, and of a machine unless it has its own
 	before func(*http.Request) // runs before each request of a machine
+
+	together func(reads ...func()) // of the engines of the machines
 }
 
 func newWorld(t testing.TB, quirks ...string) *world {
 	t.Helper()
 	w := &world{
 		t: t, now: time.Date(2026, 6, 8, 12, 0, 0, 123e6, time.UTC), step: 1001 * time.Millisecond,
-		space: state.Space{Endpoint: "embedded", Region: "local", AgentSpace: "sp-1"},
+		space: state.Space{Endpoint: "embedded", Region: "local", AgentSpace: "sp-1"}, together: orders()[*readOrder],
 	}
 	opts := emulator.Options{Path: filepath.Join(t.TempDir(), "emulator.db"), Exclusive: true, Clock: w.clock, NewID: w.newID}
 	for _, q := range quirks {

@@ -284,7 +284,7 @@ func (s *session) engineIn(git *worktreeLook, t Target, db *state.DB) (*assetsyn
 	o := assetsync.Options{
 		Target: t, Space: s.space, EnvName: s.env.Name, Client: client, Calls: calls, Assets: s.assets,
 		State: db, History: s.history, Repo: repo, Conflicts: filepath.Join(s.dir, "conflicts"),
-		Listed: s.listed, Now: s.now, Sleep: s.sleeping(t.Name), Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
+		Listed: s.listed, Together: assetsync.AtOnce, Now: s.now, Sleep: s.sleeping(t.Name), Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
 	}
 	if p, ok := s.promoted[t.Name]; ok {
 		o.From = &p

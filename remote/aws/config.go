@@ -42,6 +42,9 @@ const (
 	// idleTimeout is below the 60 seconds after which load balancers close an
 	// idle connection: a write that meets that moment would be in doubt.
 	idleTimeout = 45 * time.Second
+	// idlePerHost keeps a connection for each read that four targets, which are
+	// worked on at once, have in flight together. The SDK keeps 10.
+	idlePerHost = 32
 )
 
 // regionPattern keeps a region from changing the host that it becomes a part
@@ -127,6 +130,7 @@ func tuned() *awshttp.BuildableClient {
 		tr.ForceAttemptHTTP2, tr.TLSNextProto = false, nil
 		tr.TLSClientConfig.NextProtos = []string{"http/1.1"}
 		tr.IdleConnTimeout = idleTimeout
+		tr.MaxIdleConnsPerHost = idlePerHost
 	})
 }
 
