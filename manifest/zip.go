@@ -29,8 +29,8 @@ const (
 )
 
 // How hard the compressor tries. With both, a zip of 6 MB is no larger than that of
-// archive/zip, and made in less than half the time on two cores; each is measured on
-// 6 MB of text, and on real skills, which are small:
+// archive/zip, and takes no more CPU, on all cores; each is measured on 6 MB of text,
+// and on real skills, which are small:
 //
 //	level   6 MB               skills of 725 KB in all
 //	6       1.98 MB,  65 ms    388 KB,  8 ms
