@@ -39,11 +39,13 @@ func TestRewrittenIsSettled(t *testing.T) {
 					})
 					m.push(assetsync.PushOptions{})
 				}
-				if res := m.push(assetsync.PushOptions{}); res.Outcome == assetsync.Conflict {
+				if res := m.push(assetsync.PushOptions{}); res.Outcome == assetsync.Conflict || toldOfMerge(res) {
 					t.Errorf("the next push: %s\n%s", res.Outcome, describe(res))
 				}
 				m.write("SKILL.md", skillMain+"two\n")
-				m.mustPush(assetsync.Published)
+				if res := m.mustPush(assetsync.Published); toldOfMerge(res) {
+					t.Errorf("after the next edit:\n%s", describe(res))
+				}
 			})
 		}
 	}
@@ -67,7 +69,9 @@ func TestPutBackIsOurs(t *testing.T) {
 			m.mustPush(assetsync.Published)
 			w.save(id, "SKILL.md", made)
 			m.write("SKILL.md", skillMain+"two\n")
-			m.mustPush(assetsync.Published)
+			if res := m.mustPush(assetsync.Published); toldOfMerge(res) {
+				t.Errorf("after the next edit:\n%s", describe(res))
+			}
 		})
 	}
 }
