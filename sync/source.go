@@ -1,12 +1,16 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
 	"time"
 
 	"assetsync/manifest"
@@ -178,38 +182,59 @@ func (s directory) readMain(context.Context) ([]byte, error) {
 	return s.opts.Text.Canonical(data), err
 }
 
-// readerOf returns what reads many entries of the last scan of a source, and what
-// ends that.
-func readerOf(s source) (read contentOf, end func(), err error) {
-	dir, ok := s.(directory)
-	if !ok || dir.file != "" {
-		return s.read, func() {}, nil
-	}
-	root, err := dir.open()
-	if err != nil {
-		return nil, nil, fmt.Errorf("read %s: %w", dir.dir, err)
-	}
-	files := manifest.NewFileReader(root, dir.opts)
-	return files.Read, func() {
-		_ = files.Close() // they were only read
-		_ = root.Close()
-	}, nil
-}
+// leastRead is how many files are worth a goroutine: less than a millisecond.
+const leastRead = 16
 
 // readAll reads all files of a tree of a source.
 func readAll(ctx context.Context, s source, tree manifest.Tree) (manifest.Bundle, error) {
-	files := make(map[manifest.Path][]byte, tree.Len())
-	read, end, err := readerOf(s)
+	entries, contents := slices.Collect(tree.All()), make([][]byte, tree.Len())
+	var err error
+	if dir, ok := s.(directory); ok && dir.file == "" {
+		err = dir.readTogether(ctx, entries, contents)
+	} else {
+		err = readEach(ctx, s.read, entries, contents)
+	}
 	if err != nil {
 		return manifest.Bundle{}, err
 	}
-	defer end()
-	for e := range tree.All() {
-		data, err := read(ctx, e)
-		if err != nil {
-			return manifest.Bundle{}, err
-		}
-		files[e.Path] = data
+	files := make(map[manifest.Path][]byte, len(entries))
+	for i, e := range entries {
+		files[e.Path] = contents[i]
 	}
 	return manifest.NewBundle(files)
+}
+
+// readEach puts the bytes of entries into contents.
+func readEach(ctx context.Context, read contentOf, entries []manifest.Entry, contents [][]byte) (err error) {
+	for i, e := range entries {
+		if contents[i], err = read(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readTogether is readEach for the directory, which it opens once; several parts
+// of many entries are read at once. Its error is that of the first entry that has
+// one.
+func (s directory) readTogether(ctx context.Context, entries []manifest.Entry, contents [][]byte) error {
+	root, err := s.open()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", s.dir, err)
+	}
+	defer root.Close()
+	workers := runtime.GOMAXPROCS(0)
+	part := max(leastRead, (len(entries)+workers-1)/workers)
+	errs := make([]error, (len(entries)+part-1)/part)
+	var reading sync.WaitGroup
+	for i := range errs {
+		from, to := i*part, min((i+1)*part, len(entries))
+		reading.Go(func() {
+			files := manifest.NewFileReader(root, s.opts)
+			defer files.Close()
+			errs[i] = readEach(ctx, files.Read, entries[from:to], contents[from:to])
+		})
+	}
+	reading.Wait()
+	return cmp.Or(errs...)
 }
