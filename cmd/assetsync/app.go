@@ -37,7 +37,7 @@ type app struct {
 	now            func() time.Time
 	cwd            string                // absolute; -C moves it
 	collectAt      func(percent int) int // debug.SetGCPercent; nil: garbage is collected as usual
-	freeMemory     func()                // debug.FreeOSMemory; nil: memory is given back as usual
+	freeMemory     func()                // gives back memory that nothing needs; nil: that happens as usual
 
 	dir        string
 	configPath string
