@@ -22,9 +22,8 @@ type statusTarget struct {
 	Live *assetsync.LiveCommit `json:"live,omitempty"` // of a target in git
 }
 
-// withLive adds to what a status of an environment found which commits are live.
-// That is told by git here, whoever looked at the remote. What cannot be told is a
-// note. Answers are kept in home, the directory of the state.
+// withLive adds to what a status of an environment found which commits are live, as
+// git tells. What cannot be told is a note. Answers are kept in home, the directory of the state.
 func (a *app) withLive(ctx context.Context, home, env string, targets []Target, results []assetsync.Result) []statusTarget {
 	kept := a.keptLive(home)
 	defer a.keepLive(home, kept)
