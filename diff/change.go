@@ -84,6 +84,9 @@ const (
 
 // Two returns what turns old into new, in path order.
 func Two(old, new manifest.Tree) []Change {
+	if old.Equal(new) {
+		return nil
+	}
 	var changes []Change
 	for _, p := range union(old, new, nil) {
 		o, n := old.Get(p), new.Get(p)

@@ -17,6 +17,9 @@ var ErrLeadsOut = errors.New("leads out by a symbolic link")
 // followed. Both paths are absolute. The error wraps [ErrLeadsOut] when path
 // leads out of top.
 func RealBelow(top, path string) (string, error) {
+	if rel, err := filepath.Rel(top, path); err == nil && filepath.IsLocal(rel) && isPlain(top, rel) {
+		return rel, nil
+	}
 	realTop, err := filepath.EvalSymlinks(top)
 	if err != nil {
 		return "", fmt.Errorf("resolve %s: %w", top, err)
@@ -30,6 +33,25 @@ func RealBelow(top, path string) (string, error) {
 		return "", fmt.Errorf("%s %w of %s", path, ErrLeadsOut, top)
 	}
 	return rel, nil
+}
+
+// isPlain reports whether nothing on the way from top to rel is a link, as it nearly
+// always is: then the name is what it leads to, wherever top leads. Where names have
+// several forms, as on Windows, that is not told.
+func isPlain(top, rel string) bool {
+	if filepath.Separator != '/' {
+		return false
+	}
+	for i := range len(rel) + 1 {
+		if i < len(rel) && rel[i] != filepath.Separator {
+			continue
+		}
+		info, err := os.Lstat(filepath.Join(top, rel[:i]))
+		if err != nil || !info.IsDir() && !info.Mode().IsRegular() {
+			return false
+		}
+	}
+	return true
 }
 
 // realName is [filepath.EvalSymlinks] that also takes what does not exist, or not

@@ -189,26 +189,55 @@ func (c *Cache) find(name string, look func() (fs.FileInfo, error)) (cached, boo
 	return files[i].cached, err == nil && info.Mode().IsRegular() && stateOf(info) == files[i].state
 }
 
+// size is how many files are kept.
+func (c *Cache) size() (n int) {
+	if c != nil {
+		for _, files := range c.dirs {
+			n += len(files)
+		}
+	}
+	return n
+}
+
+// allUsed reports whether all that is kept was as it is kept.
+func (c *Cache) allUsed() bool {
+	for _, files := range c.dirs {
+		if slices.ContainsFunc(files, func(f keptFile) bool { return !f.used }) {
+			return false
+		}
+	}
+	return true
+}
+
+// unuse forgets what the scan used: the next one begins.
+func (c *Cache) unuse() {
+	for _, files := range c.dirs {
+		for i := range files {
+			files[i].used = false
+		}
+	}
+}
+
 // replace keeps of the files of a scan those that were as they are kept, and those
 // that were read and have long been as they are.
 func (c *Cache) replace(files []scanFile, found []hashed) {
 	if c == nil {
 		return
 	}
-	dirs, before, used := map[string][]keptFile{}, 0, 0
+	if len(files) == 0 && c.allUsed() {
+		c.unuse()
+		return
+	}
+	dirs := map[string][]keptFile{}
 	for dir, kept := range c.dirs {
-		before += len(kept)
-		for i := range kept {
-			if kept[i].used {
-				used++
-				kept[i].used = false
-				dirs[dir] = append(dirs[dir], kept[i])
+		for _, f := range kept {
+			if f.used {
+				f.used = false
+				dirs[dir] = append(dirs[dir], f)
 			}
 		}
 	}
-	if len(files) == 0 && used == before {
-		return
-	}
+	c.unuse()
 	for i, f := range files {
 		state := found[i].state
 		if found[i].err != nil || state == (fileState{}) || max(state.modified, state.changed) >= c.settled {

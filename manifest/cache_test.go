@@ -30,14 +30,6 @@ func planted(t *testing.T, dir string, now time.Time) *Cache {
 	return NewCache(data, "", now)
 }
 
-// size is how many files are kept.
-func (c *Cache) size() (n int) {
-	for _, files := range c.dirs {
-		n += len(files)
-	}
-	return n
-}
-
 // TestCache changes a file in ways that a cache has to notice. The files of a
 // directory that did not change are not read.
 func TestCache(t *testing.T) {

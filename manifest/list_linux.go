@@ -77,7 +77,7 @@ var errDirent = errors.New("the system's answer is damaged")
 func appendDirents(entries []listed, fd int, data []byte) ([]listed, error) {
 	text := string(data)
 	if entries == nil {
-		entries = make([]listed, 0, len(data)/(direntName+5)) // 24 is the shortest
+		entries = make([]listed, 0, len(data)/32) // of names of 5 to 12 bytes
 	}
 	for at := 0; at < len(data); {
 		rest := data[at:]

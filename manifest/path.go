@@ -25,6 +25,9 @@ func ParsePath(s string) (Path, error) {
 
 // pathFault says in a few words why s is no Path, or nothing.
 func pathFault(s string) string {
+	if isPlainPath(s) {
+		return ""
+	}
 	switch {
 	case s == "" || s == ".":
 		return "is empty"
@@ -40,6 +43,20 @@ func pathFault(s string) string {
 		return `has an empty, "." or ".." segment`
 	}
 	return ""
+}
+
+// isPlainPath reports whether s is a Path of ASCII characters in which no segment
+// begins with a dot, as most are.
+func isPlainPath(s string) bool {
+	begins := true // a segment
+	for i := range len(s) {
+		c := s[i]
+		if c < 0x20 || c >= 0x7f || c == '\\' || begins && (c == '.' || c == '/') {
+			return false
+		}
+		begins = c == '/'
+	}
+	return !begins
 }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }

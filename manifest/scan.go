@@ -170,8 +170,9 @@ func newScanner(from files, opts ScanOptions) (*scanner, error) {
 	}
 	return &scanner{
 		from: from, opts: opts,
-		ignore: rules.With(opts.Enclosing...), // a copy that only this scan holds
-		lost:   make(map[Path]struct{}),
+		ignore:  rules.With(opts.Enclosing...), // a copy that only this scan holds
+		lost:    make(map[Path]struct{}),
+		entries: make([]Entry, 0, opts.Cache.size()),
 	}, nil
 }
 

@@ -24,7 +24,10 @@ type Tree struct{ entries []Entry }
 // [Path], occurs twice, or is both a file and a directory.
 func NewTree(entries ...Entry) (Tree, error) {
 	sorted := slices.Clone(entries)
-	slices.SortFunc(sorted, func(a, b Entry) int { return strings.Compare(string(a.Path), string(b.Path)) })
+	byPath := func(a, b Entry) int { return strings.Compare(string(a.Path), string(b.Path)) }
+	if !slices.IsSortedFunc(sorted, byPath) { // which they mostly are, of a directory
+		slices.SortFunc(sorted, byPath)
+	}
 	for i, e := range sorted {
 		if _, err := ParsePath(string(e.Path)); err != nil {
 			return Tree{}, err
@@ -34,13 +37,28 @@ func NewTree(entries ...Entry) (Tree, error) {
 		}
 	}
 	t := Tree{sorted}
-	for _, e := range sorted {
-		// Whatever lies below e is the first thing after "e/".
-		if i, _ := t.search(e.Path + "/"); i < len(sorted) && sorted[i].Path.Under(e.Path) {
-			return Tree{}, fmt.Errorf("path %q is both a file and a directory", e.Path)
-		}
+	if p, clash := t.clash(); clash {
+		return Tree{}, fmt.Errorf("path %q is both a file and a directory", p)
 	}
 	return t, nil
+}
+
+// clash returns a path that is both a file and a directory.
+func (t Tree) clash() (Path, bool) {
+	known := "" // a directory of which, and of those above it, none is a file
+	for _, e := range t.entries {
+		dir := string(e.Path[:max(0, strings.LastIndexByte(string(e.Path), '/'))])
+		if dir == known {
+			continue
+		}
+		for p := range e.Path.Dirs {
+			if _, ok := t.search(p); ok {
+				return p, true
+			}
+		}
+		known = dir
+	}
+	return "", false
 }
 
 // Len returns the number of files.
@@ -109,7 +127,7 @@ func subtreeID(entries []Entry, prefix int) ID {
 		name string // with a trailing slash for a directory: git's sort key
 		id   ID
 	}
-	var items []item
+	items := make([]item, 0, len(entries))
 	for i := 0; i < len(entries); {
 		rest := string(entries[i].Path[prefix:])
 		slash := strings.IndexByte(rest, '/')
@@ -129,20 +147,23 @@ func subtreeID(entries []Entry, prefix int) ID {
 		i = j
 	}
 	slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.name, b.name) })
-	var body bytes.Buffer
+	const fileMode, dirMode = "100644 ", "40000 "
+	size := 0
+	for _, it := range items {
+		size += len(fileMode) + len(it.name) + 1 + len(it.id)
+	}
+	body := make([]byte, 0, size)
 	for _, it := range items {
 		name, isDir := strings.CutSuffix(it.name, "/")
+		mode := fileMode
 		if isDir {
-			body.WriteString("40000 ")
-		} else {
-			body.WriteString("100644 ")
+			mode = dirMode
 		}
-		body.WriteString(name)
-		body.WriteByte(0)
-		body.Write(it.id[:])
+		body = append(append(append(body, mode...), name...), 0)
+		body = append(body, it.id[:]...)
 	}
-	h := NewObjectHash("tree", int64(body.Len()))
-	h.Write(body.Bytes())
+	h := NewObjectHash("tree", int64(len(body)))
+	h.Write(body)
 	return h.ID()
 }
 

@@ -17,16 +17,23 @@ import (
 // below twin directories are not compared across them: the directories are
 // the trouble.
 func Twins(paths iter.Seq[Path]) [][]Path {
+	odd := oddDirs(paths)
+	if len(odd) == 0 {
+		return nil
+	}
 	type place struct{ dir, name string }
 	groups := make(map[place][]Path)
 	seen := make(map[Path]struct{})
 	fold := cases.Fold()
 	note := func(p Path) {
+		slash := strings.LastIndexByte(string(p), '/')
+		if !odd[string(p[:slash+1])] {
+			return
+		}
 		if _, ok := seen[p]; ok {
 			return
 		}
 		seen[p] = struct{}{}
-		slash := strings.LastIndexByte(string(p), '/')
 		at := place{string(p[:slash+1]), foldName(fold, string(p[slash+1:]))}
 		groups[at] = append(groups[at], p)
 	}
@@ -43,6 +50,30 @@ func Twins(paths iter.Seq[Path]) [][]Path {
 	}
 	slices.SortFunc(twins, slices.Compare[[]Path])
 	return twins
+}
+
+// oddDirs returns the directories, "" or with a slash at the end, that hold a name
+// which folding may change. Of names that it leaves as they are no two are twins, and
+// one of them is a twin of such a name only.
+func oddDirs(paths iter.Seq[Path]) map[string]bool {
+	var odd map[string]bool
+	for p := range paths {
+		dir := 0 // where the last name begins
+		for i := range len(p) {
+			switch c := p[i]; {
+			case c == '/':
+				dir = i + 1
+			case c >= 0x80, 'A' <= c && c <= 'Z':
+				if odd == nil {
+					odd = map[string]bool{}
+				}
+				if at := string(p[:dir]); !odd[at] {
+					odd[at] = true
+				}
+			}
+		}
+	}
+	return odd
 }
 
 // foldName maps names that are canonical caseless matches (Unicode 3.13,

@@ -67,15 +67,14 @@ func decodeAsset(data []byte) (a Asset, err error) {
 	if err := json.Unmarshal(text, &a); err != nil || !found {
 		return a, err
 	}
-	in := rowReader{packed.Reader{Rest: rows}}
+	in := rowReader{packed.Reader{Rest: rows}, string(rows)}
 	if n := in.count(); n > 0 {
 		a.Base = sized(a.Base, n)
-		sides := make([]manifest.Entry, 2*n)
-		for i := range n {
-			local, remote := &sides[2*i], &sides[2*i+1]
-			*local = in.entry()
-			*remote = *local
-			a.Base[local.Path] = Pair{local, remote}
+		entries := make([]manifest.Entry, n) // each is both sides
+		for i := range entries {
+			e := &entries[i]
+			*e = in.entry()
+			a.Base[e.Path] = Pair{e, e}
 		}
 	}
 	if n := in.count(); n > 0 {
@@ -125,7 +124,10 @@ func (t *table) time(at time.Time) {
 }
 
 // rowReader reads rows until something is wrong.
-type rowReader struct{ packed.Reader }
+type rowReader struct {
+	packed.Reader
+	text string // all that there was to read, of which paths are parts
+}
 
 // leastRow is how long a row is at least: an id, and two lengths.
 const leastRow = len(manifest.ID{}) + 2
@@ -141,7 +143,11 @@ func (r *rowReader) count() int {
 }
 
 func (r *rowReader) entry() (e manifest.Entry) {
-	e.Path = manifest.Path(r.Bytes(r.Uvarint()))
+	n := r.Uvarint()
+	start := len(r.text) - len(r.Rest)
+	if r.Bytes(n); !r.Failed {
+		e.Path = manifest.Path(r.text[start : start+int(n)])
+	}
 	copy(e.ID[:], r.Bytes(uint64(len(e.ID))))
 	e.Size = r.Varint()
 	return e
