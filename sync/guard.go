@@ -93,7 +93,11 @@ func guardRoot(in guardInput) *guardStop {
 // like itself; neither may turn up empty.
 func guardSide(in guardInput, side diff.Side, name string, origin bool, held func(state.Pair) bool) *guardStop {
 	had, kept := 0, 0
+	enough := max(1, strangerShare*float64(len(in.record.Base)))
 	for p, pair := range in.record.Base {
+		if float64(kept) >= enough {
+			return nil // however many it held
+		}
 		if !held(pair) {
 			continue
 		}

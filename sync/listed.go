@@ -24,7 +24,7 @@ func (r *run) observeOrListed(ctx context.Context, id string, snap manifest.Snap
 			return observation{}, err
 		}
 		if asset != nil {
-			return r.asRecorded(asset)
+			return r.asRecorded(asset, snap)
 		}
 	}
 	want := ahead{version: cmp.Or(r.likely, r.knownAsset.Version)}
@@ -52,7 +52,10 @@ func (r *run) isSettledHere(snap manifest.Snapshot) bool {
 	here, there := 0, 0
 	for p, pair := range known.Base {
 		seen, ok := known.Seen[p]
-		if pair.Local == nil || pair.Remote == nil || !ok || seen.ID != pair.Remote.ID || !sameEntry(snap.Tree.Get(p), pair.Local) {
+		if pair.Local == nil || pair.Remote == nil || !ok || seen.ID != pair.Remote.ID {
+			return false
+		}
+		if e, ok := snap.Tree.Lookup(p); !ok || e.ID != pair.Local.ID {
 			return false
 		}
 		here, there = here+1, there+1
@@ -96,23 +99,39 @@ func (r *run) listed(ctx context.Context, id string) (*remote.Asset, error) {
 
 // asRecorded is the observation that the record holds, of the metadata that the
 // listing has.
-func (r *run) asRecorded(asset *remote.Asset) (obs observation, err error) {
+func (r *run) asRecorded(asset *remote.Asset, snap manifest.Snapshot) (obs observation, err error) {
 	obs = observation{
 		version: *asset.Version, updatedAt: *asset.UpdatedAt, unread: true,
 		listing: make(map[string]stamp, len(r.knownAsset.Seen)),
 		seen:    r.knownAsset.Seen,
 		content: map[manifest.ID][]byte{}, fresh: map[manifest.Path]bool{},
 	}
-	entries := make([]manifest.Entry, 0, len(obs.seen))
 	for p, s := range obs.seen {
-		entries = append(entries, s.Entry)
 		obs.listing[string(p)] = stamp{version: s.Version, updatedAt: s.UpdatedAt}
 	}
 	if obs.metadata, err = asset.Metadata.Map(); err != nil {
 		return obs, err
 	}
-	obs.side.Tree, err = manifest.NewTree(entries...)
+	obs.side.Tree, err = r.seenTree(snap)
 	return obs, err
+}
+
+// seenTree is the tree that was seen of the remote: most often, the one that is here.
+func (r *run) seenTree(snap manifest.Snapshot) (manifest.Tree, error) {
+	seen, same := r.knownAsset.Seen, true
+	for e := range snap.Tree.All() {
+		if same = seen[e.Path].Entry == e; !same {
+			break
+		}
+	}
+	if same && len(seen) == snap.Tree.Len() {
+		return snap.Tree, nil
+	}
+	entries := make([]manifest.Entry, 0, len(seen))
+	for _, s := range seen {
+		entries = append(entries, s.Entry)
+	}
+	return manifest.NewTree(entries...)
 }
 
 // wholeOf says of what is observed whether it is all that there is: then an equal

@@ -312,6 +312,10 @@ func (l lineage) gaps() string {
 // reportLive puts into the result which tree is live of the target's own
 // files.
 func (r *run) reportLive(snap manifest.Snapshot, obs observation) {
+	if r.isInStep(snap, obs) {
+		r.res.LiveTree, r.res.SentTree = obs.side.Tree.ID().String(), ""
+		return
+	}
 	own := func(e manifest.Entry) bool { return !r.ignores(snap, e.Path) }
 	live := obs.side.Tree.Filter(own)
 	r.res.LiveTree, r.res.SentTree = live.ID().String(), ""

@@ -40,6 +40,9 @@ func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
 // checkNames adds to the problems what the service's pattern of names
 // forbids. A name that the asset has already is one that it takes.
 func (r *run) checkNames(tree manifest.Tree, asset diff.Side) {
+	if tree.Equal(asset.Tree) {
+		return
+	}
 	for _, p := range badNames(r.limits, tree) {
 		if _, ok := asset.Tree.Lookup(p.Path); !ok && !asset.Unknown.Has(p.Path) {
 			r.res.Problems = append(r.res.Problems, p)
@@ -59,38 +62,67 @@ func (p proposal) writes() bool { return len(p.changes) > 0 || len(p.meta.publis
 
 // propose plans the files and the owned keys.
 func (r *run) propose(ctx context.Context, snap manifest.Snapshot, obs observation, policy diff.Policy) (proposal, error) {
-	ignored := func(p manifest.Path) bool { return r.ignores(snap, p) }
-	forms, err := r.forms(snap.Tree, obs)
-	if err != nil {
-		return proposal{}, err
-	}
-	in := diff.Input{
-		Base:    r.base(),
-		Local:   diff.Side{Tree: snap.Tree, Unknown: snap.Unknown},
-		Remote:  obs.side,
-		Ignored: ignored,
-		Form:    forms,
-		Apart:   func(p manifest.Path) bool { return r.knownAsset.Disputes[p].Apart },
-		Policy:  policy,
-	}
-	plan := diff.Three(in)
 	r.merged, r.marked = nil, nil
-	if len(plan.Conflicts) > 0 && r.mayMerge(policy) {
-		if in.Merged, err = r.mergeConflicts(ctx, snap, obs, plan); err != nil {
+	var plan diff.Plan // nothing, where all is in step
+	if !r.isInStep(snap, obs) {
+		var err error
+		if plan, err = r.compareSides(ctx, snap, obs, policy); err != nil {
 			return proposal{}, err
 		}
-		plan = diff.Three(in)
 	}
 	flaps := r.stopFlaps(ctx, &plan, obs, policy)
 	r.holdOverwritten(&plan)
 	var derived map[string]any
 	if !r.livesInOtherForm(snap, obs, plan) && len(plan.Pending)+len(plan.Conflicts)+len(plan.Frozen) == 0 { // else what is live is not our file
+		var err error
 		if derived, err = r.derived(ctx, snap); err != nil {
 			return proposal{}, err
 		}
 	}
 	meta := planMetadata(r.knownAsset.Metadata, r.Target.Metadata, derived, obs.metadata, policy.Prefer)
 	return proposal{plan, meta, plan.Publish, flaps}, nil
+}
+
+// compareSides plans the files.
+func (r *run) compareSides(ctx context.Context, snap manifest.Snapshot, obs observation, policy diff.Policy) (diff.Plan, error) {
+	forms, err := r.forms(snap.Tree, obs)
+	if err != nil {
+		return diff.Plan{}, err
+	}
+	in := diff.Input{
+		Base:    r.base(),
+		Local:   diff.Side{Tree: snap.Tree, Unknown: snap.Unknown},
+		Remote:  obs.side,
+		Ignored: func(p manifest.Path) bool { return r.ignores(snap, p) },
+		Form:    forms,
+		Apart:   func(p manifest.Path) bool { return r.knownAsset.Disputes[p].Apart },
+		Policy:  policy,
+	}
+	plan := diff.Three(in)
+	if len(plan.Conflicts) > 0 && r.mayMerge(policy) {
+		if in.Merged, err = r.mergeConflicts(ctx, snap, obs, plan); err != nil {
+			return diff.Plan{}, err
+		}
+		plan = diff.Three(in)
+	}
+	return plan, nil
+}
+
+// isInStep reports whether both sides hold just what the base says, of which no path
+// is ignored: then [diff.Three] plans nothing at all, and what is live is what is
+// here.
+func (r *run) isInStep(snap manifest.Snapshot, obs observation) bool {
+	base := r.knownAsset.Base
+	if len(snap.Unknown)+len(obs.side.Unknown) > 0 || len(base) != snap.Tree.Len() || !snap.Tree.Equal(obs.side.Tree) {
+		return false
+	}
+	for e := range snap.Tree.All() {
+		pair := base[e.Path]
+		if pair.Local == nil || pair.Remote == nil || pair.Local.ID != e.ID || pair.Remote.ID != e.ID || r.ignores(snap, e.Path) {
+			return false
+		}
+	}
+	return true
 }
 
 // livesInOtherForm reports whether the main file of the asset stays what it is,

@@ -1,8 +1,11 @@
 package sync
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"assetsync/manifest"
@@ -93,22 +96,64 @@ func (r *run) only(found []remote.Asset, identity string) (string, error) {
 // identity returns what identifies the target's asset among those of its
 // type; "" when the local side does not say.
 func (r *run) identity(ctx context.Context, snap manifest.Snapshot) (string, error) {
-	main := r.source.mainFile()
-	e, ok := snap.Tree.Lookup(main)
-	files := map[manifest.Path][]byte{}
-	if ok {
-		data, err := r.source.read(ctx, e)
-		if err != nil {
-			return "", err
-		}
-		files[main] = data
+	e, ok := snap.Tree.Lookup(r.source.mainFile())
+	if !ok {
+		identity, _ := assettype.Identity(r.kind, r.Target.Metadata, manifest.Bundle{})
+		return identity, nil
 	}
-	bundle, err := manifest.NewBundle(files)
+	return r.identityIn(e.ID, func() ([]byte, error) { return r.source.read(ctx, e) })
+}
+
+// identityIn is what identifies the asset with a main file of an id, "" for nothing.
+// Of a file in a directory the answer is kept, so that one which did not change is
+// neither read nor understood again.
+func (e *Engine) identityIn(id manifest.ID, read func() ([]byte, error)) (string, error) {
+	kept, name, question := e.identityKept(id)
+	if kept != nil {
+		if answer, ok := answerTo(question, kept.Files(name)); ok {
+			return answer, nil
+		}
+	}
+	data, err := read()
 	if err != nil {
 		return "", err
 	}
-	identity, _ := assettype.Identity(r.kind, r.Target.Metadata, bundle)
+	bundle, err := manifest.NewBundle(map[manifest.Path][]byte{e.source.mainFile(): data})
+	if err != nil {
+		return "", err
+	}
+	identity, _ := assettype.Identity(e.kind, e.Target.Metadata, bundle)
+	if kept != nil {
+		kept.KeepFiles(name, keptAnswer(question, identity))
+	}
 	return identity, nil
+}
+
+// identityKept returns where the identity is kept, under which name, and what has to
+// be the same for it to be believed: it follows from nothing else. The keeper is nil
+// where it is not kept.
+func (e *Engine) identityKept(id manifest.ID) (kept fileKeeper, name, question string) {
+	d, ok := e.source.(directory)
+	if !ok || d.kept == nil || d.file != "" {
+		return nil, "", ""
+	}
+	given := e.Target.Metadata[e.kind.IdentityKey]
+	return d.kept, filepath.Join(d.dir, filepath.FromSlash(string(d.main))), fmt.Sprintf("identity 1 %s %q %s", e.kind.Name, given, id)
+}
+
+// keptAnswer is an answer with a checksum that is over the question, too.
+func keptAnswer(question, answer string) []byte {
+	sum := sha256.Sum256([]byte(question + "\x00" + answer))
+	return append(sum[:], answer...)
+}
+
+// answerTo is false for what is damaged, and for the answer to another question.
+func answerTo(question string, data []byte) (string, bool) {
+	if len(data) < sha256.Size {
+		return "", false
+	}
+	answer := string(data[sha256.Size:])
+	return answer, bytes.Equal(data, keptAnswer(question, answer))
 }
 
 func (r *run) whyNoIdentity(snap manifest.Snapshot) string {
@@ -150,9 +195,6 @@ func (e *Engine) localIdentity(ctx context.Context) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	bundle, err := manifest.NewBundle(map[manifest.Path][]byte{e.source.mainFile(): data})
-	if err != nil {
-		return "", false
-	}
-	return assettype.Identity(e.kind, e.Target.Metadata, bundle)
+	identity, err := e.identityIn(manifest.BlobID(data), func() ([]byte, error) { return data, nil })
+	return identity, err == nil && identity != ""
 }

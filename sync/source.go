@@ -45,8 +45,9 @@ type directory struct {
 	kept fileKeeper // ids of files that did not change; nil: all are read
 }
 
-// fileKeeper keeps a [manifest.Cache] of each directory. It may lose one, and never
-// returns one of another directory. It is safe for concurrent use.
+// fileKeeper keeps a [manifest.Cache] of each directory, and what the main file of one
+// says under the name of that file. It may lose them, and never returns those of
+// another. It is safe for concurrent use.
 type fileKeeper interface {
 	Files(dir string) []byte
 	KeepFiles(dir string, data []byte)

@@ -11,7 +11,7 @@ import (
 )
 
 // filesBucket has what is kept of the files of each directory, see
-// [manifest.Cache]. It is made with its first entry. Entries of directories that are
+// [manifest.Cache], and of single files. It is made with its first entry. Entries of directories that are
 // gone go when another entry has changed.
 var filesBucket = []byte("files")
 
