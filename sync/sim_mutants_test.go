@@ -28,18 +28,18 @@ func TestSimMutants(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
-			overlay := mutate(t, name)
+			overlay, test := mutate(t, name)
 			if *simMutants {
-				findMutant(t, overlay)
+				findMutant(t, overlay, test)
 			}
 		})
 	}
 }
 
-// mutate applies a mutant and returns the overlay for the Go command. A mutant
-// is an archive of pairs: the text that a file holds just once, and what it
-// becomes.
-func mutate(t *testing.T, name string) string {
+// mutate applies a mutant and returns the overlay for the Go command, and which test
+// has to find it; "" is the simulation. A mutant is an archive of pairs: the text that
+// a file holds just once, and what it becomes; a line before them may name the test.
+func mutate(t *testing.T, name string) (overlay, test string) {
 	t.Helper()
 	archive, err := txtar.ParseFile(name)
 	if err != nil {
@@ -72,19 +72,32 @@ func mutate(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay := filepath.Join(dir, "overlay.json")
+	overlay = filepath.Join(dir, "overlay.json")
 	must(os.WriteFile(overlay, text, 0o644))
-	return overlay
+	if found := foundBy.FindSubmatch(archive.Comment); found != nil {
+		test = string(found[1])
+	}
+	return overlay, test
 }
+
+var foundBy = regexp.MustCompile(`(?m)^Found by (Test\w+)\.$`)
 
 var foundSeed = regexp.MustCompile(`(?m)^seed (\d+): (.*)$`)
 
-// findMutant simulates with the broken engine.
-func findMutant(t *testing.T, overlay string) {
+// findMutant runs a test of the broken engine, or simulates with it.
+func findMutant(t *testing.T, overlay, test string) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "broken.test")
 	if out, err := exec.Command("go", "test", "-c", "-overlay", overlay, "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
+	}
+	if test != "" {
+		out, err := exec.Command(program, "-test.run", "^"+test+"$").CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "--- FAIL: "+test) {
+			t.Fatalf("survived %s: %v\n%s", test, err, out)
+		}
+		t.Logf("%s found it", test)
+		return
 	}
 	began := time.Now()
 	out, err := exec.Command(program, "-test.run", "^TestSim$", "-seeds", mutantSeeds, "-once", "-shrink=false").CombinedOutput()
