@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -246,6 +247,29 @@ func TestLineOfPartialClone(t *testing.T) {
 	}
 	if l := line(t, find(t, noTrees.dir), "HEAD", ".", 0); len(l.Points) != 2 || !l.Complete {
 		t.Errorf("the top of commits without trees: %+v", l)
+	}
+}
+
+// TestLineMissing looks for where a directory came from where a tree is missing in
+// which that might have been.
+func TestLineMissing(t *testing.T) {
+	r := newRepo(t)
+	for _, name := range []string{"a", "b", "c"} {
+		r.write("old/"+name, name)
+	}
+	r.commit("x", "1")
+	r.git("mv", "old", "new")
+	r.write("new/a", "changed")
+	r.commit("x", "2")
+	if l := line(t, find(t, r.dir), "HEAD", "new", 0); l.Missing || len(l.Points) != 2 {
+		t.Errorf("all is there: %+v", l)
+	}
+	tree := strings.TrimSpace(r.git("rev-parse", "HEAD~1:old"))
+	if err := os.Remove(filepath.Join(r.dir, ".git", "objects", tree[:2], tree[2:])); err != nil {
+		t.Fatal(err)
+	}
+	if l := line(t, find(t, r.dir), "HEAD", "new", 0); !l.Missing {
+		t.Errorf("without that tree: %+v", l)
 	}
 }
 
