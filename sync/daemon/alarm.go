@@ -184,12 +184,16 @@ func (d *Daemon) loadAlarms() map[string][]EventKind {
 }
 
 // tellDue tells what is due and keeps on record that it was. An event that
-// could not be delivered counts as told: whoever delivers it has tried.
+// could not be delivered counts as told: whoever delivers it has tried. One that
+// is on its way when the daemon ends has the time of a look to arrive.
 func (d *Daemon) tellDue(a *alarms, notify func(context.Context, Event) error) (again time.Duration) {
 	events, again := a.due(d.Views(), d.o.Now())
 	for _, e := range events {
-		err := notify(d.ctx, e)
-		if err != nil && d.ctx.Err() != nil {
+		if d.ctx.Err() != nil {
+			return 0
+		}
+		err := notify(d.working(), e)
+		if err != nil && d.working().Err() != nil {
 			return 0
 		}
 		if err != nil {

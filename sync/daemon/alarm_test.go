@@ -22,20 +22,24 @@ type listener struct {
 	mu    sync.Mutex
 	heard []string
 	err   error
-	hang  bool // until its context ends
+	hang  bool          // until its context ends
+	takes time.Duration // after it was heard
 }
 
 func (n *listener) notify(ctx context.Context, e Event) error {
 	n.mu.Lock()
-	hang, err := n.hang, n.err
+	hang, err, takes := n.hang, n.err, n.takes
 	n.mu.Unlock()
 	if hang {
 		<-ctx.Done()
 		return ctx.Err()
 	}
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.heard = append(n.heard, fmt.Sprintf("%s %s", e.Kind, strings.Join(e.Targets, "+")))
+	n.mu.Unlock()
+	if takes > 0 && wait(ctx, takes) != nil {
+		return ctx.Err()
+	}
 	return err
 }
 
@@ -231,6 +235,28 @@ func TestAlarmsOverRestart(t *testing.T) {
 				}
 				if err != nil || len(told["a"]) != tt.record {
 					t.Errorf("on record is %v (%v), want %d kinds", told, err, tt.record)
+				}
+			})
+		})
+	}
+}
+
+// TestAlarmAtTheEnd ends the daemon while an event is told: what arrives in time is
+// on record, and what does not is told by the next one.
+func TestAlarmAtTheEnd(t *testing.T) {
+	for takes, record := range map[time.Duration]int{graceTime / 2: 1, 2 * graceTime: 0} {
+		t.Run(takes.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				n := &listener{takes: takes}
+				r.set.Notify = n.notify
+				r.add("a").replace = func(string, assetsync.Result) assetsync.Result { return *isBlocked }
+				r.start()
+				n.wantHeard(t, "failing a")
+				r.d.Stop()
+				r.must(<-r.ended)
+				r.ended <- nil
+				if told, err := r.alarms.Load(); err != nil || len(told["a"]) != record {
+					t.Errorf("on record is %v (%v), want %d kinds", told, err, record)
 				}
 			})
 		})

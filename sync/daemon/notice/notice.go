@@ -97,7 +97,7 @@ func (c Command) Send(ctx context.Context, m Message) error {
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = c.Dir, bytes.NewReader(data), out, out, killDelay
 	killWithChildren(cmd)
 	err = cmd.Run()
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
