@@ -92,11 +92,15 @@ TEST = $(GO) test -json -vet=off -count=1 -timeout 18m -p $(shell echo $$(($$(ge
 # are processes, or die at every step. make test-race has them.
 LONG := cmd/assetsync sync
 
+# Tests of sync, one of those, in which goroutines of one run share memory.
+CONCURRENT := TestTogether TestTogetherFails TestTogetherSlipIn
+
 # The parts of make test, for a shell's double quotes. They write the lines of
 # JSON that gotestsum counts.
 NOTHING          :=
 NO_RACE          = $(LONG:%=assetsync/%) $(SEQUENTIAL:%=assetsync/%)
 TEST_RACED       = CGO_ENABLED=1 GOFLAGS='$(OWN_GOFLAGS)' $(TEST) -race $(filter-out $(NO_RACE),$(shell $(GO) list ./...))
+TEST_CONCURRENT  = CGO_ENABLED=1 GOFLAGS='$(OWN_GOFLAGS)' $(TEST) -race -run '^($(subst $(NOTHING) $(NOTHING),|,$(CONCURRENT)))\$$' ./sync
 TEST_UNRACED     = $(PLAIN) $(TEST) -run '^($(subst $(NOTHING) $(NOTHING),|,$(UNRACED)))\$$' $(patsubst %,./%,$(filter-out $(LONG),$(UNRACED_IN)))
 TEST_SEQUENTIAL  = $(PLAIN) $(TEST) $(SEQUENTIAL:%=./%)
 TEST_LONG        = $(PLAIN) $(TEST) $(LONG:%=./%)
@@ -104,7 +108,7 @@ TEST_ALL_UNRACED = $(PLAIN) $(TEST) ./...
 
 # They run beside the race detector, and are told once that is through.
 TEST_WITH_RACE = beside=\$$(mktemp); $(TEST_LONG) >\$$beside & long=\$$!; \
-  $(TEST_RACED) || failed=1; $(TEST_UNRACED) || failed=1; $(TEST_SEQUENTIAL) || failed=1; \
+  $(TEST_RACED) || failed=1; $(TEST_CONCURRENT) || failed=1; $(TEST_UNRACED) || failed=1; $(TEST_SEQUENTIAL) || failed=1; \
   wait \$$long || failed=1; cat \$$beside; rm -f \$$beside
 
 .PHONY: test

@@ -40,6 +40,11 @@ func TestMakeTest(t *testing.T) {
 	if d := cmp.Diff(makeList(t, "UNRACED_IN"), slices.Compact(in)); d != "" {
 		t.Errorf("packages of tests that skip themselves under the race detector (-Makefile +sources):\n%s", d)
 	}
+	for _, name := range makeList(t, "CONCURRENT") {
+		if !slices.ContainsFunc(readSources(t), func(f goFile) bool { return f.dir == "sync" && hasTest(f.tree, name) }) {
+			t.Errorf("%s of the Makefile is no test of sync", name)
+		}
+	}
 	for _, dir := range makeList(t, "SEQUENTIAL") {
 		if what := beside[dir]; what != "" {
 			t.Errorf("%s needs the race detector: %s", dir, what)
@@ -48,6 +53,13 @@ func TestMakeTest(t *testing.T) {
 			t.Errorf("%s of the Makefile is no package", dir)
 		}
 	}
+}
+
+func hasTest(file *ast.File, name string) bool {
+	return slices.ContainsFunc(file.Decls, func(d ast.Decl) bool {
+		f, ok := d.(*ast.FuncDecl)
+		return ok && f.Name.Name == name
+	})
 }
 
 // makeList is a variable of the Makefile that is a list of words on one line.
