@@ -20,7 +20,7 @@ const (
 
 	// listTries is how often the listing is looked at for an asset that must
 	// be there: ListAssets may lag.
-	listTries = 4
+	listTries = 5
 )
 
 // create makes the asset from the local tree and returns its id. When another

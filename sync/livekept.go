@@ -35,7 +35,7 @@ type keptLive struct {
 
 const (
 	// liveFormat begins a cache. Another one is dropped.
-	liveFormat = "assetsync live 1\n"
+	liveFormat = "live commits 1\n"
 
 	// maxKeptLive is how many answers are kept, a megabyte and a half of them: of
 	// more, those that were asked for last.
