@@ -47,6 +47,13 @@ func (m *machine) interrupted(at ending, verb func(*assetsync.Engine)) (reached 
 			panic("a goroutine went on after its end")
 		}
 	}
+	m.mortal(verb)
+	return reached
+}
+
+// mortal runs a verb that the hook of the disk may end, and takes the hook away.
+func (m *machine) mortal(verb func(*assetsync.Engine)) {
+	m.t.Helper()
 	defer func() { m.disk = nil }()
 	m.engine(func(e *assetsync.Engine) {
 		ended := make(chan struct{})
@@ -56,7 +63,6 @@ func (m *machine) interrupted(at ending, verb func(*assetsync.Engine)) (reached 
 		}()
 		<-ended
 	})
-	return reached
 }
 
 func (m *machine) interruptedPull(at ending) bool {

@@ -34,15 +34,7 @@ func (m *machine) slippedIn(file string, later int, verb func(*assetsync.Engine)
 			return err
 		}
 	}
-	defer func() { m.disk = nil }()
-	m.engine(func(e *assetsync.Engine) {
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			verb(e)
-		}()
-		<-ended
-	})
+	m.mortal(verb)
 	if !saved {
 		m.t.Errorf("%s was never taken away", file)
 	}
