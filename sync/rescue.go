@@ -53,7 +53,7 @@ func (r *run) rescue(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("bring back what was saved while %s was checked out: %w", t.change.Path, err)
 		}
-		if back = back || got.Back; got.Apart != nil {
+		if back = back || got.Back; copied != "" { // also of one of two saves in a row
 			r.note("%s was saved while it was checked out by a run that was killed; what is here now stays, and that save is at %s", t.change.Path, copied)
 		}
 	}

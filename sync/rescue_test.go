@@ -12,6 +12,7 @@ import (
 	"assetsync/manifest"
 	"assetsync/manifest/durable"
 	assetsync "assetsync/sync"
+	"assetsync/sync/state"
 )
 
 // slippedIn lets a save of a file slip in just before a verb takes the file away,
@@ -168,5 +169,42 @@ func TestWrittenAfterwards(t *testing.T) {
 	}
 	if live := w.live(id, 0)["a.md"]; live != "a of theirs" {
 		t.Errorf("live a.md=%q", live)
+	}
+}
+
+// TestSlippedIntoText does it with a text of which the plan knows another form than
+// what is checked out.
+func TestSlippedIntoText(t *testing.T) {
+	for later := range 4 {
+		w := newWorld(t)
+		m := w.machine(skill(map[string]string{"a.md": "a\r\nb\r\n"}))
+		m.target.Text = manifest.TextLF
+		id := m.push(assetsync.PushOptions{}).AssetID
+		w.save(id, "a.md", "theirs\r\n")
+		m.slippedIn("a.md", later, func(e *assetsync.Engine) { e.Pull(t.Context(), assetsync.PullOptions{}) })
+		if res := m.push(assetsync.PushOptions{}); m.files()["a.md"] != "saved" {
+			t.Errorf("a.md=%q, copies %q\n%s", m.files()["a.md"], m.copies(), describe(res))
+		}
+	}
+}
+
+// TestSlippedInBesideAnother pushes the same directory to another environment before
+// the one that was pulled from is used again: the save is still there for it.
+func TestSlippedInBesideAnother(t *testing.T) {
+	for later := range 4 {
+		_, m, _ := puller(t)
+		here, other := m.space, m.space
+		other.AgentSpace = "sp-other"
+		in := func(space state.Space) assetsync.Result {
+			m.space = space
+			return m.push(assetsync.PushOptions{})
+		}
+		in(other)
+		m.space = here
+		m.slippedIn("a.md", later, func(e *assetsync.Engine) { e.Pull(t.Context(), assetsync.PullOptions{}) })
+		in(other)
+		if res := in(here); m.files()["a.md"] != "saved" {
+			t.Errorf("a.md=%q, copies %q\n%s", m.files()["a.md"], m.copies(), describe(res))
+		}
 	}
 }

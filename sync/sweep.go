@@ -52,13 +52,37 @@ func (r *run) sweepDirectory(ctx context.Context) error {
 		return err
 	}
 	defer wt.Close()
-	spare := map[string]bool{}
-	for p, in := range r.knownAsset.CheckingOut {
-		for _, name := range worktree.TraceNames(in.Mark, p) {
-			spare[name] = true
-		}
+	spare, err := r.spared()
+	if err != nil {
+		return err
 	}
 	return wt.Sweep(ctx, r.started, spare, func(p manifest.Path, data []byte) error { return r.keepReplaced(ctx, p, data) })
+}
+
+// spared are the names of the temporary files that somebody will ask for: of this
+// asset those of check outs that are not settled, for what else it left was looked
+// at; of others, which may be checked out into this directory too, all.
+func (r *run) spared() (map[string]bool, error) {
+	marks, err := r.State.Marks()
+	if err != nil {
+		return nil, err
+	}
+	if last := r.knownAsset.CheckedOut; last != nil {
+		delete(marks, last.Mark)
+		delete(marks, last.Back)
+	}
+	for p, in := range r.knownAsset.CheckingOut {
+		marks[in.Mark] = append(marks[in.Mark], p)
+	}
+	spare := map[string]bool{}
+	for mark, paths := range marks {
+		for _, p := range paths {
+			for _, name := range worktree.TraceNames(mark, p) {
+				spare[name] = true
+			}
+		}
+	}
+	return spare, nil
 }
 
 // sweepCopies removes temporary files of conflict copies: what they hold is on

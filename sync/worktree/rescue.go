@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"assetsync/diff"
+	"assetsync/manifest"
 )
 
 // Rescued is a save that had slipped in just before a run with a mark took a file
@@ -36,7 +37,7 @@ func (w *Worktree) Rescue(mark string, c diff.Change, putBack bool, keep Keep) (
 	case err != nil && !errors.Is(err, errTooLarge):
 		return Rescued{}, fmt.Errorf("read what was saved at %s: %w", name, err)
 	}
-	if putBack && a.isMade(c, name) {
+	if putBack {
 		back, err := a.bringBack(c, temp, name)
 		if back || err != nil {
 			return Rescued{Back: back}, err
@@ -45,9 +46,17 @@ func (w *Worktree) Rescue(mark string, c diff.Change, putBack bool, keep Keep) (
 	return Rescued{Apart: data}, a.salvage(c.Path, temp)
 }
 
-// bringBack gives a save its place again. It is not back where somebody was faster.
+// bringBack gives a save its place again, where the file is still what the change
+// made of it. It is not back where somebody was faster.
 func (a applier) bringBack(c diff.Change, temp, name string) (bool, error) {
 	if c.New != nil {
+		made, _, err := a.readThrough(name)
+		if err != nil || !a.is(made, *c.New) {
+			return false, nil // people have gone on from it
+		}
+		there := *c.New
+		there.ID = manifest.BlobID(made) // which may be another form of the text that was planned
+		c.New = &there
 		return true, a.putBack(c, temp, name)
 	}
 	err := a.disk.NoReplace(temp, name)

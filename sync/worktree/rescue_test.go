@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"assetsync/manifest"
 	"assetsync/manifest/durable"
 )
 
@@ -122,4 +123,21 @@ func TestRescueNothing(t *testing.T) {
 			t.Errorf("%+v, %v; files %s, before %s", got, err, w.list(), before)
 		}
 	})
+}
+
+// TestRescueText brings a save back over a file of which the plan knows another form.
+func TestRescueText(t *testing.T) {
+	for here, want := range map[string]string{"y\r\n": "saved", "y\n": "saved", "z\r\n": "z\r\n"} {
+		w := newWorld(t, "d/f:x")
+		w.write("d/f", here)
+		c := changes("d/f:x->y")[0]
+		c.New = &manifest.Entry{Path: c.Path, ID: manifest.BlobID([]byte("y\n")), Size: 2}
+		w.write(traceName(testMark, c.Path, "d/f"), "saved")
+		wt := w.open()
+		wt.Text = manifest.TextLF
+		got, err := wt.Rescue(testMark, c, true, w.keep)
+		if err != nil || w.here() != want || got.Back != (want == "saved") {
+			t.Errorf("%q: %+v, %v; files %s", here, got, err, w.list())
+		}
+	}
 }
