@@ -138,7 +138,9 @@ func (r *run) expected(id string, d *deed) (want ahead) {
 	if answered > d.observed.version {
 		want.beside = func(ctx context.Context) {
 			listing, err := r.list(ctx, id, d.observed.version)
-			d.since = &answer[map[string]stamp]{listing, err}
+			if !isPassing(err) { // else it is asked again, once the asset could be read
+				d.since = &answer[map[string]stamp]{listing, err}
+			}
 		}
 	}
 	return want

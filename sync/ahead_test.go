@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -224,4 +225,35 @@ func refusedPush(t *testing.T, together func(...func()), refused string, answers
 		return ""
 	}
 	return fmt.Sprint(res.Error.Kind, ": ", res.Error.Message)
+}
+
+// TestTogetherPatience lets the first look after a write fail, with all that is read
+// beside it: the next one finds what the account needs.
+func TestTogetherPatience(t *testing.T) {
+	for order, together := range orders() {
+		t.Run(order, func(t *testing.T) {
+			w := newWorld(t)
+			w.together = together
+			m := w.machine(skill(fiveFiles))
+			m.mustPush(assetsync.Created)
+			m.mustPush(assetsync.Unchanged)
+			changeFour(m)
+			var wrote atomic.Bool
+			var failed atomic.Int32
+			var res assetsync.Result
+			m.engineWith(func(r *http.Request) (*http.Response, error) {
+				if wrote.Load() && r.Method == http.MethodGet && failed.Add(1) <= 2 {
+					return &http.Response{
+						StatusCode: http.StatusInternalServerError, Header: http.Header{"X-Amzn-Errortype": {"InternalServerException"}},
+						Body: io.NopCloser(strings.NewReader(`{"message":"later"}`)), Request: r,
+					}, nil
+				}
+				wrote.Store(wrote.Load() || r.Method != http.MethodGet)
+				return m.world.Do(r)
+			}, func(e *assetsync.Engine) { res = e.Push(t.Context(), assetsync.PushOptions{}) })
+			if res.Outcome != assetsync.Published || failed.Load() <= 2 {
+				t.Errorf("%s", describe(res))
+			}
+		})
+	}
 }

@@ -156,11 +156,16 @@ func (r *run) readBack(ctx context.Context, id string, d *deed) (obs observation
 		}
 		obs, err = r.observeAhead(ctx, id, want)
 		want.beside = nil
-		if !remote.IsKind(err, remote.KindThrottling, remote.KindUnavailable, remote.KindInternalServer) {
+		if !isPassing(err) {
 			return obs, err
 		}
 	}
 	return obs, err
+}
+
+// isPassing reports whether an error may be over within a moment.
+func isPassing(err error) bool {
+	return remote.IsKind(err, remote.KindThrottling, remote.KindUnavailable, remote.KindInternalServer)
 }
 
 // superseded reports changes of others that a version of ours replaced and
