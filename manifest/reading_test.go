@@ -2,8 +2,10 @@ package manifest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -68,5 +70,30 @@ func TestFileReader(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestFileReaderLeaves has no more directories open than lead to the last file.
+func TestFileReaderLeaves(t *testing.T) {
+	dir := t.TempDir()
+	files := map[string]string{"a": "a", "d/e/f/g/x": "x"}
+	for i := range 50 {
+		files[fmt.Sprintf("d/%02d/x", i)] = "x"
+	}
+	writeFiles(t, dir, files)
+	root := openRoot(t, dir)
+	snap, err := Scan(t.Context(), root, ScanOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewFileReader(root, ScanOptions{})
+	defer r.Close()
+	for e := range snap.Tree.All() {
+		if _, err := r.Read(t.Context(), e); err != nil {
+			t.Error(err)
+		}
+		if most := 1 + strings.Count(string(e.Path), "/"); len(r.dirs) > most {
+			t.Errorf("%s: %d directories are open, want %d at most", e.Path, len(r.dirs), most)
+		}
 	}
 }
