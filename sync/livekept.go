@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"maps"
+	"strings"
 
 	"assetsync/manifest/gitrepo"
 	"assetsync/manifest/packed"
@@ -101,10 +102,16 @@ func parseLive(data []byte, build string) (map[liveKey]keptLive, bool) {
 		copy(k.of[:], in.Bytes(sha256.Size))
 		k.live.Commit, k.live.Newest = string(in.Bytes(in.Uvarint())), string(in.Bytes(in.Uvarint()))
 		k.live.Ahead, k.live.Cut = int(in.Varint()), in.Uvarint() == 1
+		if !isCommit(k.live.Commit) || !isCommit(k.live.Newest) {
+			return nil, false
+		}
 		answers[place] = k
 	}
 	return answers, !in.Failed
 }
+
+// isCommit reports whether a text is one id, or none: it is shown to people.
+func isCommit(id string) bool { return strings.Trim(id, "0123456789abcdef") == "" }
 
 // LiveFinder finds what is live of the targets of one repository, for one run. It
 // is not safe for concurrent use.

@@ -1,6 +1,8 @@
 package sync_test
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"testing"
@@ -105,6 +107,25 @@ func TestLiveCacheReadsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, _ := dev.finding(cache, res); want.Commit == "" || got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// TestLiveCacheHostile has a cache that somebody else has made: what it names is
+// shown to people, so it is a commit or nothing.
+func TestLiveCacheHostile(t *testing.T) {
+	w := newWorld(t)
+	dev := w.repository(skill(map[string]string{"a.md": "a1"}))
+	dev.clone().push(assetsync.PushOptions{})
+	res := dev.status()
+	want, cache := dev.finding(nil, res)
+	body := cache[:len(cache)-sha256.Size]
+	if bytes.Count(body, []byte(want.Commit)) == 0 {
+		t.Fatalf("the cache does not hold %s", want.Commit)
+	}
+	body = bytes.ReplaceAll(body, []byte(want.Commit), []byte("\x1b[2Jgone"+want.Commit[8:]))
+	sum := sha256.Sum256(body)
+	if got, _ := dev.finding(append(body, sum[:]...), res); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

@@ -27,8 +27,8 @@ const copyAge = time.Minute
 func (r *run) sweep(ctx context.Context, snap manifest.Snapshot) error {
 	err := r.sweepCopies()
 	if snap.LeftOver || r.dir.file != "" {
-		if err := r.rescue(ctx); err != nil {
-			return err
+		if rescued := r.rescue(ctx); rescued != nil {
+			return errors.Join(rescued, err)
 		}
 	}
 	if snap.LeftOver {

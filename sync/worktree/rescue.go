@@ -35,7 +35,7 @@ func (w *Worktree) Rescue(mark string, c diff.Change, putBack bool, keep Keep) (
 	case err == nil && (a.is(data, *c.Old) || c.New != nil && a.is(data, *c.New)):
 		return Rescued{}, nil // the file that was expected, or the one that was to come
 	case err != nil && !errors.Is(err, errTooLarge):
-		return Rescued{}, fmt.Errorf("read what was saved at %s: %w", name, err)
+		return Rescued{}, fmt.Errorf("read %s, which may hold what was saved as %s: %w", temp, name, err)
 	}
 	if putBack {
 		back, err := a.bringBack(c, temp, name)
