@@ -34,7 +34,7 @@ func (w *simWorker) heard(r *simRun, res assetsync.Result, before map[string]str
 		w.totals.conflicts += len(w.conflict)
 	}
 	w.note("%s: %s v%d->%d by %s | %s", r, res.Outcome, res.ObservedVersion, res.Version, res.Published, strings.ReplaceAll(strings.TrimSpace(describe(res)), "\n", " / "))
-	w.warned = w.warned || res.Error != nil && res.Error.Kind == assetsync.KindConflict && len(res.Conflicts) == 0
+	w.warned = w.warned || res.Error != nil && res.Error.Kind == assetsync.KindConflict && len(res.Conflicts) == 0 || toldOfPruned(res)
 	w.judgeConflicts(r, res)
 	w.judgeCount(r, res)
 	w.judgeEcho(r, res, before)
@@ -96,6 +96,12 @@ func (s *sim) isLive(files map[string]string) bool {
 		}
 	}
 	return len(files) == len(live)
+}
+
+// toldOfPruned reports whether a worker was told that the version which a push had
+// looked at was gone before the push could look whether it had changed in place.
+func toldOfPruned(res assetsync.Result) bool {
+	return slices.ContainsFunc(res.Notes, func(n string) bool { return strings.Contains(n, "can no longer be read, so a change") })
 }
 
 // toldOfMerge reports whether a worker was told that a pull has something for him.
