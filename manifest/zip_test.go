@@ -89,7 +89,9 @@ func TestZipOnCores(t *testing.T) {
 		if err := writeZipFiles(&got, entries, cores); err != nil || !bytes.Equal(got.Bytes(), want) {
 			t.Errorf("%d cores: %d other bytes than the %d, %v", cores, got.Len(), len(want), err)
 		}
-		entries, _ = zipFiles(bundle)
+		if entries, err = zipFiles(bundle); err != nil {
+			t.Fatal(err)
+		}
 		if err := writeZipFiles(failWriter{}, entries, cores); !errors.Is(err, errFull) {
 			t.Errorf("%d cores to a full disk: %v", cores, err)
 		}

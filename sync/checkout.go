@@ -132,6 +132,19 @@ func (r *run) openWorktree() (*worktree.Worktree, error) {
 	return r.worktree(root), nil
 }
 
+// inDirectory does something with the directory opened for writing, and nothing where
+// it is not there.
+func (r *run) inDirectory(do func(*worktree.Worktree) error) error {
+	wt, err := r.openWorktree()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(wt), wt.Close())
+}
+
 // keepReplaced makes bytes durable that are about to go from the directory.
 func (r *run) keepReplaced(ctx context.Context, p manifest.Path, data []byte) error {
 	return r.keepFile(ctx, p, data, "replaced by "+r.verb)
@@ -320,14 +333,7 @@ func (r *run) persistBrought() error {
 	if r.brought = nil; len(paths) == 0 {
 		return nil
 	}
-	wt, err := r.openWorktree()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // with all that was in it
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(wt.Persist(paths), wt.Close())
+	return r.inDirectory(func(wt *worktree.Worktree) error { return wt.Persist(paths) })
 }
 
 // isBrought reports whether a path was checked out as an intent says. A path that

@@ -47,19 +47,13 @@ type LiveCommit struct {
 	Cut    bool   `json:"cut,omitempty"`    // there is no Commit, and older ones are not in the clone or were not looked at
 }
 
-// FindLive looks for the newest commit that publishes what a result says is
-// live, by the tree id, on the first-parent line of what the target publishes:
-// its revision, or HEAD. It needs git alone, no state and no remote: past is a
-// reader of repo made by [gitrepo.Worktree.PastIDs], which many targets may share,
-// since what is live is told by ids. Commits whose trees cannot be read publish
-// nothing. Errors are those of [gitrepo.Worktree.Line].
-func FindLive(ctx context.Context, repo *gitrepo.Worktree, past *gitrepo.Past, t Target, res Result) (LiveCommit, error) {
-	live, _, err := findLive(ctx, repo, past, lineOf(t), t, res)
-	return live, err
-}
-
-// findLive is FindLive from a revision. It is certain when all that it looked at
-// is in the repository: else the answer may be another one once it is.
+// findLive looks for the newest commit that publishes what a result says is
+// live, by the tree id, on the first-parent line of a revision. It needs git alone,
+// no state and no remote: past is a reader of repo made by
+// [gitrepo.Worktree.PastIDs], which many targets may share, since what is live is
+// told by ids. Commits whose trees cannot be read publish nothing. Errors are those
+// of [gitrepo.Worktree.Line]. It is certain when all that it looked at is in the
+// repository: else the answer may be another one once it is.
 func findLive(ctx context.Context, repo *gitrepo.Worktree, past *gitrepo.Past, rev string, t Target, res Result) (live LiveCommit, certain bool, err error) {
 	live, tree := LiveCommit{Tree: res.LiveTree}, cmp.Or(res.SentTree, res.LiveTree)
 	r, err := gitRun(t, repo)

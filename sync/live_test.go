@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -181,8 +182,9 @@ func (m *machine) liveOf(res assetsync.Result) assetsync.LiveCommit {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	live, err := assetsync.FindLive(m.t.Context(), repo, repo.PastIDs(), m.target, res)
-	if err != nil {
+	finder := assetsync.NewLiveFinder(repo, assetsync.NewLiveCache(nil, ""))
+	live, err := finder.Find(m.t.Context(), "", m.target, res)
+	if err := errors.Join(err, finder.Close()); err != nil {
 		m.t.Fatal(err)
 	}
 	live.Tree = ""

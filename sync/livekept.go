@@ -133,8 +133,10 @@ func NewLiveFinder(repo *gitrepo.Worktree, kept *LiveCache) *LiveFinder {
 // Close lets go of the files of the repository.
 func (f *LiveFinder) Close() error { return f.release() }
 
-// Find is [FindLive] of a target in env, "" for an environment without a name. All
-// targets with one revision see it where it stands at the first of them.
+// Find looks for the newest commit that publishes what a result of a target in env,
+// "" for an environment without a name, says is live: on the first-parent line of its
+// revision, or of HEAD. All targets with one revision see it where it stands at the
+// first of them. Errors are those of [gitrepo.Worktree.Line].
 func (f *LiveFinder) Find(ctx context.Context, env string, t Target, res Result) (LiveCommit, error) {
 	at, err := f.standing(lineOf(t))
 	if err != nil {

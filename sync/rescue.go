@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 
 	"assetsync/diff"
 	"assetsync/manifest"
 	"assetsync/sync/state"
+	"assetsync/sync/worktree"
 )
 
 // errRescued asks for a new look: a file is another one than was found.
@@ -32,14 +32,10 @@ func (r *run) rescue(ctx context.Context) error {
 	if len(all) == 0 {
 		return nil
 	}
-	wt, err := r.openWorktree()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer wt.Close()
+	return r.inDirectory(func(wt *worktree.Worktree) error { return r.rescueIn(ctx, wt, all) })
+}
+
+func (r *run) rescueIn(ctx context.Context, wt *worktree.Worktree, all []taken) error {
 	back := false
 	for _, t := range all {
 		var copied string

@@ -44,19 +44,12 @@ func (r *run) sweepDirectory(ctx context.Context) error {
 	if r.dir.file != "" {
 		return nil // a single file's directory is not ours to go through
 	}
-	wt, err := r.openWorktree()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer wt.Close()
 	spare, err := r.spared()
 	if err != nil {
 		return err
 	}
-	return wt.Sweep(ctx, r.started, spare, func(p manifest.Path, data []byte) error { return r.keepReplaced(ctx, p, data) })
+	keep := func(p manifest.Path, data []byte) error { return r.keepReplaced(ctx, p, data) }
+	return r.inDirectory(func(wt *worktree.Worktree) error { return wt.Sweep(ctx, r.started, spare, keep) })
 }
 
 // spared are the names of the temporary files that somebody will ask for: of this

@@ -77,24 +77,14 @@ func (a *app) keptLive(home string) *assetsync.LiveCache {
 	return assetsync.NewLiveCache(data, thisBuild().userAgent())
 }
 
-// keepLive writes it in one step, and not durably: what is damaged is not
-// believed. Where it cannot be written, git is asked again the next time.
+// keepLive writes what has changed. Where it cannot be written, git is asked again
+// the next time.
 func (a *app) keepLive(home string, kept *assetsync.LiveCache) {
 	data, changed := kept.Bytes()
 	if !changed {
 		return
 	}
-	temp, err := os.CreateTemp(home, "live.cache-*")
-	if err == nil {
-		_, err = temp.Write(data)
-		if err = errors.Join(err, temp.Close()); err == nil {
-			err = os.Rename(temp.Name(), liveFile(home))
-		}
-		if err != nil {
-			err = errors.Join(err, os.Remove(temp.Name()))
-		}
-	}
-	if err != nil {
+	if err := replaceFile(liveFile(home), data); err != nil {
 		a.log.Debug("keep which commits were live", zap.Error(err))
 	}
 }
