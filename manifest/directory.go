@@ -54,7 +54,7 @@ func (d directory) lstat(name string) (fs.FileMode, error) {
 func (d directory) readlink(name string) (string, error) { return d.root.Readlink(name) }
 
 func (d directory) read(ctx context.Context, name string, limit int64) (data []byte, err error) {
-	err = readStable(ctx, d.root, name, limit, func(r *stableReader, size int64) (int64, error) {
+	err = openBelow(d.root).readStable(ctx, name, limit, func(r *stableReader, size int64) (int64, error) {
 		data, err = io.ReadAll(r)
 		return int64(len(data)), err
 	})
@@ -127,10 +127,10 @@ func newFileHasher(root *os.Root, opts ScanOptions) *fileHasher {
 // the root on is looked up by the system anew. Should the directory not be where it
 // was once they were read, they are read again by their whole names.
 func (h *fileHasher) all(ctx context.Context, files []scanFile, out []hashed) {
-	name := path.Dir(files[0].name)
-	if name == "." || !h.allBelow(ctx, name, files, out) {
+	if !h.allBelow(ctx, path.Dir(files[0].name), files, out) {
+		open := openBelow(h.root)
 		for i, f := range files {
-			out[i] = h.one(ctx, h.root, f, f.name)
+			out[i] = h.one(ctx, open, h.root, f, f.name)
 		}
 	}
 }
@@ -143,8 +143,13 @@ func (h *fileHasher) allBelow(ctx context.Context, name string, files []scanFile
 		return false
 	}
 	defer dir.Close()
-	for i, f := range files {
-		out[i] = h.one(ctx, dir, f, path.Base(f.name))
+	err = openingIn(dir, func(open opener) {
+		for i, f := range files {
+			out[i] = h.one(ctx, open, dir, f, path.Base(f.name))
+		}
+	})
+	if err != nil {
+		return false
 	}
 	opened, err := dir.Lstat(".")
 	if err != nil {
@@ -154,8 +159,8 @@ func (h *fileHasher) allBelow(ctx context.Context, name string, files []scanFile
 	return err == nil && os.SameFile(opened, named)
 }
 
-// one makes an entry of a file, which has a name below dir.
-func (h *fileHasher) one(ctx context.Context, dir *os.Root, f scanFile, name string) hashed {
+// one makes an entry of a file, which has a name below dir and is opened there.
+func (h *fileHasher) one(ctx context.Context, open opener, dir *os.Root, f scanFile, name string) hashed {
 	known, ok := h.opts.Cache.find(f.name, func() (fs.FileInfo, error) { return dir.Lstat(name) })
 	if ok && h.opts.fits(known.size) == nil {
 		return hashed{entry: Entry{f.path, known.id, known.size}, state: known.state}
@@ -166,17 +171,17 @@ func (h *fileHasher) one(ctx context.Context, dir *os.Root, f scanFile, name str
 	var e Entry
 	var err error
 	if h.opts.Text == TextLF {
-		e, err = h.canonicalEntry(ctx, dir, name)
+		e, err = h.canonicalEntry(ctx, open, name)
 	} else {
-		e, err = h.entry(ctx, dir, name)
+		e, err = h.entry(ctx, open, name)
 	}
 	e.Path = f.path
 	return hashed{e, h.state, err}
 }
 
-func (h *fileHasher) entry(ctx context.Context, dir *os.Root, name string) (e Entry, err error) {
-	err = readStable(ctx, dir, name, h.opts.readLimit(), func(r *stableReader, size int64) (n int64, err error) {
-		h.state = stateOf(r.info)
+func (h *fileHasher) entry(ctx context.Context, open opener, name string) (e Entry, err error) {
+	err = open.readStable(ctx, name, h.opts.readLimit(), func(r *stableReader, size int64) (n int64, err error) {
+		h.state = r.file.state()
 		h.hash.Reset("blob", size)
 		n, err = io.CopyBuffer(h.hash, r, h.buf)
 		e.ID, e.Size = h.hash.ID(), size
@@ -187,9 +192,9 @@ func (h *fileHasher) entry(ctx context.Context, dir *os.Root, name string) (e En
 
 // canonicalEntry is entry in LF form. The size goes into the hash first, so a
 // file whose form differs from it is read a second time.
-func (h *fileHasher) canonicalEntry(ctx context.Context, dir *os.Root, name string) (e Entry, err error) {
-	err = readStable(ctx, dir, name, h.opts.readLimit(), func(r *stableReader, size int64) (n int64, err error) {
-		h.state = stateOf(r.info)
+func (h *fileHasher) canonicalEntry(ctx context.Context, open opener, name string) (e Entry, err error) {
+	err = open.readStable(ctx, name, h.opts.readLimit(), func(r *stableReader, size int64) (n int64, err error) {
+		h.state = r.file.state()
 		h.hash.Reset("blob", size)
 		meter := newTextMeter()
 		n, err = io.CopyBuffer(io.MultiWriter(h.hash, meter), r, h.buf)

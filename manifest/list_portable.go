@@ -34,3 +34,9 @@ func entriesOf(dir *os.File) ([]listed, error) {
 
 // findKept finds nothing: see [fileHasher].
 func findKept(*os.File, []listed, []keptFile) error { return nil }
+
+// openingIn gives do what opens the files of a directory.
+func openingIn(dir *os.Root, do func(opener)) error {
+	do(openBelow(dir))
+	return nil
+}

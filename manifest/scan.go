@@ -327,7 +327,7 @@ func ReadFile(ctx context.Context, root *os.Root, name string, want Entry, opts 
 // readAsLarge reads the regular file at name, which holds no symbolic link and has
 // as many bytes as were seen, or more where line ends do not count.
 func readAsLarge(ctx context.Context, root *os.Root, name string, seen int64, opts ScanOptions) (data []byte, err error) {
-	err = readStable(ctx, root, name, opts.readLimit(), func(r *stableReader, size int64) (int64, error) {
+	err = openBelow(root).readStable(ctx, name, opts.readLimit(), func(r *stableReader, size int64) (int64, error) {
 		if size < seen || size > seen && opts.Text != TextLF {
 			return 0, fmt.Errorf("%d bytes instead of %d: %w", size, seen, ErrChanged)
 		}

@@ -4,11 +4,14 @@ package manifest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -124,13 +127,11 @@ func TestReadStable(t *testing.T) {
 	}
 	for name, change := range changes {
 		for _, times := range []int{1, stableTries} {
-			t.Run(name, func(t *testing.T) {
-				dir := t.TempDir()
-				writeFiles(t, dir, map[string]string{"f": "aaaa"})
+			eachOpener(t, name, map[string]string{"f": "aaaa"}, func(t *testing.T, dir string, open opener) {
 				file := filepath.Join(dir, "f")
 				tries := 0
 				var got []byte
-				err := readStable(t.Context(), openRoot(t, dir), "f", 0, func(r *stableReader, size int64) (int64, error) {
+				err := open.readStable(t.Context(), "f", 0, func(r *stableReader, size int64) (int64, error) {
 					data, err := io.ReadAll(r)
 					got = data
 					if tries++; tries <= times {
@@ -152,6 +153,83 @@ func TestReadStable(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// eachOpener runs a test in a directory of these files, with each way to open them.
+func eachOpener(t *testing.T, name string, files map[string]string, test func(t *testing.T, dir string, open opener)) {
+	t.Helper()
+	run := func(way string, with func(root *os.Root, do func(opener)) error) {
+		t.Run(name+"/"+way, func(t *testing.T) {
+			dir := t.TempDir()
+			writeFiles(t, dir, files)
+			if err := with(openRoot(t, dir), func(open opener) { test(t, dir, open) }); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	run("below a root", func(root *os.Root, do func(opener)) error { do(openBelow(root)); return nil })
+	run("in a directory", openingIn)
+}
+
+// TestOpenOther opens what is no regular file, as when it took the place of one since
+// the directory was listed: nothing blocks, no link is followed.
+func TestOpenOther(t *testing.T) {
+	others := map[string]struct {
+		put  func(name string) error
+		want error
+	}{
+		"a pipe":      {func(name string) error { return syscall.Mkfifo(name, 0o644) }, errIrregular},
+		"a directory": {func(name string) error { return os.Mkdir(name, 0o755) }, errIrregular},
+		"a link":      {func(name string) error { return os.Symlink("other", name) }, errIrregular},
+		"a socket": {func(name string) error {
+			fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+			if err != nil {
+				return err
+			}
+			return errors.Join(syscall.Bind(fd, &syscall.SockaddrUnix{Name: name}), syscall.Close(fd))
+		}, errIrregular},
+		"nothing": {func(string) error { return nil }, errUnstable},
+	}
+	for name, other := range others {
+		eachOpener(t, name, map[string]string{"other": "aaaa"}, func(t *testing.T, dir string, open opener) {
+			t.Chdir(dir) // the name of a socket is short
+			if err := other.put("f"); err != nil {
+				t.Fatal(err)
+			}
+			err := open.readStable(t.Context(), "f", 0, func(*stableReader, int64) (int64, error) {
+				t.Error("it is read")
+				return 0, nil
+			})
+			if !errors.Is(err, other.want) {
+				t.Errorf("error %v, want %v", err, other.want)
+			}
+		})
+	}
+}
+
+// TestReadInPieces reads a file with buffers of every size: the end is where the file
+// ends, also for whoever goes back to the first byte.
+func TestReadInPieces(t *testing.T) {
+	const text = "0123456789"
+	for size := 1; size <= len(text)+2; size++ {
+		eachOpener(t, strconv.Itoa(size), map[string]string{"f": text}, func(t *testing.T, _ string, open opener) {
+			err := open.readStable(t.Context(), "f", 0, func(r *stableReader, _ int64) (n int64, err error) {
+				for range 2 {
+					var got strings.Builder
+					if n, err = io.CopyBuffer(&got, struct{ io.Reader }{r}, make([]byte, size)); err != nil || got.String() != text {
+						t.Errorf("got %q, %v", got.String(), err)
+					}
+					if err := r.rewind(); err != nil {
+						t.Error(err)
+					}
+				}
+				return n, err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

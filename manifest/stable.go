@@ -33,64 +33,107 @@ func sameState(a, b fs.FileInfo) bool {
 		changeTime(a) == changeTime(b) && os.SameFile(a, b)
 }
 
-// readStable gives consume the bytes of the regular file at name, which holds
-// no symbolic link, and retries until the file was in the same state before
-// and after. consume is called once per try with the size to expect, reads
-// to the end, and returns how much there was, the last time when it read
-// several times. The errors are those of the
-// file system, [errUnstable], [errIrregular], *[tooLargeError] when the file
-// is larger than a limit that is not 0, and the context's.
-func readStable(ctx context.Context, root *os.Root, name string, limit int64, consume func(r *stableReader, size int64) (int64, error)) error {
+// opened is a regular file that is open under a name.
+type opened interface {
+	io.ReadSeeker
+	// size is what the system told of the file when it was opened.
+	size() int64
+	state() fileState
+	// same returns [errUnstable] unless the file is as it was then, and still has
+	// its name.
+	same() error
+	Close() error
+}
+
+// opener opens the regular file of a name that holds no symbolic link. Its errors
+// are those of [readStable].
+type opener func(name string) (opened, error)
+
+// readStable gives consume the bytes of the regular file at name, and retries until
+// the file was in the same state before and after. consume is called once per try with
+// the size to expect, reads to the end, and returns how much there was, the last time
+// when it read several times. The errors are those of the file system, [errUnstable],
+// [errIrregular], *[tooLargeError] when the file is larger than a limit that is not 0,
+// and the context's.
+func (open opener) readStable(ctx context.Context, name string, limit int64, consume func(r *stableReader, size int64) (int64, error)) error {
 	err := errUnstable
 	for try := 0; try < stableTries && errors.Is(err, errUnstable); try++ {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		err = readOnce(ctx, root, name, limit, consume)
+		err = open.readOnce(ctx, name, limit, consume)
 	}
 	return err
 }
 
-func readOnce(ctx context.Context, root *os.Root, name string, limit int64, consume func(*stableReader, int64) (int64, error)) error {
-	// Opening a pipe or a device can block or have effects, so look first.
-	before, err := root.Lstat(name)
-	switch {
-	case err != nil:
-		return gone(err)
-	case !before.Mode().IsRegular():
-		return errIrregular
-	case limit > 0 && before.Size() > limit:
-		return &tooLargeError{before.Size(), limit}
-	}
-	f, err := root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
+func (open opener) readOnce(ctx context.Context, name string, limit int64, consume func(*stableReader, int64) (int64, error)) error {
+	f, err := open(name)
 	if err != nil {
 		return gone(err)
 	}
 	defer f.Close()
-	opened, err := f.Stat()
+	size := f.size()
+	if limit > 0 && size > limit {
+		return &tooLargeError{size, limit}
+	}
+	n, err := consume(newStableReader(ctx, f), size)
 	if err != nil {
 		return err
 	}
-	if !sameState(before, opened) {
+	if n != size {
 		return errUnstable
 	}
-	n, err := consume(newStableReader(ctx, f, before), before.Size())
-	if err != nil {
+	return gone(f.same())
+}
+
+// openBelow opens files below root.
+func openBelow(root *os.Root) opener {
+	return func(name string) (opened, error) {
+		// Opening a pipe or a device can block or have effects, so look first.
+		before, err := root.Lstat(name)
+		if err != nil {
+			return nil, err
+		}
+		if !before.Mode().IsRegular() {
+			return nil, errIrregular
+		}
+		f, err := root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
+		if err != nil {
+			return nil, err
+		}
+		now := &openBelowRoot{f, root, name, before}
+		if err := now.as(f.Stat()); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return now, nil
+	}
+}
+
+// openBelowRoot is a file that was opened below a root.
+type openBelowRoot struct {
+	*os.File
+	root *os.Root
+	name string
+	info fs.FileInfo
+}
+
+func (f *openBelowRoot) size() int64      { return f.info.Size() }
+func (f *openBelowRoot) state() fileState { return stateOf(f.info) }
+
+// same asks twice: the open file shows a write in place, the name a replacement.
+func (f *openBelowRoot) same() error {
+	if err := f.as(f.Stat()); err != nil {
 		return err
 	}
-	// The open file shows a write in place, the name a replacement.
-	written, err := f.Stat()
-	if err != nil {
-		return err
+	return f.as(f.root.Lstat(f.name))
+}
+
+// as compares another look at the file with the first one.
+func (f *openBelowRoot) as(info fs.FileInfo, err error) error {
+	if err == nil && !sameState(f.info, info) {
+		err = errUnstable
 	}
-	named, err := root.Lstat(name)
-	if err != nil {
-		return gone(err)
-	}
-	if n != before.Size() || !sameState(before, written) || !sameState(before, named) {
-		return errUnstable
-	}
-	return nil
+	return err
 }
 
 // gone turns "no such file" into [errUnstable]: the name was there when its
@@ -106,15 +149,13 @@ func gone(err error) error {
 // ends.
 type stableReader struct {
 	ctx  context.Context
-	file *os.File
-	info fs.FileInfo // as the file was before, and is after when all went well
-	size int64
+	file opened
 	left int64
 }
 
-func newStableReader(ctx context.Context, f *os.File, info fs.FileInfo) *stableReader {
+func newStableReader(ctx context.Context, f opened) *stableReader {
 	// One byte more than expected is enough to know that it grew.
-	return &stableReader{ctx, f, info, info.Size(), info.Size() + 1}
+	return &stableReader{ctx, f, f.size() + 1}
 }
 
 // Read implements [io.Reader].
@@ -133,6 +174,6 @@ func (s *stableReader) Read(p []byte) (int, error) {
 // rewind goes back to the first byte.
 func (s *stableReader) rewind() error {
 	_, err := s.file.Seek(0, io.SeekStart)
-	s.left = s.size + 1
+	s.left = s.file.size() + 1
 	return err
 }
