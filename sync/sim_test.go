@@ -26,6 +26,9 @@ var (
 	simShort = flag.Bool("shrink", true, "look for the shortest story of the first violation")
 )
 
+// simProgress is after how many stories, half a minute or more, the run says how far it is.
+const simProgress = 1000
+
 // TestSim simulates several machines, pipelines without state and a person in
 // the web app, with faults and quirks that are drawn from a seed, and holds
 // what happened against the promises of docs/guarantees.md.
@@ -49,6 +52,7 @@ func TestSim(t *testing.T) {
 	last := *simFrom - 1 + uint64(*simSeeds)
 	var mu sync.Mutex
 	var failed []uint64
+	var told int
 	var totals simTotals
 	coverage := map[string]int{}
 	t.Run("seeds", func(t *testing.T) {
@@ -72,6 +76,9 @@ func TestSim(t *testing.T) {
 						if *simOnce {
 							next.Store(last)
 						}
+					}
+					if told++; told%simProgress == 0 && told < *simSeeds {
+						fmt.Printf("%d of %d seeds, %d violations\n", told, *simSeeds, len(failed))
 					}
 					mu.Unlock()
 				}
