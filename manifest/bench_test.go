@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 )
@@ -41,16 +42,7 @@ func BenchmarkScanText(b *testing.B) {
 }
 
 func benchmarkScan(b *testing.B, opts ScanOptions, lineEnd string) {
-	content := strings.ReplaceAll(words(rand.New(rand.NewPCG(1, 1)), 4096), "\n", lineEnd)
-	dir := b.TempDir()
-	files := map[string]string{".gitignore": "*.log\nbuild/\n/dist\n!keep.log\n"}
-	var size int64
-	for i := range 1000 {
-		files[fmt.Sprintf("d%02d/e%d/file%03d.md", i%20, i%3, i)] = content[i%64:]
-		size += int64(len(content[i%64:]))
-	}
-	writeFiles(b, dir, files)
-	root := openRoot(b, dir)
+	root, size := manyFiles(b, lineEnd)
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -59,6 +51,19 @@ func benchmarkScan(b *testing.B, opts ScanOptions, lineEnd string) {
 			b.Fatalf("%d files, %v", snap.Tree.Len(), err)
 		}
 	}
+}
+
+// manyFiles makes a directory of 1,000 files, which have size bytes.
+func manyFiles(b *testing.B, lineEnd string) (root *os.Root, size int64) {
+	content := strings.ReplaceAll(words(rand.New(rand.NewPCG(1, 1)), 4096), "\n", lineEnd)
+	dir := b.TempDir()
+	files := map[string]string{".gitignore": "*.log\nbuild/\n/dist\n!keep.log\n"}
+	for i := range 1000 {
+		files[fmt.Sprintf("d%02d/e%d/file%03d.md", i%20, i%3, i)] = content[i%64:]
+		size += int64(len(content[i%64:]))
+	}
+	writeFiles(b, dir, files)
+	return openRoot(b, dir), size
 }
 
 // largeBundle is 6 MiB of text in 100 files.

@@ -2,16 +2,12 @@ package manifest
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"io/fs"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 	"time"
-
-	"assetsync/manifest/packed"
 )
 
 // Cache keeps the ids of the files of one directory, as git's index does: a file
@@ -22,13 +18,20 @@ import (
 //
 // What is believed of a file can only be that it did not change: bytes that are
 // published are read, and must have the id that the scan told (see [ReadFile]).
-// On systems that do not tell when an inode changed, nothing is kept. A Cache is
-// for one scan at a time.
+// On systems that do not tell when an inode changed, nothing is kept.
+//
+// Of a tree in which all is kept, the directories are, too, as git's untracked cache
+// has them: while each has the state that it had, no name came or went. The next scan
+// of it looks at the states and lists nothing (see Cache.unchanged). A Cache is for one
+// scan at a time.
 type Cache struct {
 	text    Text
-	settled int64                 // only files that changed before are kept, in nanoseconds since 1970
+	settled int64                 // only what changed before is kept, in nanoseconds since 1970
+	data    []byte                // that it was made of; nil: none, or damaged
+	parsed  bool                  // dirs has what data holds
 	dirs    map[string][]keptFile // by the directory's link-free name; its files in order of name
-	changed bool
+	changed bool                  // dirs is not what data holds
+	tree    *keptTree             // as the last scan found it; nil: not to be kept as a whole, or not scanned
 }
 
 // keptFile is one file of a directory.
@@ -46,8 +49,8 @@ type cached struct {
 	size  int64 // as published
 }
 
-// fileState is what the system tells of a regular file. The zero value is of a
-// file of which not all is told.
+// fileState is what the system tells of a file or directory. The zero value is of one
+// of which not all is told.
 type fileState struct {
 	size, modified, changed int64
 	inode, device           uint64
@@ -55,8 +58,10 @@ type fileState struct {
 }
 
 const (
-	// cacheFormat begins a cache. Another one is dropped.
-	cacheFormat = "assetsync files 2\n"
+	// cacheFormat begins a cache. Another one is dropped. It has to change with what a
+	// scan makes of the same files: the form of text, the floor, names that are
+	// refused, twins. TestCacheFormat fails where that was forgotten.
+	cacheFormat = "assetsync files 3\n"
 
 	// racyWindow is how long before a time of the file system a file must have
 	// changed to be kept: the ticks of the coarsest file systems are 2 s long
@@ -67,106 +72,43 @@ const (
 // NewCache reads what [Cache.Bytes] returned. Whatever is damaged, or was made for
 // another form of text, is an empty cache. now is the time as the file system of
 // the directory tells it, or earlier: the clocks of two machines may differ. With
-// the zero time nothing new is kept.
+// the zero time nothing new is kept. data is not to be changed any more.
 func NewCache(data []byte, text Text, now time.Time) *Cache {
 	c := &Cache{text: text}
 	if !now.IsZero() {
 		c.settled = now.Add(-racyWindow).UnixNano()
 	}
-	if dirs, ok := parseCache(data, text); ok {
-		c.dirs = dirs
+	if isWhole(data) {
+		c.data = data
 	}
 	return c
 }
 
-// Bytes returns the cache as data, and whether the last scan changed it.
+// Bytes returns the cache as data, and whether scans changed it.
 func (c *Cache) Bytes() ([]byte, bool) {
-	if !c.changed {
+	if !c.changed && c.tree == nil {
 		return nil, false
 	}
-	out := append([]byte(cacheFormat), byte(len(c.text)))
-	out = append(out, c.text...)
-	for _, dir := range slices.Sorted(maps.Keys(c.dirs)) {
-		out = appendName(out, dir)
-		out = binary.AppendUvarint(out, uint64(len(c.dirs[dir])))
-		for _, f := range c.dirs[dir] {
-			out = append(appendName(out, f.name), f.id[:]...)
-			for _, n := range []int64{f.size, f.state.size, f.state.modified, f.state.changed - f.state.modified} {
-				out = binary.AppendVarint(out, n)
-			}
-			for _, n := range []uint64{f.state.inode, f.state.device, uint64(f.state.mode)} {
-				out = binary.AppendUvarint(out, n)
-			}
-		}
-	}
-	sum := sha256.Sum256(out)
-	return append(out, sum[:]...), true
+	data := encodeCache(c.text, c.dirs, c.tree)
+	return data, !bytes.Equal(data, c.data)
 }
 
-func appendName(out []byte, name string) []byte {
-	return append(binary.AppendUvarint(out, uint64(len(name))), name...)
+// parse reads what is kept of each file, which a tree that is as it was kept does
+// not ask for.
+func (c *Cache) parse() {
+	if c == nil || c.parsed {
+		return
+	}
+	c.parsed = true
+	if dirs, ok := parseCache(c.data, c.text); ok {
+		c.dirs = dirs
+	}
 }
 
-// leastKept is how long a file is at least: an id, a name of one byte, and numbers.
-const leastKept = len(ID{}) + 2 + 7
-
-// parseCache is false for all that Bytes did not return.
-func parseCache(data []byte, text Text) (map[string][]keptFile, bool) {
-	end := len(data) - sha256.Size
-	if end < len(cacheFormat) {
-		return nil, false
-	}
-	sum := sha256.Sum256(data[:end])
-	head := append(append([]byte(cacheFormat), byte(len(text))), text...)
-	rest, ok := bytes.CutPrefix(data[:end], head)
-	if !ok || !bytes.Equal(sum[:], data[end:]) {
-		return nil, false
-	}
-	dirs := map[string][]keptFile{}
-	in := nameReader{packed.Reader{Rest: rest}, string(rest)}
-	for len(in.Rest) > 0 && !in.Failed {
-		dir, n := in.name(), in.Uvarint()
-		if _, again := dirs[dir]; again || n == 0 || n > uint64(len(in.Rest)/leastKept) {
-			return nil, false
-		}
-		if dirs[dir], ok = in.files(dir, int(n)); !ok {
-			return nil, false
-		}
-	}
-	return dirs, !in.Failed
-}
-
-// nameReader reads names as parts of one string.
-type nameReader struct {
-	packed.Reader
-	text string // all that there was to read
-}
-
-func (r *nameReader) name() string {
-	n := r.Uvarint()
-	start := len(r.text) - len(r.Rest)
-	if r.Bytes(n); r.Failed {
-		return ""
-	}
-	return r.text[start : start+int(n)]
-}
-
-// files reads n files of a directory. It is false when they are not of that one,
-// or not in order.
-func (r *nameReader) files(dir string, n int) ([]keptFile, bool) {
-	files := make([]keptFile, n)
-	for i := range files {
-		f := &files[i]
-		f.name = r.name()
-		if f.base = path.Base(f.name); path.Dir(f.name) != dir || i > 0 && files[i-1].base >= f.base {
-			return nil, false
-		}
-		copy(f.id[:], r.Bytes(uint64(len(f.id))))
-		f.size, f.state.size, f.state.modified = r.Varint(), r.Varint(), r.Varint()
-		f.state.changed = f.state.modified + r.Varint()
-		f.state.inode, f.state.device, f.state.mode = r.Uvarint(), r.Uvarint(), uint32(r.Uvarint())
-	}
-	return files, !r.Failed
+// isSettled reports whether what has a state may be kept: it can no longer change
+// within the same tick of the clock.
+func (c *Cache) isSettled(s fileState) bool {
+	return s != fileState{} && max(s.modified, s.changed) < c.settled
 }
 
 // in returns what is kept of the files of a directory.
@@ -191,7 +133,7 @@ func (c *Cache) find(name string, look func() (fs.FileInfo, error)) (cached, boo
 
 // size is how many files are kept.
 func (c *Cache) size() (n int) {
-	if c != nil {
+	if c.parse(); c != nil {
 		for _, files := range c.dirs {
 			n += len(files)
 		}
@@ -240,7 +182,7 @@ func (c *Cache) replace(files []scanFile, found []hashed) {
 	c.unuse()
 	for i, f := range files {
 		state := found[i].state
-		if found[i].err != nil || state == (fileState{}) || max(state.modified, state.changed) >= c.settled {
+		if found[i].err != nil || !c.isSettled(state) {
 			continue
 		}
 		dir, base := path.Split(f.name)

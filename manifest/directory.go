@@ -20,8 +20,9 @@ type files interface {
 	readlink(name string) (string, error)
 	// list returns what a directory holds and its state, if it has one.
 	list(ctx context.Context, name string) ([]listed, fs.FileInfo, error)
-	// read returns the content of a regular file of at most limit bytes.
-	read(ctx context.Context, name string, limit int64) ([]byte, error)
+	// read returns the content of a regular file of at most limit bytes, and the
+	// state, if it has one, in which it has that.
+	read(ctx context.Context, name string, limit int64) ([]byte, fileState, error)
 	// entries returns what makes entries of files of one directory, in the form
 	// and of the size that the options say. It is for one goroutine, and several
 	// may have one.
@@ -53,12 +54,13 @@ func (d directory) lstat(name string) (fs.FileMode, error) {
 
 func (d directory) readlink(name string) (string, error) { return d.root.Readlink(name) }
 
-func (d directory) read(ctx context.Context, name string, limit int64) (data []byte, err error) {
+func (d directory) read(ctx context.Context, name string, limit int64) (data []byte, state fileState, err error) {
 	err = openBelow(d.root).readStable(ctx, name, limit, func(r *stableReader, size int64) (int64, error) {
+		state = r.file.state()
 		data, err = io.ReadAll(r)
 		return int64(len(data)), err
 	})
-	return data, err
+	return data, state, err
 }
 
 func (d directory) entries(opts ScanOptions) func(context.Context, []scanFile, []hashed) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,16 +48,6 @@ func entriesAt(fd int) ([]listed, error) {
 		}
 		if len(entries) > maxScanNames {
 			return nil, tooManyNames()
-		}
-	}
-}
-
-// retried repeats what a signal interrupted.
-func retried[T any](call func() (T, error)) (T, error) {
-	for {
-		v, err := call()
-		if err != unix.EINTR {
-			return v, err
 		}
 	}
 }
@@ -138,12 +127,6 @@ func kindOf(fd int, name string, told byte) (fs.FileMode, error) {
 	return fs.ModeIrregular, nil
 }
 
-// statAt looks at a name in an open directory.
-func statAt(fd int, name string) (st unix.Stat_t, err error) {
-	_, err = retried(func() (struct{}, error) { return struct{}{}, unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
-	return st, err
-}
-
 // findKept finds out which files of an open directory are as they are kept: in it
 // no name has to be looked up from the root again. Both lists are in order of name.
 func findKept(dir *os.File, entries []listed, kept []keptFile) error {
@@ -172,15 +155,4 @@ func findKept(dir *os.File, entries []listed, kept []keptFile) error {
 			}
 		}
 	})
-}
-
-// stateAt is [stateOf] of another look.
-func stateAt(st *unix.Stat_t) fileState {
-	if st.Mode&syscall.S_IFMT != syscall.S_IFREG {
-		return fileState{}
-	}
-	return fileState{
-		size: st.Size, modified: st.Mtim.Nano(), changed: st.Ctim.Nano(),
-		inode: st.Ino, device: uint64(st.Dev), mode: st.Mode,
-	}
 }

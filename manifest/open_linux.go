@@ -40,7 +40,7 @@ func openAt(dir int) opener {
 		}
 		f := &openFile{fd: fd, dir: dir, name: name}
 		_, err = retried(func() (struct{}, error) { return struct{}{}, unix.Fstat(fd, &f.stat) })
-		if err == nil && stateAt(&f.stat) == (fileState{}) {
+		if err == nil && f.stat.Mode&unix.S_IFMT != unix.S_IFREG {
 			err = errIrregular
 		}
 		if err != nil {

@@ -72,19 +72,31 @@ const maxPathLen = 4096
 // root is read; a symbolic link that leads out, even to come back, is a
 // problem. Ignored directories are not opened. Root is shared by several
 // goroutines, which end before Scan returns.
+//
+// Of a tree that the cache holds as a whole, and of which nothing changed, the
+// snapshot is what was there when the scan began.
 func Scan(ctx context.Context, root *os.Root, opts ScanOptions) (Snapshot, error) {
-	dir := directory{root, opts.Cache}
-	s, err := newScanner(dir, opts)
+	rules, err := opts.rules()
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
 	}
+	print := opts.print()
+	if found, ok := opts.Cache.unchanged(ctx, root, print, rules); ok {
+		return found, nil
+	}
+	dir := directory{root, opts.Cache}
+	s := newScanner(dir, opts, rules)
 	if err := s.scan(ctx); err != nil {
 		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
 	}
 	if err := s.checkDirs(ctx, dir); err != nil {
 		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
 	}
-	return s.snapshot()
+	found, err := s.snapshot()
+	if err == nil {
+		s.keepWhole(root, print, found)
+	}
+	return found, err
 }
 
 // scan looks at all there is.
@@ -105,10 +117,11 @@ func ScanFile(ctx context.Context, root *os.Root, name string, as Path, opts Sca
 }
 
 func scanOne(ctx context.Context, from files, name string, as Path, opts ScanOptions) (Snapshot, error) {
-	s, err := newScanner(from, opts)
+	rules, err := opts.rules()
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("scan file: %w", err)
 	}
+	s := newScanner(from, opts, rules)
 	if _, err := ParsePath(string(as)); err != nil {
 		return Snapshot{}, fmt.Errorf("scan file: %w", err)
 	}
@@ -140,6 +153,7 @@ type scanner struct {
 	ignore   *Ignore
 	names    int // looked at so far
 	leftOver bool
+	linked   bool       // something lies behind a symbolic link
 	files    []scanFile // to be hashed
 	dirs     []scanDir
 	entries  []Entry
@@ -157,23 +171,30 @@ type scanFile struct {
 
 // scanDir is the same for a directory, with what it held.
 type scanDir struct {
-	path Path // "" for the root
-	name string
-	info fs.FileInfo
-	held []string // see scanner.held
+	path  Path // "" for the root
+	name  string
+	info  fs.FileInfo
+	held  []string    // see scanner.held
+	rules []keptRules // its ignore files
 }
 
-func newScanner(from files, opts ScanOptions) (*scanner, error) {
-	rules, err := NewIgnore(opts.Ignore)
+// rules returns the rules of the options, which the ignore files of a tree are to be
+// added to.
+func (o ScanOptions) rules() (*Ignore, error) {
+	rules, err := NewIgnore(o.Ignore)
 	if err != nil {
 		return nil, err
 	}
+	return rules.With(o.Enclosing...), nil
+}
+
+// newScanner returns a scanner that alone holds rules.
+func newScanner(from files, opts ScanOptions, rules *Ignore) *scanner {
 	return &scanner{
-		from: from, opts: opts,
-		ignore:  rules.With(opts.Enclosing...), // a copy that only this scan holds
+		from: from, opts: opts, ignore: rules,
 		lost:    make(map[Path]struct{}),
 		entries: make([]Entry, 0, opts.Cache.size()),
-	}, nil
+	}
 }
 
 // report records that p, and with below everything in it, is unknown.
@@ -285,7 +306,7 @@ func sameDirs(files []scanFile) (parts []span) {
 
 func (s *scanner) snapshot() (Snapshot, error) {
 	known := slices.DeleteFunc(s.entries, func(e Entry) bool { return s.isLost(e.Path) })
-	tree, err := NewTree(known...)
+	tree, err := ownTree(known)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("scan directory: %w", err)
 	}

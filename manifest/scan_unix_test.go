@@ -238,10 +238,7 @@ func TestReadInPieces(t *testing.T) {
 func scanAround(t *testing.T, dir string, change func()) found {
 	t.Helper()
 	root := openRoot(t, dir)
-	s, err := newScanner(directory{root, nil}, ScanOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newScanner(directory{root, nil}, ScanOptions{}, newIgnore(t))
 	if err := s.walk(t.Context(), scanDir{name: "."}, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -44,10 +44,11 @@ func ScanSource(ctx context.Context, src Source, dir string, opts ScanOptions) (
 		return Snapshot{}, fmt.Errorf("scan %s: collect ignore files: %w", dir, err)
 	}
 	opts.Workers = 1 // there is nothing to hash
-	s, err := newScanner(from, opts)
+	rules, err := opts.rules()
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("scan %s: %w", dir, err)
 	}
+	s := newScanner(from, opts, rules)
 	if err := s.scan(ctx); err != nil {
 		return Snapshot{}, fmt.Errorf("scan %s: %w", dir, err)
 	}
@@ -96,7 +97,7 @@ func (s sourceFiles) lstat(name string) (fs.FileMode, error) {
 }
 
 func (s sourceFiles) readlink(name string) (string, error) {
-	target, err := s.read(s.ctx, name, maxPathLen)
+	target, _, err := s.read(s.ctx, name, maxPathLen)
 	return string(target), err
 }
 
@@ -109,15 +110,16 @@ func (s sourceFiles) list(ctx context.Context, name string) ([]listed, fs.FileIn
 	return entries, nil, err
 }
 
-func (s sourceFiles) read(ctx context.Context, name string, limit int64) ([]byte, error) {
+func (s sourceFiles) read(ctx context.Context, name string, limit int64) (data []byte, _ fileState, err error) {
 	full := path.Join(s.dir, name)
 	switch _, size, err := s.src.Blob(ctx, full); {
 	case err != nil:
-		return nil, err
+		return nil, fileState{}, err
 	case size > limit:
-		return nil, &tooLargeError{size, limit}
+		return nil, fileState{}, &tooLargeError{size, limit}
 	}
-	return s.src.ReadFile(ctx, full)
+	data, err = s.src.ReadFile(ctx, full)
+	return data, fileState{}, err
 }
 
 func (s sourceFiles) entries(opts ScanOptions) func(context.Context, []scanFile, []hashed) {
@@ -176,5 +178,6 @@ func readEnclosing(ctx context.Context, top sourceFiles, dir, filename string) (
 	if _, err := top.lstat(path.Join(dir, filename)); err != nil {
 		return nil, err
 	}
-	return readRules(ctx, top, dir, filename)
+	rules, err := readRules(ctx, top, dir, filename)
+	return rules.data, err
 }

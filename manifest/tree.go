@@ -22,8 +22,10 @@ type Tree struct{ entries []Entry }
 
 // NewTree makes a tree of entries in any order. It fails when a path is no
 // [Path], occurs twice, or is both a file and a directory.
-func NewTree(entries ...Entry) (Tree, error) {
-	sorted := slices.Clone(entries)
+func NewTree(entries ...Entry) (Tree, error) { return ownTree(slices.Clone(entries)) }
+
+// ownTree is NewTree of entries that nobody else holds.
+func ownTree(sorted []Entry) (Tree, error) {
 	byPath := func(a, b Entry) int { return strings.Compare(string(a.Path), string(b.Path)) }
 	if !slices.IsSortedFunc(sorted, byPath) { // which they mostly are, of a directory
 		slices.SortFunc(sorted, byPath)

@@ -31,7 +31,7 @@ func (s *scanner) walk(ctx context.Context, dir scanDir, chain []string) error {
 		s.report("", true, tooManyNames())
 		return nil
 	}
-	if err := s.readIgnoreFiles(ctx, dir, entries); err != nil {
+	if dir.rules, err = s.readIgnoreFiles(ctx, dir, entries); err != nil {
 		return ctx.Err()
 	}
 	dir.info, dir.held = info, s.held(dir, entries)
@@ -74,6 +74,7 @@ func (s *scanner) visit(ctx context.Context, dir scanDir, e listed, chain []stri
 		return nil
 	}
 	if mode == fs.ModeSymlink {
+		s.linked = true
 		var err error
 		name, mode, err = resolve(s.from, dir.name, e.name)
 		// Where a link leads nowhere, nobody can tell what it would be, so
@@ -128,41 +129,47 @@ func nameFault(full string) string {
 // readIgnoreFiles adds the ignore files of dir to the rules. One that is
 // there and cannot be read leaves open what is published below dir, so all of
 // that is unknown, and the error says to go no deeper.
-func (s *scanner) readIgnoreFiles(ctx context.Context, dir scanDir, entries []listed) error {
+func (s *scanner) readIgnoreFiles(ctx context.Context, dir scanDir, entries []listed) (found []keptRules, err error) {
 	for layer := range ignoreLayers {
 		filename := layer.Filename()
 		if !slices.ContainsFunc(entries, func(e listed) bool { return e.name == filename && !e.isDir() }) {
 			continue
 		}
-		data, err := readRules(ctx, s.from, dir.name, filename)
+		rules, err := readRules(ctx, s.from, dir.name, filename)
 		if err != nil {
 			s.report(Path(joinPath(dir.path, filename)), false, err)
 			s.unknown = append(s.unknown, Unknown{Path: dir.path, Below: true, Reason: "its " + filename + " cannot be read"})
 			s.lost[dir.path] = struct{}{}
-			return err
+			return nil, err
 		}
-		s.ignore.add(IgnoreFile{Layer: layer, Dir: dir.path, Data: data})
+		rules.layer = layer
+		found = append(found, rules)
+		s.ignore.add(IgnoreFile{Layer: layer, Dir: dir.path, Data: rules.data})
 	}
-	return nil
+	return found, nil
 }
 
-// readRules returns the content of the ignore file of a name in dir.
-func readRules(ctx context.Context, from files, dir, filename string) ([]byte, error) {
+// readRules reads the ignore file of a name in dir. One that is read through a link
+// has no state.
+func readRules(ctx context.Context, from files, dir, filename string) (rules keptRules, err error) {
 	next := path.Join(dir, filename)
 	mode, err := from.lstat(next)
 	if err != nil {
-		return nil, gone(err)
+		return rules, gone(err)
 	}
-	if mode == fs.ModeSymlink {
-		target, err := from.readlink(next)
-		if err != nil {
-			return nil, err
-		}
-		if next, _, err = resolve(from, dir, target); err != nil {
-			return nil, err
-		}
+	if mode != fs.ModeSymlink {
+		rules.data, rules.state, err = from.read(ctx, next, maxIgnoreFile)
+		return rules, err
 	}
-	return from.read(ctx, next, maxIgnoreFile)
+	target, err := from.readlink(next)
+	if err != nil {
+		return rules, err
+	}
+	if next, _, err = resolve(from, dir, target); err != nil {
+		return rules, err
+	}
+	rules.data, _, err = from.read(ctx, next, maxIgnoreFile)
+	return rules, err
 }
 
 // held returns the names in dir that matter to what is published, in order.
