@@ -77,12 +77,31 @@ func realName(path string) (string, error) {
 // Errors are those of [RealBelow], and one that wraps [fs.ErrNotExist] when
 // nothing is there.
 func OpenBelow(top, path string) (*os.Root, error) {
+	if dir, ok := openInside(top, path); ok {
+		return dir, nil
+	}
 	rel, root, err := below(top, path)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
 	return root.OpenRoot(rel)
+}
+
+// openInside opens the directory at path where no way to it leaves top, not even to come
+// back, as it nearly always is: package os sees to that with each name that it opens.
+func openInside(top, path string) (*os.Root, bool) {
+	rel, err := filepath.Rel(top, path)
+	if err != nil || !filepath.IsLocal(rel) {
+		return nil, false
+	}
+	root, err := os.OpenRoot(top)
+	if err != nil {
+		return nil, false
+	}
+	defer root.Close()
+	dir, err := root.OpenRoot(rel)
+	return dir, err == nil
 }
 
 // MakeBelow is OpenBelow, but makes the directories that are missing.
