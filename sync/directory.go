@@ -19,6 +19,7 @@ type Directory struct {
 
 	mu      sync.Mutex
 	lists   map[string]*listing // by asset type
+	begun   map[string]bool     // types that were listed ahead
 	claimed map[string]string   // asset id -> target
 }
 
@@ -32,7 +33,7 @@ type listing struct {
 
 // NewDirectory returns the directory of an agent space.
 func NewDirectory(agentSpace string) *Directory {
-	return &Directory{space: agentSpace, lists: map[string]*listing{}, claimed: map[string]string{}}
+	return &Directory{space: agentSpace, lists: map[string]*listing{}, begun: map[string]bool{}, claimed: map[string]string{}}
 }
 
 // Find returns the assets of a type whose identity is one of the given
@@ -92,6 +93,43 @@ func (d *Directory) list(ctx context.Context, client *remote.Client, kind assett
 	}
 }
 
+// isRead reports whether list answers at once.
+func (d *Directory) isRead(kind assettype.Type) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.lists[kind.Name]
+	if l == nil {
+		return false
+	}
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// isBegun reports whether the assets of a type were read, or are, or that begin has
+// tried it.
+func (d *Directory) isBegun(kind assettype.Type) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.begun[kind.Name] || d.lists[kind.Name] != nil
+}
+
+// begin reads the assets of a type, for who asks for them later. The second caller
+// finds it begun: a reading that fails is not repeated until somebody needs it, who
+// is told.
+func (d *Directory) begin(ctx context.Context, client *remote.Client, kind assettype.Type) {
+	d.mu.Lock()
+	again := d.begun[kind.Name]
+	d.begun[kind.Name] = true
+	d.mu.Unlock()
+	if !again {
+		_, _ = d.list(ctx, client, kind)
+	}
+}
+
 // drop forgets one listing.
 func (d *Directory) drop(kind assettype.Type, l *listing) {
 	d.mu.Lock()
@@ -114,6 +152,7 @@ func (d *Directory) Refresh(targets []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clear(d.lists)
+	clear(d.begun)
 	maps.DeleteFunc(d.claimed, func(_, target string) bool { return !slices.Contains(targets, target) })
 }
 

@@ -24,7 +24,7 @@ import (
 )
 
 // Options is what an [Engine] is made of. All but Repo, From, ConfigFile,
-// MetadataAt, Listed, Together, Disk, Logger and DoubtWait are required.
+// MetadataAt, Listed, Rest, Looks, Together, Disk, Logger and DoubtWait are required.
 type Options struct {
 	Target  Target
 	Space   state.Space
@@ -58,6 +58,13 @@ type Options struct {
 	// Listed lets one listing of all assets stand for a look at each, where nothing
 	// changed here: for a run over several targets that reads the list itself.
 	Listed bool
+
+	// Rest runs wait, during which this engine needs neither processor nor disk, while
+	// others of the run are at work, and returns once each of them has begun: what they
+	// all wait for is then asked once. Nil: wait is called.
+	Rest func(wait func())
+	// Looks are what the engines of a run have seen git do. Nil: each looks itself.
+	Looks *GitLooks
 
 	// Together runs reads of which none needs the answer of another, in any order or
 	// at once, and returns when all have ended: [AtOnce]. Nil: each call goes out

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,21 +32,27 @@ func GitObstacle(ctx context.Context, repo *gitrepo.Worktree, rev, branch string
 	if err != nil {
 		return "", s, err
 	}
+	obstacle, err := obstacleIn(ctx, repo, s, rev, branch)
+	return obstacle, s, err
+}
+
+// obstacleIn is [GitObstacle] for a state that is known.
+func obstacleIn(ctx context.Context, repo *gitrepo.Worktree, s gitrepo.State, rev, branch string) (string, error) {
 	if s.Operation != "" || branch == "" {
-		return s.Operation, s, nil
+		return s.Operation, nil
 	}
 	on, err := repo.OnBranch(ctx, s, branch)
 	if err != nil || on {
-		return "", s, err
+		return "", err
 	}
 	if rev != "" && rev != headRev {
-		return fmt.Sprintf("commit %.7s is not on the history of %s", s.Head, branch), s, nil
+		return fmt.Sprintf("commit %.7s is not on the history of %s", s.Head, branch), nil
 	}
 	at := "commit " + s.Head
 	if s.Branch != "" {
 		at = s.Branch
 	}
-	return fmt.Sprintf("%s is checked out, which is not on the history of %s", at, branch), s, nil
+	return fmt.Sprintf("%s is checked out, which is not on the history of %s", at, branch), nil
 }
 
 func publishedState(ctx context.Context, repo *gitrepo.Worktree, rev string) (gitrepo.State, error) {
@@ -59,30 +66,62 @@ func publishedState(ctx context.Context, repo *gitrepo.Worktree, rev string) (gi
 // scanQuiet is scan for a push: git is not at work before it, nor after it,
 // and in between it has changed neither HEAD nor the index. So what was read
 // is one state of the worktree, and not a step on the way to one.
+//
+// The look before it may be any earlier one, as a longer time holds the shorter one.
+// The look after it began when the scan had ended, and is one for all targets of which
+// that is so: see [Options.Rest].
 func (r *run) scanQuiet(ctx context.Context, o PushOptions) (manifest.Snapshot, error) {
-	for range observeTries {
-		before, err := r.gitQuiet(ctx, o)
-		if err != nil {
+	looks := r.Looks.at(r.Repo, r.Target.Rev)
+	before, known := looks.quiet()
+	if !known || !r.asksGit(o) {
+		var err error
+		if before, err = r.gitQuietSince(ctx, o, looks, looks.now()); err != nil {
 			return manifest.Snapshot{}, err
 		}
-		snap, err := r.scan(ctx)
-		if err != nil {
-			return snap, err
+	}
+	for range observeTries {
+		snap, failed := r.scan(ctx)
+		scanned := looks.now()
+		if failed == nil {
+			r.rest(func() { r.listAhead(ctx, snap) })
 		}
-		after, err := r.gitQuiet(ctx, o)
+		after, err := r.gitQuietSince(ctx, o, looks, scanned)
 		if err != nil || before == after {
-			return snap, err
+			return snap, cmp.Or(err, failed)
 		}
+		before = after
 	}
 	return manifest.Snapshot{}, r.stop([]guardStop{{GuardGit, "git changes the directory again and again", "repeat the command when it is quiet"}}, false)
 }
 
+// rest lets other targets be at work while this one waits.
+func (r *run) rest(wait func()) {
+	if r.Rest == nil {
+		wait()
+		return
+	}
+	r.Rest(wait)
+}
+
+// asksGit reports whether what git does is in the way of the run.
+func (r *run) asksGit(o PushOptions) bool { return r.Repo != nil && !o.Consent.Now }
+
 // gitQuiet stops the run while git is in the way.
 func (r *run) gitQuiet(ctx context.Context, o PushOptions) (gitrepo.State, error) {
-	if r.Repo == nil || o.Consent.Now {
+	looks := r.Looks.at(r.Repo, r.Target.Rev)
+	return r.gitQuietSince(ctx, o, looks, looks.now())
+}
+
+// gitQuietSince is gitQuiet by a look that began after a moment.
+func (r *run) gitQuietSince(ctx context.Context, o PushOptions, looks *gitLook, moment int) (gitrepo.State, error) {
+	if !r.asksGit(o) {
 		return gitrepo.State{}, nil
 	}
-	obstacle, state, err := GitObstacle(ctx, r.Repo, r.Target.Rev, r.Target.Branch)
+	state, err := looks.since(moment, func() (gitrepo.State, error) { return publishedState(ctx, r.Repo, r.Target.Rev) })
+	obstacle := ""
+	if err == nil {
+		obstacle, err = obstacleIn(ctx, r.Repo, state, r.Target.Rev, r.Target.Branch)
+	}
 	switch {
 	case err != nil && r.Target.Branch == "":
 		r.note("whether git is at work cannot be told: %v", err)

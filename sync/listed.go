@@ -18,7 +18,7 @@ import (
 // may lag, so what it says is what was so a moment ago. Nothing is written on the
 // strength of it: see [run.pushOnce]. Who only looks has no options.
 func (r *run) observeOrListed(ctx context.Context, id string, snap manifest.Snapshot, o *PushOptions) (observation, error) {
-	if r.Listed && !r.lookCloser && r.From == nil && r.isSettledHere(snap) {
+	if r.mayBeListed() && r.isSettledHere(r.knownAsset, snap) {
 		asset, err := r.listed(ctx, id)
 		if err != nil {
 			return observation{}, err
@@ -37,10 +37,24 @@ func (r *run) observeOrListed(ctx context.Context, id string, snap manifest.Snap
 	return r.observeLive(ctx, id, want)
 }
 
+func (r *run) mayBeListed() bool { return r.Listed && !r.lookCloser && r.From == nil }
+
+// listAhead reads the listing of all assets for a target that will need it, so that
+// others are scanned meanwhile.
+func (r *run) listAhead(ctx context.Context, snap manifest.Snapshot) {
+	id := cmp.Or(r.Target.AssetID, r.knownTarget.AssetID)
+	if id == "" || !r.mayBeListed() || r.Assets.isBegun(r.kind) {
+		return
+	}
+	known, err := r.State.Asset(r.Space, id) // it is adopted, and damage told, once nothing is in the way
+	if err == nil && r.isSettledHere(known, snap) {
+		r.Assets.begin(ctx, r.Client, r.kind)
+	}
+}
+
 // isSettledHere reports whether the files here and the record of the remote's are
 // those of the base, and nothing is in doubt or between the sides.
-func (r *run) isSettledHere(snap manifest.Snapshot) bool {
-	known := r.knownAsset
+func (r *run) isSettledHere(known state.Asset, snap manifest.Snapshot) bool {
 	switch {
 	case !r.isFixed():
 		return false
@@ -74,7 +88,14 @@ func (r *run) isSettledHere(snap manifest.Snapshot) bool {
 // listed returns an asset as the listing of its type has it, when that is the
 // recorded version; else nil.
 func (r *run) listed(ctx context.Context, id string) (*remote.Asset, error) {
-	list, err := r.Assets.list(ctx, r.Client, r.kind)
+	var list []remote.Asset
+	var err error
+	read := func() { list, err = r.Assets.list(ctx, r.Client, r.kind) }
+	if r.Assets.isRead(r.kind) {
+		read()
+	} else {
+		r.rest(read)
+	}
 	if remote.IsKind(err, remote.KindAccessDenied) {
 		return nil, nil // listing needs a permission of its own
 	}

@@ -33,6 +33,10 @@ type machine struct {
 	env        string               // its name; "" for none
 	from       *assetsync.Promotion // what is published in the place of dir
 	listed     bool                 // one listing may stand for a look
+	looks      *assetsync.GitLooks  // shared with others; nil: not
+	repo       *gitrepo.Worktree    // as looks know it
+	rest       func(wait func())    // how it waits for others; nil: it does not
+	calls      map[string]int       // of the engine that is at work, or was last
 	disk       func(dir string) durable.Hook
 	slow       time.Duration // what a call takes, of synctest's time
 }
@@ -128,6 +132,7 @@ func (m *machine) engineWith(do doer, verb func(*assetsync.Engine)) {
 	}
 	var one sync.Mutex // call at a time
 	calls := map[string]int{}
+	m.calls = calls
 	client, err := remote.NewClient(remote.Options{
 		Endpoint: "http://embedded", HTTPClient: doer(func(r *http.Request) (*http.Response, error) {
 			time.Sleep(m.slow)
@@ -144,15 +149,16 @@ func (m *machine) engineWith(do doer, verb func(*assetsync.Engine)) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	repo, err := gitrepo.FindWorktree(m.dir)
-	if err != nil {
-		m.t.Fatal(err)
+	if m.looks == nil || m.repo == nil {
+		if m.repo, err = gitrepo.FindWorktree(m.dir); err != nil {
+			m.t.Fatal(err)
+		}
 	}
 	o := assetsync.Options{
-		Repo: repo, Target: m.target, Space: m.space, EnvName: m.env, From: m.from, Client: client, Calls: func() map[string]int { return calls },
+		Repo: m.repo, Target: m.target, Space: m.space, EnvName: m.env, From: m.from, Client: client, Calls: func() map[string]int { return calls },
 		Assets: assetsync.NewDirectory(m.space.AgentSpace), State: db, History: history,
 		Conflicts: filepath.Join(m.state, "conflicts"), Disk: m.disk,
-		Listed: m.listed, Together: m.together, Now: m.clock, Rand: rand.Reader, DoubtWait: time.Minute,
+		Listed: m.listed, Rest: m.rest, Looks: m.looks, Together: m.together, Now: m.clock, Rand: rand.Reader, DoubtWait: time.Minute,
 		Sleep: func(_ context.Context, d time.Duration) error { m.now = m.now.Add(d); return nil },
 	}
 	m.configure(&o)

@@ -130,7 +130,7 @@ func (a *app) lint(ctx context.Context, args []string, l lintFlags) error {
 		return err
 	}
 	results := make([]lintTarget, len(targets))
-	a.eachTarget(targets, func(i int, notBegun string) assetsync.Result {
+	a.eachTarget(targets, a.many.newTurns(), func(i int, notBegun string) assetsync.Result {
 		if notBegun != "" {
 			results[i] = lintTarget{Target: targets[i].Name, Type: targets[i].Type, Outcome: assetsync.Skipped, Findings: []lintFinding{}, Notes: []string{notBegun}, at: targets[i]}
 		} else {

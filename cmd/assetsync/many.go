@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	assetsync "assetsync/sync"
 )
@@ -54,18 +54,48 @@ func (m manyFlags) limit() int {
 // all of its targets at once, does not do.
 func (m manyFlags) isPlain() bool { return !m.failFast && m.limit() == parallelTargets }
 
+// turns lets a few targets be at work at once. It is safe for concurrent use.
+type turns struct {
+	taken chan struct{} // holds one for each target at work
+	begun chan struct{} // closed once every target had its first turn
+	alone bool          // a turn is kept to its end
+}
+
+// newTurns returns the turns of one run. With --fail-fast none is given away: a target
+// that begins in the turn of another could have been kept from it.
+func (m manyFlags) newTurns() *turns {
+	return &turns{make(chan struct{}, m.limit()), make(chan struct{}), m.failFast}
+}
+
+func (t *turns) take() { t.taken <- struct{}{} }
+func (t *turns) end()  { <-t.taken }
+
+// rest gives the turn of the caller to others while it waits, and takes one again
+// once every target had its first.
+func (t *turns) rest(wait func()) {
+	if t.alone {
+		wait()
+		return
+	}
+	t.end()
+	wait()
+	<-t.begun
+	t.take()
+}
+
 // eachTarget calls do with the index of each target, a few at once, and shows how
 // far it is. One target's failure never stops another, unless --fail-fast says so:
 // then those that were not begun are told why they are not. Targets of one file go
 // one after the other: what one checks out, no other is reading.
-func (a *app) eachTarget(targets []Target, do func(i int, notBegun string) assetsync.Result) {
+func (a *app) eachTarget(targets []Target, turns *turns, do func(i int, notBegun string) assetsync.Result) {
 	shown, end := a.showing(len(targets), "target")
 	defer end()
-	var group errgroup.Group
-	group.SetLimit(a.many.limit())
+	var group sync.WaitGroup
 	stop := fuse{on: a.many.failFast}
 	for _, shared := range byPath(targets) {
-		group.Go(func() error {
+		turns.take()
+		group.Go(func() {
+			defer turns.end()
 			for _, i := range shared {
 				notBegun := ""
 				if first := stop.blown(); first != "" {
@@ -75,10 +105,10 @@ func (a *app) eachTarget(targets []Target, do func(i int, notBegun string) asset
 				stop.see(result)
 				shown.finished(result)
 			}
-			return nil
 		})
 	}
-	_ = group.Wait() // the functions return no errors: each is in its result
+	close(turns.begun)
+	group.Wait()
 }
 
 // byPath returns the indices of targets, those of one directory or file together.

@@ -102,6 +102,30 @@ func TestParallel(t *testing.T) {
 	}
 }
 
+// TestRest holds that a target which waits gives its turn away and goes on when each has
+// begun; with --fail-fast it keeps it.
+func TestRest(t *testing.T) {
+	for name, failFast := range map[string]bool{"": false, "fail fast": true} {
+		t.Run(name, func(t *testing.T) {
+			s := manySession(3, manyFlags{parallel: 1, failFast: failFast})
+			var order []string // one is at work at a time
+			s.each(t.Context(), func(_ context.Context, e *assetsync.Engine) assetsync.Result {
+				order = append(order, "begins "+e.Target.Name)
+				s.rest(func() {})
+				order = append(order, "ends")
+				return assetsync.Result{Target: e.Target.Name}
+			})
+			want := []string{"begins t0", "begins t1", "begins t2", "ends", "ends", "ends"}
+			if failFast {
+				want = []string{"begins t0", "ends", "begins t1", "ends", "begins t2", "ends"}
+			}
+			if d := cmp.Diff(want, order); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
 // TestSettleHookNotBegun keeps the failure of a hook on record for a target
 // that a push did not come to.
 func TestSettleHookNotBegun(t *testing.T) {

@@ -54,6 +54,8 @@ type session struct {
 	rev        string              // the commit that all of them publish, in hex; "": what their sources say
 	account    *once               // of a daemon: the account was checked
 	engines    []*assetsync.Engine // in the order of targets
+	turns      *turns              // of the verb that is run on each of them; nil: none is
+	looks      *assetsync.GitLooks // of a run over the targets; nil: of a daemon
 	embedded   *emulator.Server
 	promoted   map[string]assetsync.Promotion // see sessionOptions
 }
@@ -93,6 +95,7 @@ func (a *app) open(ctx context.Context, o sessionOptions) (*session, error) {
 // finish does.
 func (a *app) openWith(ctx context.Context, config *Config, o sessionOptions) (*session, error) {
 	s := a.newSession()
+	s.looks = assetsync.NewGitLooks()
 	if err := s.begin(ctx, config, o); err != nil {
 		return nil, s.abort(err)
 	}
@@ -284,7 +287,7 @@ func (s *session) engineIn(git *worktreeLook, t Target, db *state.DB) (*assetsyn
 	o := assetsync.Options{
 		Target: t, Space: s.space, EnvName: s.env.Name, Client: client, Calls: calls, Assets: s.assets,
 		State: db, History: s.history, Repo: repo, Conflicts: filepath.Join(s.dir, "conflicts"),
-		Listed: s.listed, Together: assetsync.AtOnce, Now: s.now, Sleep: s.sleeping(t.Name), Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
+		Listed: s.listed, Rest: s.rest, Looks: s.looks, Together: assetsync.AtOnce, Now: s.now, Sleep: s.sleeping(t.Name), Rand: rand.Reader, DoubtWait: s.transport.AttemptTimeout(), Logger: s.log,
 	}
 	if p, ok := s.promoted[t.Name]; ok {
 		o.From = &p
@@ -293,6 +296,15 @@ func (s *session) engineIn(git *worktreeLook, t Target, db *state.DB) (*assetsyn
 		o.ConfigFile, o.MetadataAt = s.configFile, metadataAt(repo, s.env, t)
 	}
 	return assetsync.New(o)
+}
+
+// rest lets others of the run's targets have the turn of one that waits.
+func (s *session) rest(wait func()) {
+	if s.turns == nil {
+		wait()
+		return
+	}
+	s.turns.rest(wait)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -314,7 +326,8 @@ func (s *session) each(ctx context.Context, verb func(context.Context, *assetsyn
 	for i, e := range s.engines {
 		targets[i] = e.Target
 	}
-	s.eachTarget(targets, func(i int, notBegun string) assetsync.Result {
+	s.turns = s.many.newTurns()
+	s.eachTarget(targets, s.turns, func(i int, notBegun string) assetsync.Result {
 		if notBegun != "" {
 			results[i] = assetsync.NotBegun(targets[i].Name, notBegun)
 		} else {

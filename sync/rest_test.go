@@ -1,0 +1,103 @@
+package sync_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	assetsync "assetsync/sync"
+)
+
+// TestGitWhileOthersAreScanned lets git be at work between the scan of a target and
+// the look that it shares with the targets that are scanned after it.
+func TestGitWhileOthersAreScanned(t *testing.T) {
+	tests := map[string]struct {
+		meanwhile func(*machine)
+		want      assetsync.Outcome
+		live      string // what a.md is in the end
+	}{
+		"nothing": {func(*machine) {}, assetsync.Published, "edited"},
+		"a merge begins": {
+			func(m *machine) { m.write(".git/MERGE_HEAD", "") }, assetsync.Blocked, "a",
+		},
+		"a commit changes the file": {func(m *machine) {
+			m.write("a.md", "committed")
+			m.git("commit", "-qam", "second")
+		}, assetsync.Published, "committed"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := newWorld(t).repository(skill(map[string]string{"a.md": "a"}))
+			id := m.mustPush(assetsync.Created).AssetID
+			m.looks = assetsync.NewGitLooks()
+			m.mustPush(assetsync.Unchanged) // of another target: git was quiet
+			m.write("a.md", "edited")
+			rests := 0
+			m.rest = func(wait func()) {
+				if wait(); rests == 0 {
+					tt.meanwhile(m)
+				}
+				rests++
+			}
+			res := m.push(assetsync.PushOptions{})
+			if res.Outcome != tt.want || (res.Guard == assetsync.GuardGit) != (tt.want == assetsync.Blocked) {
+				t.Errorf("%s, want %s\n%s", res.Outcome, tt.want, describe(res))
+			}
+			m.world.wantFile(id, "a.md", tt.live)
+		})
+	}
+}
+
+// TestGitTookTheTarget tells that git is at work where that is why a target is not
+// there, also when another target of the run has found git quiet before.
+func TestGitTookTheTarget(t *testing.T) {
+	m := newWorld(t).repository(skill(nil))
+	m.looks = assetsync.NewGitLooks()
+	m.mustPush(assetsync.Created)
+	m.write(".git/MERGE_HEAD", "")
+	m.target.Name, m.target.Path = "other", filepath.Join(m.dir, "other")
+	if res := m.push(assetsync.PushOptions{}); res.Guard != assetsync.GuardGit {
+		t.Errorf("want the git guard\n%s", describe(res))
+	}
+}
+
+// TestListedWhileOthersAreScanned counts the listings that are begun before they are
+// needed: one where it will be, also when it fails; none where it will not be.
+func TestListedWhileOthersAreScanned(t *testing.T) {
+	tests := map[string]struct {
+		answers []string
+		change  func(m *machine)
+		fault   string
+		want    int // listings
+		ahead   int // those of them that were asked for while the target rested
+	}{
+		"rests":                      {raising, func(*machine) {}, "", 1, 1},
+		"it fails":                   {raising, func(*machine) {}, "op=ListAssets,kind=500", 2, 1},
+		"nothing is known":           {nil, func(*machine) {}, "", 0, 0},
+		"something changed here":     {raising, func(m *machine) { m.write("a.md", "here\n") }, "", 0, 0},
+		"one listing does not stand": {raising, func(m *machine) { m.listed = false }, "", 0, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m, _ := resting(t, tt.answers)
+			m.mustPush(assetsync.Unchanged)
+			tt.change(m)
+			if tt.fault != "" {
+				m.fault(tt.fault)
+			}
+			ahead := -1
+			m.rest = func(wait func()) {
+				before := m.calls["ListAssets"]
+				if wait(); ahead < 0 {
+					ahead = m.calls["ListAssets"] - before
+				}
+			}
+			res := m.push(assetsync.PushOptions{})
+			if res.Error != nil {
+				t.Fatal(describe(res))
+			}
+			if got := res.Calls["ListAssets"]; got != tt.want || ahead != tt.ahead {
+				t.Errorf("%d listings, %d of them ahead, want %d and %d", got, ahead, tt.want, tt.ahead)
+			}
+		})
+	}
+}
