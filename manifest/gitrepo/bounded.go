@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -60,15 +61,16 @@ func checkBounded(name string, info fs.FileInfo, limit int64) error {
 
 // readBounded reads a regular file of at most limit bytes.
 func readBounded(name string, limit int64) ([]byte, error) {
-	f, _, err := openBounded(name, limit)
+	f, info, err := openBounded(name, limit)
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
+	data := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
+	_, err = data.ReadFrom(io.LimitReader(f, limit+1))
+	if err == nil && int64(data.Len()) > limit {
 		err = fmt.Errorf("read %s: more than the limit of %d bytes", name, limit)
 	}
-	return data, errors.Join(err, f.Close())
+	return data.Bytes(), errors.Join(err, f.Close())
 }
 
 // stamp changes whenever git replaces a file, which it does by a rename.

@@ -2,9 +2,8 @@ package gitrepo
 
 import (
 	"bytes"
+	"encoding/binary"
 	"path/filepath"
-
-	"github.com/go-git/go-git/v5/plumbing/format/index"
 )
 
 // maxIndex is the largest index that is read: of half a million files.
@@ -45,14 +44,86 @@ func (w *Worktree) hasUnmerged() bool {
 	if err != nil {
 		return false
 	}
-	var idx index.Index
-	if err := index.NewDecoder(bytes.NewReader(data)).Decode(&idx); err != nil {
-		return false
+	unmerged, ok := indexUnmerged(data)
+	return ok && unmerged
+}
+
+// What gitformat-index(5) says of the layout. An id is a SHA-1: the entries of an
+// index with others are not understood.
+const (
+	indexHeader   = 12             // DIRC, version, number of entries
+	indexStat     = 40             // of an entry: times, device, inode, mode, owner, size
+	indexFlags    = indexStat + 20 // where its flags are, behind the id
+	indexName     = indexFlags + 2 // where its name begins, without more flags
+	indexExtended = 0x4000         // in the flags: two bytes more of them
+	indexStage    = 0x3000         // in the flags: 0 for what is merged
+	indexSum      = 20             // at the end of the file
+)
+
+// indexUnmerged reports whether an index has entries that are not merged. It reads
+// nothing but their flags: an object for each entry, as go-git makes them, takes
+// thirty times as long. It is false for what is no whole index, and where a part must
+// be understood that is not known here, as that of a split index.
+func indexUnmerged(data []byte) (unmerged, ok bool) {
+	if len(data) < indexHeader+indexSum || string(data[:4]) != "DIRC" {
+		return false, false
 	}
-	for _, e := range idx.Entries {
-		if e.Stage != 0 { // go-git's index.Merged is 1, gitformat-index(5) says 0
-			return true
+	version, n := binary.BigEndian.Uint32(data[4:]), binary.BigEndian.Uint32(data[8:])
+	if version < 2 || version > 4 {
+		return false, false
+	}
+	rest := data[indexHeader : len(data)-indexSum]
+	for range n {
+		size, stage := indexEntry(rest, version)
+		if size == 0 {
+			return false, false
+		}
+		unmerged = unmerged || stage
+		rest = rest[size:]
+	}
+	for len(rest) > 0 { // extensions: a name that begins with a capital may be passed over
+		if len(rest) < 8 || rest[0] < 'A' || rest[0] > 'Z' {
+			return false, false
+		}
+		size := uint64(binary.BigEndian.Uint32(rest[4:])) + 8
+		if size > uint64(len(rest)) {
+			return false, false
+		}
+		rest = rest[size:]
+	}
+	return unmerged, true
+}
+
+// indexEntry returns the size of the first entry, 0 when there is none, and whether
+// it is not merged.
+func indexEntry(data []byte, version uint32) (size int, unmerged bool) {
+	if len(data) < indexName {
+		return 0, false
+	}
+	flags, name := binary.BigEndian.Uint16(data[indexFlags:]), indexName
+	if version > 2 && flags&indexExtended != 0 {
+		name += 2
+	}
+	if name > len(data) {
+		return 0, false
+	}
+	if version == 4 { // first, how much to drop of the name before it
+		for name < len(data) && data[name]&0x80 != 0 {
+			name++
+		}
+		if name++; name > len(data) {
+			return 0, false
 		}
 	}
-	return false
+	end := bytes.IndexByte(data[name:], 0)
+	if end < 0 {
+		return 0, false
+	}
+	if size = name + end + 1; version < 4 { // NULs up to a multiple of 8, one at least
+		size = (size + 7) &^ 7
+	}
+	if size > len(data) {
+		return 0, false
+	}
+	return size, flags&indexStage != 0
 }
