@@ -99,7 +99,7 @@ type ahead struct {
 // what it replaces, or carries in a zip. Nothing changed here: nothing.
 func (r *run) needs(snap manifest.Snapshot, atomic bool) (want ahead) {
 	changed := 0
-	for p, pair := range r.knownAsset.Base {
+	for p, pair := range r.knownAsset.Base.All() {
 		if snap.Unknown.Has(p) || sameEntry(pair.Local, snap.Tree.Get(p)) {
 			continue
 		}
@@ -109,7 +109,7 @@ func (r *run) needs(snap manifest.Snapshot, atomic bool) (want ahead) {
 		}
 	}
 	for e := range snap.Tree.All() {
-		if _, known := r.knownAsset.Base[e.Path]; !known {
+		if _, known := r.knownAsset.Base.Lookup(e.Path); !known {
 			changed++
 		}
 	}

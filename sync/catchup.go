@@ -74,7 +74,7 @@ func (r *run) catchUp(ctx context.Context, id string, commits *commitLine, paths
 // published, or a commit was amended, the versions tell: all of them, or nothing
 // is told.
 func (r *run) followsRecord(ctx context.Context, p manifest.Path, content *manifest.Entry, commits *commitLine, versions []diff.Versioned, cut bool) (bool, error) {
-	base := r.knownAsset.Base[p]
+	base := r.knownAsset.Base.Get(p)
 	local, err := commits.all(ctx)
 	if err != nil {
 		return false, err
@@ -102,7 +102,7 @@ func (r *run) followsRecord(ctx context.Context, p manifest.Path, content *manif
 // not taken, has come to be in the commits since.
 func (r *run) tookOver(ctx context.Context, snap manifest.Snapshot, obs observation) bool {
 	return slices.ContainsFunc(diff.Two(obs.side.Tree, snap.Tree), func(c diff.Change) bool {
-		if sameEntry(c.Old, r.knownAsset.Base[c.Path].Remote) {
+		if sameEntry(c.Old, r.knownAsset.Base.Get(c.Path).Remote) {
 			return false // no change of the remote
 		}
 		if c.Path == r.source.mainFile() || r.Target.Text == manifest.TextLF {

@@ -210,7 +210,7 @@ func (r *run) intend(ctx context.Context, id string, obs observation, changes []
 		if err != nil {
 			return nil, err
 		}
-		was := r.knownAsset.Base[c.Path]
+		was := r.knownAsset.Base.Get(c.Path)
 		if samePair(was, base) {
 			continue
 		}
@@ -259,13 +259,10 @@ func (r *run) beginCheckOut(obs observation, changes []diff.Change, content work
 // planOn puts into a record what was planned on at a path, where that is not on
 // record.
 func (r *run) planOn(stored *state.Asset, p manifest.Path, base state.Pair) {
-	if samePair(stored.Base[p], base) {
+	if samePair(stored.Base.Get(p), base) {
 		return
 	}
-	stored.Base, stored.Disputes = maps.Clone(stored.Base), maps.Clone(stored.Disputes)
-	if delete(stored.Base, p); !samePair(base, state.Pair{}) {
-		stored.Base = with(stored.Base, p, base)
-	}
+	stored.Base, stored.Disputes = withPair(stored.Base, p, base), maps.Clone(stored.Disputes)
 	delete(stored.Disputes, p)
 	if d, ok := r.knownAsset.Disputes[p]; ok {
 		stored.Disputes = with(stored.Disputes, p, d)
@@ -300,7 +297,7 @@ func (r *run) settleCheckOuts(snap manifest.Snapshot, later bool) error {
 			continue
 		}
 		here := snap.Tree.Get(p)
-		moved := recorded && !samePair(r.knownAsset.Base[p], in.Was)
+		moved := recorded && !samePair(r.knownAsset.Base.Get(p), in.Was)
 		if moved || here != nil || in.New == nil || !later {
 			r.endCheckOut(p)
 		}

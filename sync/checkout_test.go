@@ -727,7 +727,7 @@ func TestCutShortAndMoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	moved := &manifest.Entry{Path: "a.md", ID: manifest.BlobID([]byte("moved")), Size: 5}
-	asset.Base["a.md"] = state.Pair{Local: moved, Remote: moved}
+	asset.Base = asset.Base.With("a.md", state.Pair{Local: moved, Remote: moved})
 	err = errors.Join(db.Update(func(tx state.Tx) error { return tx.PutAsset(w.space, id, asset) }), db.Close())
 	if err != nil {
 		t.Fatal(err)

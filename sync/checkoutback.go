@@ -30,7 +30,7 @@ func (r *run) checkOutBack(ctx context.Context, id string, snap manifest.Snapsho
 		switch {
 		case clean[b.Path]:
 			changes = append(changes, diff.Change{Path: b.Path, Old: local, New: live, Why: diff.WhyBack})
-		case sameEntry(r.knownAsset.Base[b.Path].Remote, live):
+		case sameEntry(r.knownAsset.Base.Get(b.Path).Remote, live):
 			r.endDispute(b.Path) // what is here was made of what is live: it is a change to be published
 		case local == nil:
 			gone = append(gone, b.Path)

@@ -69,7 +69,7 @@ func (r *run) derive(ctx context.Context, id string, snap manifest.Snapshot, obs
 		if stop, err := r.behindLive(ctx, commits, snap, sent, policy.Direction); err != nil {
 			return err
 		} else if stop {
-			r.setTold(baseOf(obs, sent.side.Tree))
+			r.setTold(maps.Collect(baseOf(obs, sent.side.Tree).All()))
 			return nil
 		}
 	}
@@ -181,12 +181,12 @@ func onlyHere(paths []manifest.Path, snap manifest.Snapshot, obs observation) []
 // told one before is known, not told, and stays.
 func (r *run) setTold(base map[manifest.Path]state.Pair) {
 	known := maps.Clone(base)
-	for p, pair := range r.knownAsset.Base {
+	for p, pair := range r.knownAsset.Base.All() {
 		if before, ok := r.told[p]; !ok || !sameEntry(before.Local, pair.Local) || !sameEntry(before.Remote, pair.Remote) {
 			known[p] = pair
 		}
 	}
-	r.told, r.knownAsset.Base = base, known
+	r.told, r.knownAsset.Base = base, state.NewByPath(known)
 }
 
 func (r *run) noteTold() {
@@ -195,7 +195,7 @@ func (r *run) noteTold() {
 
 // baseOf returns the base that an asset is as it stands; sent is what was sent
 // for it.
-func baseOf(obs observation, sent manifest.Tree) map[manifest.Path]state.Pair {
+func baseOf(obs observation, sent manifest.Tree) state.ByPath[state.Pair] {
 	base := map[manifest.Path]state.Pair{}
 	for e := range obs.side.Tree.All() {
 		local := sent.Get(e.Path)
@@ -204,5 +204,5 @@ func baseOf(obs observation, sent manifest.Tree) map[manifest.Path]state.Pair {
 		}
 		base[e.Path] = state.Pair{Local: local, Remote: &e}
 	}
-	return base
+	return state.NewByPath(base)
 }

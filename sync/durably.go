@@ -17,6 +17,7 @@ func (r *run) commitState(change func(state.Tx) error) error {
 	if err := r.persistBrought(); err != nil {
 		return err
 	}
+	r.recorded = true
 	return r.step(durable.Commit, "state", func() error { return r.State.Update(change) })
 }
 

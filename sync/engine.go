@@ -142,18 +142,23 @@ type run struct {
 	res         Result
 	knownTarget state.Target // as on record, advanced by settling
 	knownAsset  state.Asset  // as on record, advanced by settling
-	endpoint    state.Endpoint
-	made        []int32               // versions of this run that are not on record yet
-	proven      []int32               // versions that an earlier run made, as its intent showed, not on record yet
-	adopted     bool                  // knownAsset is the record of the result's asset
-	pastRead    map[int32]observation // versions that are not the newest, as read in this run
-	lessons     lessons               // what this run has learned of the endpoint
-	noCreate    bool                  // CreateAssetFile was not allowed in this run
-	reader      *gitrepo.Past         // of commits, once it is needed
-	unreadPast  bool                  // of a commit that was compared, a part could not be read
-	ended       *observation          // the newest version, once a push came to its end
-	brought     []manifest.Path       // by a check out that was cut short, and perhaps not on disk
-	traces      []worktree.Trace      // of a check out that is not on record yet
+	loaded      struct {
+		target state.Target
+		asset  *state.Asset // nil: it was not yet
+	} // what was on record, before this run wrote
+	recorded   bool // this run wrote to the record
+	endpoint   state.Endpoint
+	made       []int32               // versions of this run that are not on record yet
+	proven     []int32               // versions that an earlier run made, as its intent showed, not on record yet
+	adopted    bool                  // knownAsset is the record of the result's asset
+	pastRead   map[int32]observation // versions that are not the newest, as read in this run
+	lessons    lessons               // what this run has learned of the endpoint
+	noCreate   bool                  // CreateAssetFile was not allowed in this run
+	reader     *gitrepo.Past         // of commits, once it is needed
+	unreadPast bool                  // of a commit that was compared, a part could not be read
+	ended      *observation          // the newest version, once a push came to its end
+	brought    []manifest.Path       // by a check out that was cut short, and perhaps not on disk
+	traces     []worktree.Trace      // of a check out that is not on record yet
 
 	likely     int32 // the newest version as a listing of all assets has it; 0: it did not tell
 	lookCloser bool  // the asset itself is read, whatever a listing says
@@ -209,6 +214,7 @@ func (r *run) load() (err error) {
 	if r.knownTarget, err = r.State.Target(r.Space, r.Target.Name); err != nil {
 		return err
 	}
+	r.loaded.target = r.knownTarget
 	r.endpoint, err = r.State.Endpoint(r.Space)
 	return err
 }

@@ -201,7 +201,7 @@ func firstLines(text string, n int) string {
 
 // takeTurns remembers what came to be on the remote since the last record.
 // before is what was on record until now.
-func (r *run) takeTurns(before map[manifest.Path]state.Pair, obs observation, p proposal, d *done) {
+func (r *run) takeTurns(before state.ByPath[state.Pair], obs observation, p proposal, d *done) {
 	for _, path := range p.flaps.ended {
 		if _, ok := r.knownAsset.Turns[path]; ok && d != nil {
 			r.knownAsset.Turns = maps.Clone(r.knownAsset.Turns)
@@ -214,11 +214,11 @@ func (r *run) takeTurns(before map[manifest.Path]state.Pair, obs observation, p 
 			if len(r.made) > 0 && !slices.Contains(r.made, version) {
 				version = slices.Max(r.made)
 			}
-			r.turned(path, state.Turn{Version: version, Own: true, ID: idOf(d.bases[path].Local), Was: idOf(before[path].Remote)})
+			r.turned(path, state.Turn{Version: version, Own: true, ID: idOf(d.bases[path].Local), Was: idOf(before.Get(path).Remote)})
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(r.knownAsset.Turns)) {
-		pair := r.knownAsset.Base[path]
+		pair := r.knownAsset.Base.Get(path)
 		_, settled := p.files.Settled[path]
 		if settled || !sameEntry(pair.Remote, obs.side.Tree.Get(path)) {
 			r.turnedThere(path, obs)
@@ -269,8 +269,12 @@ func idOf(e *manifest.Entry) manifest.ID {
 // versionOf is the version that a path was changed in, as far as the listing
 // tells: a service may say the asset's of every file.
 func (o observation) versionOf(p manifest.Path) int32 {
-	if s, ok := o.listing[string(p)]; ok && s.version > 0 {
-		return s.version
+	version := o.listing[string(p)].version
+	if o.unread {
+		version = o.recorded.Get(p).Version
+	}
+	if version > 0 {
+		return version
 	}
 	return o.version
 }

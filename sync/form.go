@@ -21,7 +21,7 @@ func (r *run) forms(local manifest.Tree, obs observation) (map[manifest.ID]manif
 	}
 	forms := map[manifest.ID]manifest.ID{}
 	add := func(p manifest.Path) error {
-		here, there, base := local.Get(p), obs.side.Tree.Get(p), r.knownAsset.Base[p]
+		here, there, base := local.Get(p), obs.side.Tree.Get(p), r.knownAsset.Base.Get(p)
 		if sameEntry(here, there) || sameEntry(here, base.Local) && sameEntry(there, base.Remote) {
 			return nil
 		}
@@ -42,7 +42,7 @@ func (r *run) forms(local manifest.Tree, obs observation) (map[manifest.ID]manif
 			return nil, err
 		}
 	}
-	for p := range r.knownAsset.Base {
+	for p := range r.knownAsset.Base.All() {
 		if err := add(p); err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func (r *run) inForm(bundle manifest.Bundle, local manifest.Tree) (manifest.Bund
 	}
 	files := bundle.Files()
 	for p, data := range files {
-		here, base := local.Get(p), r.knownAsset.Base[p].Local
+		here, base := local.Get(p), r.knownAsset.Base.Get(p).Local
 		form := r.Target.Text.Canonical(data)
 		toPush := base != nil && base.ID == manifest.BlobID(data)
 		if here != nil && !toPush && manifest.BlobID(form) == here.ID {

@@ -94,7 +94,7 @@ func guardRoot(in guardInput) *guardStop {
 func guardSide(in guardInput, side diff.Side, name string, origin bool, held func(state.Pair) bool) *guardStop {
 	had, kept := 0, 0
 	enough := max(1, strangerShare*float64(len(in.record.Base)))
-	for p, pair := range in.record.Base {
+	for p, pair := range in.record.Base.All() {
 		if float64(kept) >= enough {
 			return nil // however many it held
 		}

@@ -26,7 +26,7 @@ func (r *run) noteDown(obs observation, d deed, after proof, changes []diff.Chan
 		if !sameEntry(old, read) {
 			change := publishedChange(c.Path, old, read, c.New)
 			if m, ok := r.merged[c.Path]; ok && sameEntry(&m.entry, c.New) {
-				base := r.knownAsset.Base[c.Path]
+				base := r.knownAsset.Base.Get(c.Path)
 				change.Local, change.Base = &m.local, &base
 			}
 			p.Changes = append(p.Changes, change)
@@ -184,7 +184,7 @@ func (r *run) baseOfEdit(obs observation, c diff.Change) (*state.Pair, error) {
 	if merged, ok := r.pushedLast(c.Path); ok && merged.Local != nil && sameEntry(merged.Local, c.Old) {
 		return cmp.Or(merged.Base, &state.Pair{Local: merged.Old, Remote: merged.Old}), nil
 	}
-	base := r.knownAsset.Base[c.Path]
+	base := r.knownAsset.Base.Get(c.Path)
 	same := sameEntry(c.Old, base.Local)
 	if !same && base.Local != nil && r.Target.Text == manifest.TextLF {
 		form, err := r.formOf(obs, base.Local.ID)

@@ -58,14 +58,14 @@ func (r *run) isSettledHere(known state.Asset, snap manifest.Snapshot) bool {
 	switch {
 	case !r.isFixed():
 		return false
-	case known.Whole == nil || known.Whole.Version != known.Version || known.Seen == nil || known.Older != 0:
+	case known.Whole == nil || known.Whole.Version != known.Version || known.Older != 0:
 		return false
 	case len(r.knownTarget.Intents)+len(known.CheckingOut)+len(known.Disputes)+len(snap.Problems)+len(snap.Unknown) > 0:
 		return false
 	}
 	here, there := 0, 0
-	for p, pair := range known.Base {
-		seen, ok := known.Seen[p]
+	for p, pair := range known.Base.All() {
+		seen, ok := known.Seen.Lookup(p)
 		if pair.Local == nil || pair.Remote == nil || !ok || seen.ID != pair.Remote.ID {
 			return false
 		}
@@ -74,8 +74,8 @@ func (r *run) isSettledHere(known state.Asset, snap manifest.Snapshot) bool {
 		}
 		here, there = here+1, there+1
 	}
-	for p := range known.Seen {
-		if _, ok := known.Base[p]; !ok {
+	for p := range known.Seen.All() {
+		if _, ok := known.Base.Lookup(p); !ok {
 			if !r.ignores(snap, p) {
 				return false
 			}
@@ -122,13 +122,8 @@ func (r *run) listed(ctx context.Context, id string) (*remote.Asset, error) {
 // listing has.
 func (r *run) asRecorded(asset *remote.Asset, snap manifest.Snapshot) (obs observation, err error) {
 	obs = observation{
-		version: *asset.Version, updatedAt: *asset.UpdatedAt, unread: true,
-		listing: make(map[string]stamp, len(r.knownAsset.Seen)),
-		seen:    r.knownAsset.Seen,
+		version: *asset.Version, updatedAt: *asset.UpdatedAt, unread: true, recorded: r.knownAsset.Seen,
 		content: map[manifest.ID][]byte{}, fresh: map[manifest.Path]bool{},
-	}
-	for p, s := range obs.seen {
-		obs.listing[string(p)] = stamp{version: s.Version, updatedAt: s.UpdatedAt}
 	}
 	if obs.metadata, err = asset.Metadata.Map(); err != nil {
 		return obs, err
@@ -139,17 +134,17 @@ func (r *run) asRecorded(asset *remote.Asset, snap manifest.Snapshot) (obs obser
 
 // seenTree is the tree that was seen of the remote: most often, the one that is here.
 func (r *run) seenTree(snap manifest.Snapshot) (manifest.Tree, error) {
-	seen, same := r.knownAsset.Seen, true
+	seen, same := r.knownAsset.Seen, len(r.knownAsset.Seen) == snap.Tree.Len()
 	for e := range snap.Tree.All() {
-		if same = seen[e.Path].Entry == e; !same {
+		if same = same && seen.Get(e.Path).Entry == e; !same {
 			break
 		}
 	}
-	if same && len(seen) == snap.Tree.Len() {
+	if same {
 		return snap.Tree, nil
 	}
 	entries := make([]manifest.Entry, 0, len(seen))
-	for _, s := range seen {
+	for _, s := range seen.All() {
 		entries = append(entries, s.Entry)
 	}
 	return manifest.NewTree(entries...)

@@ -49,8 +49,9 @@ type observation struct {
 	// GetAssetContent in this run: only then may a zip carry its files.
 	whole bool
 	// unread is set when nothing but a listing of assets was read: nothing may be
-	// written on the strength of it.
-	unread bool
+	// written on the strength of it. The record stands for the listing then.
+	unread   bool
+	recorded state.ByPath[state.Seen]
 	// noZip says why a zip could not stand for this version, "" when it can.
 	noZip string
 }
@@ -113,7 +114,7 @@ func (r *run) getAsset(ctx context.Context, id string, version *int32) (*remote.
 
 // look reads the version of asset, apart from what was read of it already. Of what
 // is wanted only the content counts.
-func (r *run) look(ctx context.Context, id string, asset *remote.Asset, seen map[manifest.Path]state.Seen, want ahead, got readings) (observation, error) {
+func (r *run) look(ctx context.Context, id string, asset *remote.Asset, seen state.ByPath[state.Seen], want ahead, got readings) (observation, error) {
 	obs := observation{
 		version: *asset.Version,
 		seen:    map[manifest.Path]state.Seen{},
@@ -139,7 +140,7 @@ func (r *run) look(ctx context.Context, id string, asset *remote.Asset, seen map
 	var entries []manifest.Entry
 	var missing []manifest.Path
 	for _, p := range held {
-		if s, ok := seen[p]; ok && trusted(s, obs.listing[string(p)]) && !got.has(p) {
+		if s, ok := seen.Lookup(p); ok && trusted(s, obs.listing[string(p)]) && !got.has(p) {
 			obs.seen[p] = s
 			entries = append(entries, s.Entry)
 		} else {
@@ -200,7 +201,7 @@ func hasMembers(d remote.Document) bool {
 // in order, and those that it cannot, which become unknown: no change is
 // made to them, and no zip can carry them. Of names that exclude each other
 // those that are in the base stay: they are held here.
-func (o *observation) sort(limits remote.Limits, base map[manifest.Path]state.Pair) []manifest.Path {
+func (o *observation) sort(limits remote.Limits, base state.ByPath[state.Pair]) []manifest.Path {
 	bad := map[manifest.Path]string{}
 	var held []manifest.Path
 	for _, name := range slices.Sorted(maps.Keys(o.listing)) {
@@ -214,7 +215,7 @@ func (o *observation) sort(limits remote.Limits, base map[manifest.Path]state.Pa
 		}
 		for dir := range p.Dirs {
 			if _, ok := o.listing[string(dir)]; ok {
-				if _, here := base[dir]; !here {
+				if _, here := base.Lookup(dir); !here {
 					bad[dir] = "is both a file and a directory on the remote"
 				}
 				bad[p] = fmt.Sprintf("lies below %s, which is a file on the remote", dir)
@@ -226,7 +227,7 @@ func (o *observation) sort(limits remote.Limits, base map[manifest.Path]state.Pa
 		held = append(held, p)
 	}
 	for p, group := range belowTwins(held) {
-		if _, here := base[p]; !here {
+		if _, here := base.Lookup(p); !here {
 			bad[p] = fmt.Sprintf("differs from another name only by case: %s", some(group))
 		}
 	}

@@ -117,7 +117,7 @@ func (r *run) isInStep(snap manifest.Snapshot, obs observation) bool {
 		return false
 	}
 	for e := range snap.Tree.All() {
-		pair := base[e.Path]
+		pair := base.Get(e.Path)
 		if pair.Local == nil || pair.Remote == nil || pair.Local.ID != e.ID || pair.Remote.ID != e.ID || r.ignores(snap, e.Path) {
 			return false
 		}
@@ -142,7 +142,7 @@ func (r *run) ignores(snap manifest.Snapshot, p manifest.Path) bool {
 
 func (r *run) base() diff.Base {
 	base := make(diff.Base, len(r.knownAsset.Base))
-	for p, pair := range r.knownAsset.Base {
+	for p, pair := range r.knownAsset.Base.All() {
 		base[p] = diff.Pair(pair)
 	}
 	return base

@@ -324,7 +324,7 @@ func (r *run) settleMerged(ctx context.Context, in state.Intent, d deed, lost lo
 // isNewer reports whether a pull since an intent has made something newer the
 // base of a path.
 func (r *run) isNewer(in state.Intent, c state.PlannedChange) bool {
-	return r.knownAsset.Version > in.Observed && !sameEntry(r.knownAsset.Base[c.Path].Remote, c.Old)
+	return r.knownAsset.Version > in.Observed && !sameEntry(r.knownAsset.Base.Get(c.Path).Remote, c.Old)
 }
 
 // concerns reports whether an intent may have overwritten something of the

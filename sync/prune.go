@@ -104,7 +104,7 @@ func (r *run) standing(obs observation) Standing {
 // last settled, file by file.
 func (r *run) isSettled(obs observation) bool {
 	held := 0
-	for p, pair := range r.knownAsset.Base {
+	for p, pair := range r.knownAsset.Base.All() {
 		if pair.Remote == nil {
 			continue
 		}

@@ -215,7 +215,7 @@ func (r *run) readTwice(ctx context.Context, id string, newest int32, obs observ
 // here at its path cannot be told.
 func (r *run) holdsUp(p proposal, obs observation) bool {
 	return slices.ContainsFunc(p.files.Frozen, func(f diff.Frozen) bool {
-		return f.Why != diff.WhyUnknownThere && !sameEntry(r.knownAsset.Base[f.Path].Remote, obs.side.Tree.Get(f.Path))
+		return f.Why != diff.WhyUnknownThere && !sameEntry(r.knownAsset.Base.Get(f.Path).Remote, obs.side.Tree.Get(f.Path))
 	})
 }
 

@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"maps"
 
 	"assetsync/diff"
 	"assetsync/manifest"
@@ -27,21 +26,18 @@ func (r *run) proposeVersion(ctx context.Context, id string, snap manifest.Snaps
 
 // baseOfOlder is the base with the older version in it wherever the directory is
 // as that is. One that cannot be read any more tells nothing.
-func (r *run) baseOfOlder(ctx context.Context, id string, snap manifest.Snapshot) (map[manifest.Path]state.Pair, error) {
+func (r *run) baseOfOlder(ctx context.Context, id string, snap manifest.Snapshot) (state.ByPath[state.Pair], error) {
 	older := observation{version: r.knownAsset.Older, content: map[manifest.ID][]byte{}}
 	side, ok, err := r.sideOf(ctx, id, older.version)
 	if err != nil || !ok {
 		return r.knownAsset.Base, err
 	}
-	paths := maps.Clone(r.knownAsset.Base)
-	if paths == nil {
-		paths = map[manifest.Path]state.Pair{}
-	}
+	base := r.knownAsset.Base
+	paths := base
 	for e := range side.Tree.All() {
-		paths[e.Path] = r.knownAsset.Base[e.Path]
+		paths = paths.With(e.Path, base.Get(e.Path))
 	}
-	base := maps.Clone(r.knownAsset.Base)
-	for p := range paths {
+	for p := range paths.All() {
 		there := side.Tree.Get(p)
 		here, err := r.localForm(ctx, id, older, there)
 		switch {
@@ -49,9 +45,9 @@ func (r *run) baseOfOlder(ctx context.Context, id string, snap manifest.Snapshot
 			return nil, err
 		case side.Unknown.Has(p) || !sameEntry(snap.Tree.Get(p), here):
 		case there == nil:
-			delete(base, p)
+			base = base.Without(p)
 		default:
-			base[p] = state.Pair{Local: here, Remote: there}
+			base = base.With(p, state.Pair{Local: here, Remote: there})
 		}
 	}
 	return base, nil

@@ -20,21 +20,22 @@ const maxOwn = 1000
 
 // setBase makes an observed version the base of every path.
 func (r *run) setBase(obs observation) {
-	r.knownAsset.Base = map[manifest.Path]state.Pair{}
-	for e := range obs.side.Tree.All() {
-		r.knownAsset.Base[e.Path] = state.Pair{Local: &e, Remote: &e}
-	}
+	r.knownAsset.Base = baseOf(obs, obs.side.Tree)
 	r.knownAsset.Disputes = nil
 }
 
-// setPair advances the base of one path. It copies the map first: the record
-// as loaded is compared with what is written at the end.
+// setPair advances the base of one path.
 func (r *run) setPair(p manifest.Path, pair state.Pair) {
 	r.endDispute(p)
-	r.knownAsset.Base = with(r.knownAsset.Base, p, pair)
+	r.knownAsset.Base = withPair(r.knownAsset.Base, p, pair)
+}
+
+// withPair returns a base with a pair for a path; a pair of nothing is none.
+func withPair(base state.ByPath[state.Pair], p manifest.Path, pair state.Pair) state.ByPath[state.Pair] {
 	if pair == (state.Pair{}) {
-		delete(r.knownAsset.Base, p)
+		return base.Without(p)
 	}
+	return base.With(p, pair)
 }
 
 // with returns a copy of a map with one more entry.
@@ -267,8 +268,8 @@ func (r *run) record(ctx context.Context, obs observation, p proposal, d *done) 
 	foreign := d == nil && !slices.Contains(r.knownAsset.Own, obs.version)
 	r.takeTurns(before.Base, obs, p, d)
 	r.knownAsset.Version = obs.version
-	r.knownAsset.Seen = obs.seen
-	if !obs.unread {
+	if !obs.unread { // else they are as recorded
+		r.knownAsset.Seen = state.NewByPath(obs.seen)
 		r.knownAsset.Whole = r.wholeOf(obs)
 	}
 	r.knownTarget.AssetID = r.res.AssetID
@@ -288,7 +289,7 @@ func (r *run) settledTwice(ctx context.Context, obs observation, settled diff.Ba
 	pairs := map[manifest.Path]state.Pair{}
 	var again map[string]stamp
 	for path, pair := range settled {
-		if pair == (diff.Pair{}) && r.knownAsset.Base[path].Remote != nil {
+		if pair == (diff.Pair{}) && r.knownAsset.Base.Get(path).Remote != nil {
 			if again == nil {
 				var err error
 				if again, err = r.list(ctx, r.res.AssetID, obs.version); err != nil {
@@ -346,16 +347,14 @@ func (r *run) countDeletions(side string, n int) {
 // commit writes the record in one transaction, if it differs from the stored
 // one.
 func (r *run) commit() error {
-	asset, err := r.State.Asset(r.Space, r.res.AssetID)
-	if err != nil {
-		return err
-	}
-	target, err := r.State.Target(r.Space, r.Target.Name)
-	if err != nil {
-		return err
-	}
-	if reflect.DeepEqual(asset, r.knownAsset) && reflect.DeepEqual(target, r.knownTarget) && len(r.lessons) == 0 {
-		return nil
+	if len(r.lessons) == 0 {
+		if r.isAsLoaded() {
+			return nil
+		}
+		is, err := r.State.Is(r.Space, r.res.AssetID, r.knownAsset, r.Target.Name, r.knownTarget)
+		if err != nil || is {
+			return err
+		}
 	}
 	return r.commitState(func(tx state.Tx) error {
 		if err := tx.PutAsset(r.Space, r.res.AssetID, r.knownAsset); err != nil {
@@ -368,6 +367,20 @@ func (r *run) commit() error {
 		}
 		return tx.PutTarget(r.Space, r.Target.Name, r.knownTarget)
 	})
+}
+
+// isAsLoaded reports whether what is known is what was read from the record, and the
+// record was not written since: then nothing of it is to be compared.
+func (r *run) isAsLoaded() bool {
+	if r.recorded || r.loaded.asset == nil {
+		return false
+	}
+	was, is := *r.loaded.asset, r.knownAsset
+	if !was.Base.Is(is.Base) || !was.Seen.Is(is.Seen) {
+		return false
+	}
+	was.Base, was.Seen, is.Base, is.Seen = nil, nil, nil, nil
+	return reflect.DeepEqual(was, is) && reflect.DeepEqual(r.loaded.target, r.knownTarget)
 }
 
 func decodeObject(text []byte) (map[string]any, error) {

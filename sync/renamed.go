@@ -49,7 +49,7 @@ func (r *run) decidesIdentity(p proposal) bool {
 // not by a choice between them; "" when that is not known.
 func (r *run) settledIdentity(ctx context.Context, snap manifest.Snapshot, obs observation) string {
 	main := r.source.mainFile()
-	pair := r.knownAsset.Base[main]
+	pair := r.knownAsset.Base.Get(main)
 	if before := r.knownAsset.Disputes[main].Settled; before != nil {
 		pair = *before
 	}

@@ -63,7 +63,7 @@ func (r *run) rescueIn(ctx context.Context, wt *worktree.Worktree, all []taken) 
 func (r *run) allTaken() (all []taken) {
 	for _, p := range slices.Sorted(maps.Keys(r.knownAsset.CheckingOut)) {
 		in := r.knownAsset.CheckingOut[p]
-		open := r.knownAsset.Version == 0 || samePair(r.knownAsset.Base[p], in.Was)
+		open := r.knownAsset.Version == 0 || samePair(r.knownAsset.Base.Get(p), in.Was)
 		all = append(all, taken{in.Mark, diff.Change{Path: p, Old: in.Old, New: in.New}, open})
 	}
 	last := cmp.Or(r.knownAsset.CheckedOut, &state.CheckOut{})

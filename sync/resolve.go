@@ -41,7 +41,10 @@ func (r *run) adopt(id string) (err error) {
 	}
 	r.res.AssetID, r.told, r.toldKeys = id, nil, nil
 	r.knownAsset, err = r.State.Asset(r.Space, id)
-	r.adopted = err == nil
+	if r.adopted = err == nil; r.adopted {
+		asset := r.knownAsset
+		r.loaded.asset = &asset
+	}
 	return err
 }
 

@@ -70,7 +70,7 @@ func (r *run) findVersion(ctx context.Context, id string, snap manifest.Snapshot
 // were settled, as it is here, and as this machine left the remote itself. Of a
 // merge that it published it does not know the others' part before that is pulled.
 func (r *run) seenAt(p manifest.Path, snap manifest.Snapshot) []*manifest.Entry {
-	states := []*manifest.Entry{r.knownAsset.Base[p].Remote}
+	states := []*manifest.Entry{r.knownAsset.Base.Get(p).Remote}
 	if !snap.Unknown.Has(p) && snap.Tree.Len() > 0 {
 		states = append(states, snap.Tree.Get(p))
 	}

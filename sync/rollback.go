@@ -50,7 +50,7 @@ func (r *run) sentFor(tree manifest.Tree) manifest.Tree {
 	entries := make([]manifest.Entry, 0, tree.Len())
 	rewritten := false
 	for e := range tree.All() {
-		if pair := r.knownAsset.Base[e.Path]; pair.Local != nil && sameEntry(pair.Remote, &e) {
+		if pair := r.knownAsset.Base.Get(e.Path); pair.Local != nil && sameEntry(pair.Remote, &e) {
 			rewritten = rewritten || *pair.Local != e
 			e = *pair.Local
 		}
@@ -69,7 +69,7 @@ func (r *run) sentFor(tree manifest.Tree) manifest.Tree {
 // baseTree returns the local side of the base.
 func (r *run) baseTree() (manifest.Tree, error) {
 	var entries []manifest.Entry
-	for _, pair := range r.knownAsset.Base {
+	for _, pair := range r.knownAsset.Base.All() {
 		if pair.Local != nil {
 			entries = append(entries, *pair.Local)
 		}

@@ -366,9 +366,9 @@ func (w *simWorker) dump() string {
 	}{pairs(asset.Base), target, asset.Own, asset.Version})
 }
 
-func pairs[K ~string](base map[K]state.Pair) string {
+func pairs(base state.ByPath[state.Pair]) string {
 	var out []string
-	for p, pair := range base {
+	for p, pair := range base.All() {
 		one := string(p)
 		if pair.Local != nil {
 			one += " here " + pair.Local.ID.String()

@@ -334,7 +334,7 @@ func (r *run) untouched(snap manifest.Snapshot, obs observation, then earlier) m
 		last, ok := r.wroteLast(b.Path)
 		ours := ok && (sameEntry(local, last.New) || last.Sent != nil && sameEntry(local, last.Sent))
 		clean[b.Path] = !snap.Unknown.Has(b.Path) &&
-			(ours || sameEntry(local, r.knownAsset.Base[b.Path].Local) || sameEntry(local, obs.side.Tree.Get(b.Path)))
+			(ours || sameEntry(local, r.knownAsset.Base.Get(b.Path).Local) || sameEntry(local, obs.side.Tree.Get(b.Path)))
 	}
 	return clean
 }

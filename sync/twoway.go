@@ -109,11 +109,11 @@ func (r *run) noteNoAsset() {
 // knows. Files that the ignore rules match are such, too.
 func (r *run) hasNews(obs observation) bool {
 	for e := range obs.side.Tree.All() {
-		if !sameEntry(r.knownAsset.Base[e.Path].Remote, &e) {
+		if !sameEntry(r.knownAsset.Base.Get(e.Path).Remote, &e) {
 			return true
 		}
 	}
-	for p, pair := range r.knownAsset.Base {
+	for p, pair := range r.knownAsset.Base.All() {
 		if pair.Remote != nil && obs.side.Tree.Get(p) == nil {
 			return true
 		}

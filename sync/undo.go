@@ -225,7 +225,7 @@ func (r *run) bringBack(ctx context.Context, id string, kept observation, change
 func (r *run) contest(made []diff.Change) (again []manifest.Path) {
 	for _, c := range r.knownAsset.CheckedOut.Changes {
 		back := slices.ContainsFunc(made, func(m diff.Change) bool { return m.Path == c.Path })
-		if !back || c.Base == nil || samePair(r.knownAsset.Base[c.Path], *c.Base) {
+		if !back || c.Base == nil || samePair(r.knownAsset.Base.Get(c.Path), *c.Base) {
 			continue
 		}
 		r.setPair(c.Path, *c.Base)

@@ -171,7 +171,7 @@ func (r *run) verifyContent(ctx context.Context, snap manifest.Snapshot, obs obs
 // isSavedSince reports whether a path is not as the last push has left it on record:
 // that is no business of what was published. Without a record nothing is known of it.
 func (r *run) isSavedSince(p manifest.Path, here *manifest.Entry) bool {
-	return len(r.knownAsset.Base) > 0 && !sameEntry(r.knownAsset.Base[p].Local, here)
+	return len(r.knownAsset.Base) > 0 && !sameEntry(r.knownAsset.Base.Get(p).Local, here)
 }
 
 // isSame reports whether what is live is what is here: the same bytes, what the
@@ -192,7 +192,7 @@ func (r *run) isSame(ctx context.Context, here manifest.Entry, there *manifest.E
 // hintDiffers says what to do about a file that differs, by who changed it as far
 // as that is on record.
 func (r *run) hintDiffers(here, there *manifest.Entry) string {
-	pair, known := r.knownAsset.Base[pathOf(here, there)]
+	pair, known := r.knownAsset.Base.Lookup(pathOf(here, there))
 	switch {
 	case known && sameEntry(pair.Local, here):
 		return "it changed on the remote: assetsync pull takes it, assetsync diff shows it"

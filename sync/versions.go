@@ -230,7 +230,7 @@ func (r *run) versionAt(ctx context.Context, version int32) (string, int32, erro
 // baseBundle returns the local side of the base.
 func (r *run) baseBundle(ctx context.Context, id string) (manifest.Bundle, error) {
 	files := map[manifest.Path][]byte{}
-	for p, pair := range r.knownAsset.Base {
+	for p, pair := range r.knownAsset.Base.All() {
 		if pair.Local == nil {
 			continue
 		}

@@ -11,13 +11,13 @@ import (
 
 // fullAsset has as many files as the service takes in a skill.
 func fullAsset() state.Asset {
-	a := state.Asset{Version: 7, Base: map[manifest.Path]state.Pair{}, Seen: map[manifest.Path]state.Seen{}, Own: []int32{7}}
+	a := state.Asset{Version: 7, Own: []int32{7}}
 	for i := range 100 {
 		p := manifest.Path(fmt.Sprintf("references/file-%02d.md", i))
 		e := manifest.Entry{Path: p, ID: manifest.BlobID([]byte(p)), Size: 1000}
 		local, remote := e, e
-		a.Base[p] = state.Pair{Local: &local, Remote: &remote}
-		a.Seen[p] = state.Seen{Entry: e, Version: 7, UpdatedAt: owner.Since, ReadAt: owner.Since}
+		a.Base = a.Base.With(p, state.Pair{Local: &local, Remote: &remote})
+		a.Seen = a.Seen.With(p, state.Seen{Entry: e, Version: 7, UpdatedAt: owner.Since, ReadAt: owner.Since})
 	}
 	return a
 }

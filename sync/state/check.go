@@ -58,8 +58,7 @@ func (a Asset) faults() (faults []string) {
 	if a.Version < 0 {
 		fault("its version is %d", a.Version)
 	}
-	for _, p := range slices.Sorted(maps.Keys(a.Base)) {
-		pair := a.Base[p]
+	for p, pair := range a.Base.All() {
 		if pair.Local == nil && pair.Remote == nil {
 			fault("the base of %s has neither side", p)
 		}
@@ -68,8 +67,8 @@ func (a Asset) faults() (faults []string) {
 	if len(a.Base) > 0 && a.Version == 0 {
 		fault("it has a base and no version")
 	}
-	for _, p := range slices.Sorted(maps.Keys(a.Seen)) {
-		switch s := a.Seen[p]; {
+	for p, s := range a.Seen.All() {
+		switch {
 		case s.Path != p:
 			fault("what was seen at %s is of %s", p, s.Path)
 		case s.Version < 1 || s.Version > a.Version:

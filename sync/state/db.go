@@ -177,6 +177,30 @@ func (db *DB) Asset(space Space, id string) (a Asset, err error) {
 	})
 }
 
+// Is reports whether what is known of an asset and of its target is just what is on
+// record: to put it there would change no byte. Nothing on record is the zero value.
+func (db *DB) Is(space Space, id string, a Asset, name string, t Target) (is bool, err error) {
+	asset, err := encodeAsset(a)
+	noAsset, err2 := encodeAsset(Asset{})
+	target, err3 := json.Marshal(t)
+	noTarget, err4 := json.Marshal(Target{})
+	if err := errors.Join(err, err2, err3, err4); err != nil {
+		return false, err
+	}
+	return is, db.view(func(tx *bbolt.Tx) error {
+		assetThere := tx.Bucket(assetsBucket).Get(key(space.prefix(), id))
+		if assetThere == nil {
+			assetThere = noAsset
+		}
+		targetThere := tx.Bucket(targetsBucket).Get(key(space.prefix(), name))
+		if targetThere == nil {
+			targetThere = noTarget
+		}
+		is = bytes.Equal(asset, assetThere) && bytes.Equal(target, targetThere)
+		return nil
+	})
+}
+
 // Targets returns what is known of every target of a space, by name.
 func (db *DB) Targets(space Space) (map[string]Target, error) {
 	targets := map[string]Target{}

@@ -50,9 +50,9 @@ type Deletion struct {
 // Asset is what is known of an asset since it was last settled.
 type Asset struct {
 	Version  int32                      `json:"version"` // as of the base
-	Base     map[manifest.Path]Pair     `json:"base,omitempty"`
+	Base     ByPath[Pair]               `json:"base,omitempty"`
 	Metadata map[string]json.RawMessage `json:"metadata,omitempty"` // base of the owned keys
-	Seen     map[manifest.Path]Seen     `json:"seen,omitempty"`
+	Seen     ByPath[Seen]               `json:"seen,omitempty"`
 	// Whole is set when Seen is all that the recorded version holds.
 	Whole     *Whole                   `json:"whole,omitempty"`
 	Own       []int32                  `json:"own,omitempty"` // versions that this machine made

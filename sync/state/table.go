@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -23,42 +22,39 @@ const endOfJSON = 0
 
 var errTable = errors.New("the tables of files are damaged")
 
-// encodeAsset returns the record of an asset.
+// encodeAsset returns the record of an asset. Of equal ones it is the same.
 func encodeAsset(a Asset) ([]byte, error) {
 	var base, seen table
-	for _, p := range slices.Sorted(maps.Keys(a.Base)) {
-		if pair := a.Base[p]; pair.Local != nil && pair.Remote != nil && *pair.Local == *pair.Remote && pair.Local.Path == p {
+	var otherBase ByPath[Pair]
+	var otherSeen ByPath[Seen]
+	for _, at := range a.Base {
+		if pair := at.Value; pair.Local != nil && pair.Remote != nil && *pair.Local == *pair.Remote && pair.Local.Path == at.Path {
 			base.entry(*pair.Local)
+		} else {
+			otherBase = append(otherBase, at)
 		}
 	}
-	for _, p := range slices.Sorted(maps.Keys(a.Seen)) {
-		if s := a.Seen[p]; s.Path == p && isPlain(s.UpdatedAt) && isPlain(s.ReadAt) {
+	for _, at := range a.Seen {
+		if s := at.Value; s.Path == at.Path && isPlain(s.UpdatedAt) && isPlain(s.ReadAt) {
 			seen.entry(s.Entry)
 			seen.number(int64(s.Version))
 			seen.time(s.UpdatedAt)
 			seen.time(s.ReadAt)
+		} else {
+			otherSeen = append(otherSeen, at)
 		}
 	}
-	a.Base, a.Seen = without(a.Base, base.paths), without(a.Seen, seen.paths)
+	a.Base, a.Seen = otherBase, otherSeen
 	data, err := json.Marshal(a)
-	if err != nil || len(base.paths)+len(seen.paths) == 0 {
+	if err != nil || base.n+seen.n == 0 {
 		return data, err
 	}
 	data = append(data, endOfJSON)
 	for _, t := range []table{base, seen} {
-		data = binary.AppendUvarint(data, uint64(len(t.paths)))
+		data = binary.AppendUvarint(data, uint64(t.n))
 		data = append(data, t.rows...)
 	}
 	return data, nil
-}
-
-// without is a map without some of its keys.
-func without[V any](all map[manifest.Path]V, some []manifest.Path) map[manifest.Path]V {
-	all = maps.Clone(all)
-	for _, p := range some {
-		delete(all, p)
-	}
-	return all
 }
 
 // decodeAsset reads what [encodeAsset] returned.
@@ -68,33 +64,50 @@ func decodeAsset(data []byte) (a Asset, err error) {
 		return a, err
 	}
 	in := rowReader{packed.Reader{Rest: rows}, string(rows)}
-	if n := in.count(); n > 0 {
-		a.Base = sized(a.Base, n)
-		entries := make([]manifest.Entry, n) // each is both sides
-		for i := range entries {
-			e := &entries[i]
-			*e = in.entry()
-			a.Base[e.Path] = Pair{e, e}
-		}
+	entries := make([]manifest.Entry, in.count()) // each is both sides
+	base := make(ByPath[Pair], len(entries))
+	for i := range entries {
+		e := &entries[i]
+		*e = in.entry()
+		base[i] = At[Pair]{e.Path, Pair{e, e}}
 	}
-	if n := in.count(); n > 0 {
-		a.Seen = sized(a.Seen, n)
-		for range n {
-			s := Seen{Entry: in.entry(), Version: int32(in.Varint()), UpdatedAt: in.time(), ReadAt: in.time()}
-			a.Seen[s.Path] = s
-		}
+	seen := make(ByPath[Seen], in.count())
+	for i := range seen {
+		s := &seen[i].Value
+		s.Entry, s.Version, s.UpdatedAt, s.ReadAt = in.entry(), int32(in.Varint()), in.time(), in.time()
+		seen[i].Path = s.Path
 	}
-	if in.Failed || len(in.Rest) > 0 {
+	if in.Failed || len(in.Rest) > 0 || !base.isSorted() || !seen.isSorted() {
 		return Asset{}, errTable
+	}
+	a.Base, a.Seen = a.Base.and(base), a.Seen.and(seen)
+	if !a.Base.isSorted() || !a.Seen.isSorted() {
+		return Asset{}, errTable // one path is in both
 	}
 	return a, nil
 }
 
-// sized is a map with what is in it and room for n more.
-func sized[V any](m map[manifest.Path]V, n int) map[manifest.Path]V {
-	out := make(map[manifest.Path]V, n+len(m))
-	maps.Copy(out, m)
-	return out
+// and returns the rows of both, the second of which may become the first's.
+func (b ByPath[V]) and(more ByPath[V]) ByPath[V] {
+	switch {
+	case len(more) == 0:
+		return b
+	case len(b) == 0:
+		return more
+	}
+	b = slices.Concat(b, more)
+	b.sort()
+	return b
+}
+
+// isSorted reports whether the paths are in order, each once.
+func (b ByPath[V]) isSorted() bool {
+	for i := 1; i < len(b); i++ {
+		if b[i-1].Path >= b[i].Path {
+			return false
+		}
+	}
+	return true
 }
 
 // isPlain reports whether a table can hold a time: in JSON it would come back as
@@ -105,12 +118,12 @@ func isPlain(t time.Time) bool {
 
 // table has rows of files.
 type table struct {
-	paths []manifest.Path
-	rows  []byte
+	n    int
+	rows []byte
 }
 
 func (t *table) entry(e manifest.Entry) {
-	t.paths = append(t.paths, e.Path)
+	t.n++
 	t.rows = binary.AppendUvarint(t.rows, uint64(len(e.Path)))
 	t.rows = append(append(t.rows, e.Path...), e.ID[:]...)
 	t.number(e.Size)

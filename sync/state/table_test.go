@@ -38,7 +38,7 @@ func TestTables(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			db := open(t, filepath.Join(t.TempDir(), "state.db"))
 			defer db.Close()
-			want := state.Asset{Version: 3, Base: tt.base, Seen: tt.seen}
+			want := state.Asset{Version: 3, Base: state.NewByPath(tt.base), Seen: state.NewByPath(tt.seen)}
 			if err := db.Update(func(tx state.Tx) error { return tx.PutAsset(space, "ki-1", want) }); err != nil {
 				t.Fatal(err)
 			}
@@ -96,10 +96,10 @@ func TestRecordsOfFiles(t *testing.T) {
 	}{
 		{"objects by path", `{"version":1,"base":{"a":{"local":{"path":"a","id":"` + id + `","size":2}}},` +
 			`"seen":{"a":{"path":"a","id":"` + id + `","size":2,"version":1,"updated_at":"2026-06-08T09:10:11Z","read_at":"2026-06-08T09:10:11Z"}}}`,
-			state.Asset{Version: 1, Base: map[manifest.Path]state.Pair{"a": {Local: &e}},
-				Seen: map[manifest.Path]state.Seen{"a": {Entry: e, Version: 1, UpdatedAt: owner.Since, ReadAt: owner.Since}}}, ""},
+			state.Asset{Version: 1, Base: state.NewByPath(map[manifest.Path]state.Pair{"a": {Local: &e}}),
+				Seen: state.NewByPath(map[manifest.Path]state.Seen{"a": {Entry: e, Version: 1, UpdatedAt: owner.Since, ReadAt: owner.Since}})}, ""},
 		{"a base in both", `{"base":{"b":{"local":{"path":"b","id":"` + id + `"}}}}` + "\x00\x01\x01a" + string(e.ID[:]) + "\x04\x00",
-			state.Asset{Base: map[manifest.Path]state.Pair{"a": {Local: &e, Remote: &e}, "b": {Local: &manifest.Entry{Path: "b", ID: e.ID}}}}, ""},
+			state.Asset{Base: state.NewByPath(map[manifest.Path]state.Pair{"a": {Local: &e, Remote: &e}, "b": {Local: &manifest.Entry{Path: "b", ID: e.ID}}})}, ""},
 		{"tables cut short", "{}\x00\x01\x01a" + string(e.ID[:]), state.Asset{}, "tables of files are damaged"},
 		{"one table", "{}\x00\x00", state.Asset{}, "tables of files are damaged"},
 		{"more than two tables", "{}\x00\x00\x00\x00", state.Asset{}, "tables of files are damaged"},
