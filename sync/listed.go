@@ -88,14 +88,7 @@ func (r *run) isSettledHere(known state.Asset, snap manifest.Snapshot) bool {
 // listed returns an asset as the listing of its type has it, when that is the
 // recorded version; else nil.
 func (r *run) listed(ctx context.Context, id string) (*remote.Asset, error) {
-	var list []remote.Asset
-	var err error
-	read := func() { list, err = r.Assets.list(ctx, r.Client, r.kind) }
-	if r.Assets.isRead(r.kind) {
-		read()
-	} else {
-		r.rest(read)
-	}
+	list, err := r.Assets.list(ctx, r.Client, r.kind)
 	if remote.IsKind(err, remote.KindAccessDenied) {
 		return nil, nil // listing needs a permission of its own
 	}

@@ -25,6 +25,9 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if err != nil {
 			return err
 		}
+		if r.mayBeListed() && r.isFixed() && !r.Assets.isRead(r.kind) {
+			r.rest(func() { r.listAhead(ctx, snap) })
+		}
 		id, err := r.resolve(ctx, snap)
 		if err != nil {
 			return err

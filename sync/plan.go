@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"assetsync/diff"
 	"assetsync/manifest"
@@ -13,7 +14,9 @@ import (
 // scan reads the local side. A missing source is an empty one here: the guards know what it
 // held.
 func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
-	snap, err := r.source.scan(ctx)
+	var snap manifest.Snapshot
+	var err error
+	onItsOwn(func() { snap, err = r.source.scan(ctx) })
 	if errors.Is(err, errSourceMissing) {
 		if r.knownTarget.AssetID == "" && !r.Target.Direction.Takes() {
 			return snap, usage("correct path: in assetsync.yaml, or create it", "target %s: %v", r.Target.Name, err)
@@ -35,6 +38,14 @@ func (r *run) scan(ctx context.Context) (manifest.Snapshot, error) {
 	}
 	r.res.Problems = snap.Problems
 	return snap, nil
+}
+
+// onItsOwn runs f in a goroutine that ends with it, so that the stack it needed serves
+// the next one: what a target rests on, see [Options.Rest], is small then.
+func onItsOwn(f func()) {
+	var own sync.WaitGroup
+	own.Go(f)
+	own.Wait()
 }
 
 // checkNames adds to the problems what the service's pattern of names
