@@ -12,26 +12,33 @@ import (
 )
 
 // A cache is, as bytes: its format and the form of text; a byte that says whether it
-// holds a whole tree, and if so the print of its rules and how many files it has; the directories; the SHA-256
-// of all that. Of a directory there are its name, in a whole tree its state and its
-// ignore files, then its files. Lengths and numbers are varints. The directories of a
-// whole tree are in the order of a walk, one that holds others first.
+// holds a whole tree, and if so the print of its rules and how many files it has; all
+// names; the directories; the SHA-256 of all that. Of a directory there are the length
+// of its name, in a whole tree its state and its ignore files, then its files, each with
+// the length of its name. Lengths and numbers are varints. Names stand in the order of
+// what has them, and together, for they become one string. The directories of a whole
+// tree are in the order of a walk, one that holds others first.
 
 // encodeCache is what [parseCache] reads.
 func encodeCache(text Text, dirs map[string][]keptFile, tree *keptTree) []byte {
+	var w cacheWriter
 	out := cacheHead(text)
 	if tree == nil {
 		out = append(out, 0)
 		for _, dir := range slices.Sorted(maps.Keys(dirs)) {
-			out = appendFiles(appendName(out, dir), dirs[dir])
+			w.name(dir)
+			w.files(dirs[dir])
 		}
 	} else {
 		out = append(append(out, 1), tree.print[:]...)
 		out = binary.AppendUvarint(out, uint64(tree.files))
 		for _, dir := range tree.dirs {
-			out = appendFiles(dir.appendTo(out), dirs[dir.name])
+			w.dir(dir)
+			w.files(dirs[dir.name])
 		}
 	}
+	out = binary.AppendUvarint(out, uint64(len(w.names)))
+	out = append(append(out, w.names...), w.rows...)
 	sum := sha256.Sum256(out)
 	return append(out, sum[:]...)
 }
@@ -40,27 +47,32 @@ func cacheHead(text Text) []byte {
 	return append(append([]byte(cacheFormat), byte(len(text))), text...)
 }
 
-func appendName(out []byte, name string) []byte {
-	return append(binary.AppendUvarint(out, uint64(len(name))), name...)
+// cacheWriter collects names and what goes with them.
+type cacheWriter struct{ names, rows []byte }
+
+func (w *cacheWriter) name(name string) {
+	w.names = append(w.names, name...)
+	w.rows = binary.AppendUvarint(w.rows, uint64(len(name)))
 }
 
-func appendFiles(out []byte, files []keptFile) []byte {
-	out = binary.AppendUvarint(out, uint64(len(files)))
+func (w *cacheWriter) files(files []keptFile) {
+	w.rows = binary.AppendUvarint(w.rows, uint64(len(files)))
 	for _, f := range files {
-		out = append(appendName(out, f.name), f.id[:]...)
-		out = f.state.appendTo(binary.AppendVarint(out, f.size))
+		w.name(f.name)
+		w.rows = append(w.rows, f.id[:]...)
+		w.rows = f.state.appendTo(binary.AppendVarint(w.rows, f.size))
 	}
-	return out
 }
 
-func (d keptDir) appendTo(out []byte) []byte {
-	out = d.state.appendTo(appendName(out, d.name))
-	out = binary.AppendUvarint(out, uint64(len(d.rules)))
+func (w *cacheWriter) dir(d keptDir) {
+	w.name(d.name)
+	w.rows = d.state.appendTo(w.rows)
+	w.rows = binary.AppendUvarint(w.rows, uint64(len(d.rules)))
 	for _, r := range d.rules {
-		out = r.state.appendTo(append(out, byte(r.layer)))
-		out = appendName(out, string(r.data))
+		w.rows = r.state.appendTo(append(w.rows, byte(r.layer)))
+		w.rows = binary.AppendUvarint(w.rows, uint64(len(r.data)))
+		w.rows = append(w.rows, r.data...)
 	}
-	return out
 }
 
 func (s fileState) appendTo(out []byte) []byte {
@@ -93,7 +105,7 @@ func openCache(data []byte, text Text) (in cacheReader, tree *keptTree, ok bool)
 	if !ok {
 		return in, nil, false
 	}
-	in = cacheReader{packed.Reader{Rest: rest}, string(rest)}
+	in.Rest = rest
 	switch flag := in.Bytes(1); {
 	case in.Failed || flag[0] > 1:
 		return in, nil, false
@@ -102,6 +114,7 @@ func openCache(data []byte, text Text) (in cacheReader, tree *keptTree, ok bool)
 		copy(tree.print[:], in.Bytes(uint64(len(tree.print))))
 		tree.files = in.count()
 	}
+	in.names = string(in.Bytes(in.Uvarint()))
 	return in, tree, !in.Failed
 }
 
@@ -142,22 +155,23 @@ func parseCache(data []byte, text Text) (map[string][]keptFile, bool) {
 	return dirs, !in.Failed
 }
 
-// leastKept is how long a file is at least: an id, a name of one byte, and numbers.
-const leastKept = len(ID{}) + 2 + 7
+// leastKept is how long a file is at least: an id, and numbers.
+const leastKept = len(ID{}) + 1 + 7
 
-// cacheReader reads names as parts of one string.
+// cacheReader reads what a cacheWriter has written.
 type cacheReader struct {
 	packed.Reader
-	text string // all that there was to read
+	names string // those that are still to come
 }
 
-func (r *cacheReader) name() string {
+func (r *cacheReader) name() (name string) {
 	n := r.Uvarint()
-	start := len(r.text) - len(r.Rest)
-	if r.Bytes(n); r.Failed {
+	if n > uint64(len(r.names)) {
+		r.Failed = true
 		return ""
 	}
-	return r.text[start : start+int(n)]
+	name, r.names = r.names[:n], r.names[n:]
+	return name
 }
 
 func (r *cacheReader) state() (s fileState) {
