@@ -31,7 +31,12 @@ func NewBundle(files map[Path][]byte) (Bundle, error) {
 // Tree returns what the bundle holds.
 func (b Bundle) Tree() Tree { return b.tree }
 
-// Content returns the bytes of the file at p.
+// Of returns a bundle of another tree with the bytes that b has. The bytes of its other
+// files are not there, and it is not to be packed.
+func (b Bundle) Of(tree Tree) Bundle { return Bundle{tree, b.content} }
+
+// Content returns the bytes of the file at p; false when there is none, and when its
+// bytes are not there.
 func (b Bundle) Content(p Path) ([]byte, bool) {
 	e, ok := b.tree.Lookup(p)
 	if !ok {

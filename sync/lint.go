@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"strings"
 
 	"assetsync/manifest"
@@ -25,19 +26,46 @@ func (r *run) lint(ctx context.Context, snap manifest.Snapshot) error {
 	if err := r.blockOnProblems(); err != nil {
 		return err
 	}
-	bundle, err := readAll(ctx, r.source, snap.Tree)
-	if err != nil {
-		return err
+	known, keep := r.lintKnown()
+	files, bundle := map[manifest.Path][]byte{}, manifest.Bundle{}
+	for {
+		found, unread := known.Check(r.lintAsset(snap, bundle.Of(snap.Tree)))
+		if len(unread) == 0 {
+			keep(known)
+			return r.linted(found)
+		}
+		more, err := readFiles(ctx, r.source, unread)
+		if err != nil {
+			return err
+		}
+		maps.Copy(files, more)
+		if bundle, err = manifest.NewBundle(files); err != nil {
+			return err
+		}
+		for _, e := range unread { // or they would be asked for again
+			if _, ok := bundle.Blob(e.ID); !ok {
+				return fmt.Errorf("read %s: %w", e.Path, manifest.ErrChanged)
+			}
+		}
 	}
-	return r.lintBundle(snap, bundle)
 }
 
-// lintBundle is lint of what was read. Credentials are the business of a
-// guard, which has a consent.
+// lintBundle is lint of what was read.
 func (r *run) lintBundle(snap manifest.Snapshot, bundle manifest.Bundle) error {
-	found := lint.Check(lint.Asset{
-		Type: r.kind, Files: bundle, Metadata: r.allMetadata(bundle), Ignored: ignoredBy(snap),
-	})
+	known, keep := r.lintKnown()
+	found, _ := known.Check(r.lintAsset(snap, bundle)) // nothing is unread
+	keep(known)
+	return r.linted(found)
+}
+
+// lintAsset is what the rules are asked of. Credentials are the business of a guard,
+// which has a consent.
+func (r *run) lintAsset(snap manifest.Snapshot, bundle manifest.Bundle) lint.Asset {
+	return lint.Asset{Type: r.kind, Files: bundle, Metadata: r.allMetadata(bundle), Ignored: ignoredBy(snap)}
+}
+
+// linted stops at errors, and tells of warnings.
+func (r *run) linted(found []lint.Finding) error {
 	for _, f := range lint.Errors(found) {
 		r.res.Problems = append(r.res.Problems, problemOf(f))
 	}
@@ -45,6 +73,22 @@ func (r *run) lintBundle(snap manifest.Snapshot, bundle manifest.Bundle) error {
 		r.noteWarnings(lint.Warnings(found))
 	}
 	return r.blockOnProblems()
+}
+
+// lintKnown returns what is known of the files of a directory, and what keeps it. Of
+// any other source nothing is known, and nothing kept.
+func (e *Engine) lintKnown() (*lint.Known, func(*lint.Known)) {
+	d, ok := e.source.(directory)
+	if !ok || d.kept == nil || d.file != "" {
+		return &lint.Known{}, func(*lint.Known) {}
+	}
+	// Another name of the directory, under which that of its files is kept.
+	name := d.dir + string(filepath.Separator) + "."
+	return lint.NewKnown(d.kept.Files(name)), func(k *lint.Known) {
+		if data, changed := k.Bytes(); changed {
+			d.kept.KeepFiles(name, data)
+		}
+	}
 }
 
 // mostWarnings is how many warnings a push tells.

@@ -45,8 +45,9 @@ type directory struct {
 	kept fileKeeper // ids of files that did not change; nil: all are read
 }
 
-// fileKeeper keeps a [manifest.Cache] of each directory, and what the main file of one
-// says under the name of that file. It may lose them, and never returns those of
+// fileKeeper keeps a [manifest.Cache] of each directory, what the main file of one
+// says under the name of that file, and what lint knows of its files under the name of
+// the directory with "/." at its end. It may lose them, and never returns those of
 // another. It is safe for concurrent use.
 type fileKeeper interface {
 	Files(dir string) []byte
@@ -188,7 +189,16 @@ const leastRead = 16
 
 // readAll reads all files of a tree of a source.
 func readAll(ctx context.Context, s source, tree manifest.Tree) (manifest.Bundle, error) {
-	entries, contents := slices.Collect(tree.All()), make([][]byte, tree.Len())
+	files, err := readFiles(ctx, s, slices.Collect(tree.All()))
+	if err != nil {
+		return manifest.Bundle{}, err
+	}
+	return manifest.NewBundle(files)
+}
+
+// readFiles reads some files of a source.
+func readFiles(ctx context.Context, s source, entries []manifest.Entry) (map[manifest.Path][]byte, error) {
+	contents := make([][]byte, len(entries))
 	var err error
 	if dir, ok := s.(directory); ok && dir.file == "" {
 		err = dir.readTogether(ctx, entries, contents)
@@ -196,13 +206,13 @@ func readAll(ctx context.Context, s source, tree manifest.Tree) (manifest.Bundle
 		err = readEach(ctx, s.read, entries, contents)
 	}
 	if err != nil {
-		return manifest.Bundle{}, err
+		return nil, err
 	}
 	files := make(map[manifest.Path][]byte, len(entries))
 	for i, e := range entries {
 		files[e.Path] = contents[i]
 	}
-	return manifest.NewBundle(files)
+	return files, nil
 }
 
 // readEach puts the bytes of entries into contents.

@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"remote/probe":             {"remote", "remote/remotetest", "manifest"},
 	"sync":                     {"sync/state", "sync/worktree", "sync/lint", "sync/planfile", "diff", "remote", "remote/assettype", "manifest", "manifest/"},
 	"sync/state":               {"manifest", "manifest/packed"},
-	"sync/lint":                {"remote/assettype", "manifest", "manifest/secrets"},
+	"sync/lint":                {"remote/assettype", "manifest", "manifest/packed", "manifest/secrets"},
 	"sync/planfile":            {"manifest"},
 	"sync/worktree":            {"diff", "manifest", "manifest/durable"},
 	"sync/daemon":              {"sync", "watcher"},

@@ -50,7 +50,7 @@ func ZipFits(t Type, files manifest.Bundle) bool {
 }
 
 func mainFrontmatter(t Type, files manifest.Bundle) (Frontmatter, bool) {
-	p, ok := mainFile(t, files.Tree())
+	p, ok := MainFile(t, files.Tree())
 	if !ok {
 		return Frontmatter{}, false
 	}

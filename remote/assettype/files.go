@@ -59,7 +59,7 @@ func checkPath(t Type, p manifest.Path) []Finding {
 
 // checkMain looks for the main file at the root, where agents read it.
 func checkMain(t Type, tree manifest.Tree) []Finding {
-	at, ok := mainFile(t, tree)
+	at, ok := MainFile(t, tree)
 	switch {
 	case t.MainFile == "" || t.SingleFile || at == manifest.Path(t.MainFile):
 		return nil
@@ -72,9 +72,9 @@ func checkMain(t Type, tree manifest.Tree) []Finding {
 	return []Finding{refused("main-file", fmt.Sprintf("%s has no %s", t.Name, t.MainFile))}
 }
 
-// mainFile finds the main file as the service does: anywhere, the root
+// MainFile finds the main file as the service does: anywhere, the root
 // first, then the least deep.
-func mainFile(t Type, tree manifest.Tree) (found manifest.Path, ok bool) {
+func MainFile(t Type, tree manifest.Tree) (found manifest.Path, ok bool) {
 	if t.MainFile == "" {
 		return "", false
 	}
@@ -129,7 +129,7 @@ func CheckZip(t Type, files manifest.Bundle) []Finding {
 	if !t.Frontmatter {
 		return out
 	}
-	if p, ok := mainFile(t, files.Tree()); ok {
+	if p, ok := MainFile(t, files.Tree()); ok {
 		content, _ := files.Content(p)
 		out = append(out, checkFrontmatter(p, content)...)
 	}

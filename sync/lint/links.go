@@ -1,13 +1,12 @@
 package lint
 
 import (
-	"bytes"
 	"fmt"
 	"net/url"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"assetsync/manifest"
 )
@@ -27,69 +26,110 @@ const (
 // documents are the Markdown files of an asset, each read once.
 type documents struct {
 	asset   Asset
-	dirs    map[string]bool          // directories of the asset
-	folded  map[string]manifest.Path // files and directories by their names in lower case
-	parsed  map[manifest.Path]*document
-	tooLong map[manifest.Path]bool
-	budget  int // see maxLinkWork
+	known   *Known
+	facts   map[fileKey]*fact
+	dirs    map[string]bool                  // directories of the asset
+	folded  func() map[string]manifest.Path  // files and directories by their names in lower case
+	parsed  map[manifest.Path]*document      // nil for what is none
+	tooLong map[manifest.Path]bool           // and so not parsed
+	unread  map[manifest.Path]manifest.Entry // whose bytes are needed and not there
+	budget  int                              // see maxLinkWork
 }
 
-func newDocuments(a Asset) *documents {
-	ds := &documents{a, map[string]bool{".": true}, map[string]manifest.Path{}, map[manifest.Path]*document{}, map[manifest.Path]bool{}, maxLinkWork}
+func newDocuments(a Asset, k *Known) *documents {
+	ds := &documents{
+		asset: a, known: k, facts: map[fileKey]*fact{}, dirs: map[string]bool{".": true},
+		parsed: map[manifest.Path]*document{}, tooLong: map[manifest.Path]bool{}, unread: map[manifest.Path]manifest.Entry{}, budget: maxLinkWork,
+	}
 	for e := range a.Files.Tree().All() {
-		ds.folded[strings.ToLower(string(e.Path))] = e.Path
 		for dir := range e.Path.Dirs {
 			ds.dirs[string(dir)] = true
-			ds.folded[strings.ToLower(string(dir))] = dir
 		}
 	}
+	ds.folded = sync.OnceValue(ds.fold)
 	return ds
 }
 
-// get returns a Markdown file of the asset; nil for anything else, and for a
-// file that takes too long.
+func (ds *documents) fold() map[string]manifest.Path {
+	folded := map[string]manifest.Path{}
+	for e := range ds.asset.Files.Tree().All() {
+		folded[strings.ToLower(string(e.Path))] = e.Path
+		for dir := range e.Path.Dirs {
+			folded[strings.ToLower(string(dir))] = dir
+		}
+	}
+	return folded
+}
+
+// get returns a Markdown file of the asset; nil for anything else, for a file that
+// takes too long, and for one whose bytes are needed and not there.
 func (ds *documents) get(p manifest.Path) *document {
 	if d, known := ds.parsed[p]; known {
 		return d
 	}
 	var d *document
-	content, _ := ds.asset.Files.Content(p)
-	if t, ok := textOf(p, content); ok && isMarkdown(p) {
-		read, ok := parseMarkdown(t, &ds.budget)
-		if ok {
-			d = read
-		}
-		ds.tooLong[p] = !ok
+	if e, ok := ds.asset.Files.Tree().Lookup(p); ok {
+		d = ds.parse(e)
 	}
 	ds.parsed[p] = d
 	return d
 }
 
-// checkLinks reports on the links of a Markdown file.
-func (ds *documents) checkLinks(p manifest.Path) (out []Finding) {
-	if content, _ := ds.asset.Files.Content(p); !bytes.ContainsAny(content, "[<>") {
-		return nil // no link is without one of them, and nothing takes long
+// parse is get for the first time. What is known is paid for as if it were read: what
+// is told does not depend on what was known.
+func (ds *documents) parse(e manifest.Entry) *document {
+	f := ds.fact(e)
+	if !f.markdown {
+		return nil
 	}
-	d := ds.get(p)
-	if ds.tooLong[p] {
+	content, there := ds.asset.Files.Content(e.Path)
+	switch {
+	case f.doc == nil && !there:
+		ds.unread[e.Path] = e
+		return nil
+	case f.doc == nil:
+		t := newText(content)
+		body := bodyOf(t)
+		work := linkWork(t.content[body:])
+		if work > ds.budget {
+			ds.tooLong[e.Path] = true
+			return nil
+		}
+		f.doc = parseMarkdown(t, body)
+		f.doc.work, ds.known.changed = work, true
+	case f.doc.work > ds.budget:
+		ds.tooLong[e.Path] = true
+		return nil
+	}
+	ds.budget -= f.doc.work
+	return f.doc
+}
+
+// checkLinks reports on the links of a Markdown file.
+func (ds *documents) checkLinks(e manifest.Entry) (out []Finding) {
+	if !ds.fact(e).marks {
+		return nil // nothing takes long
+	}
+	d := ds.get(e.Path)
+	if ds.tooLong[e.Path] {
 		f := newFinding(ruleUnchecked, "its links are not checked: a paragraph with so many of them takes too long")
-		f.Path = p
+		f.Path = e.Path
 		return []Finding{f}
 	}
 	if d == nil {
 		return nil
 	}
 	for _, l := range d.links {
-		if f, wrong := ds.check(p, d, l); wrong && len(out) < maxLinks {
-			f.Path = p
-			out = append(out, d.at(f, l.at))
+		if f, wrong := ds.check(e.Path, l); wrong && len(out) < maxLinks {
+			f.Path, f.Line, f.Column = e.Path, l.line, l.column
+			out = append(out, f)
 		}
 	}
 	return out
 }
 
 // check decides about one link of the document at p.
-func (ds *documents) check(p manifest.Path, d *document, l link) (Finding, bool) {
+func (ds *documents) check(p manifest.Path, l link) (Finding, bool) {
 	name, fragment, local := splitTarget(l.target)
 	switch {
 	case !local:
@@ -105,7 +145,7 @@ func (ds *documents) check(p manifest.Path, d *document, l link) (Finding, bool)
 			return ds.checkAnchor(l, manifest.Path(to), fragment)
 		}
 	}
-	return ds.missing(p, d, l, name)
+	return ds.missing(p, l, name)
 }
 
 // exists reports whether the asset has a file or a directory.
@@ -126,11 +166,11 @@ func spellings(name string) []string {
 
 // missing says why the name of a link is no file: it is spelled otherwise,
 // lies elsewhere, is left out, or is nowhere.
-func (ds *documents) missing(p manifest.Path, d *document, l link, name string) (Finding, bool) {
+func (ds *documents) missing(p manifest.Path, l link, name string) (Finding, bool) {
 	plain := strings.ReplaceAll(spellings(name)[0], `\`, "/")
 	to := path.Join(path.Dir(string(p)), plain)
-	if real, ok := ds.folded[strings.ToLower(to)]; ok {
-		return ds.respelled(p, d, l, name, real), true
+	if real, ok := ds.folded()[strings.ToLower(to)]; ok {
+		return ds.respelled(p, l, name, real), true
 	}
 	if to == ".." || strings.HasPrefix(to, "../") {
 		return l.finding(ruleLinkOutside, "leads out of the asset"), true
@@ -153,36 +193,15 @@ func (ds *documents) missing(p manifest.Path, d *document, l link, name string) 
 }
 
 // respelled is a link that names a file by other letters.
-func (ds *documents) respelled(p manifest.Path, d *document, l link, name string, real manifest.Path) Finding {
+func (ds *documents) respelled(p manifest.Path, l link, name string, real manifest.Path) Finding {
 	want := relative(path.Dir(string(p)), string(real))
 	f := l.finding(ruleLinkCase, "is spelled otherwise than the file, "+strconv.Quote(string(real)))
 	f.Fix = "write it as " + want
-	if at, ok := d.find(l, name); ok {
+	if l.name >= 0 {
 		escaped := (&url.URL{Path: want}).EscapedPath()
-		return f.edited(at, at+len(name), escaped)
+		return f.edited(l.name, l.name+len(name), escaped)
 	}
 	return f
-}
-
-// find looks for the text of a name in its link, whose end nobody knows: the
-// first place behind "(", ":", "<" or a quote, not far from where it begins.
-func (d *document) find(l link, name string) (int, bool) {
-	const far = 2000 // bytes: more than any text of a link
-	region := d.content[l.at:min(len(d.content), l.at+far)]
-	if bytes.HasPrefix(region, []byte(name)) { // an attribute of HTML
-		return l.at, true
-	}
-	for from := 0; ; {
-		i := bytes.Index(region[from:], []byte(name))
-		if i < 0 {
-			return 0, false
-		}
-		i += from
-		if before := bytes.TrimRight(region[:i], " <"); bytes.HasSuffix(before, []byte("](")) || bytes.HasSuffix(before, []byte("]:")) {
-			return l.at + i, true
-		}
-		from = i + 1
-	}
 }
 
 // relative is the way from a directory to a file, both below the root.
@@ -224,16 +243,20 @@ func (l link) says(what string) string {
 	return fmt.Sprintf("%s %s %s", kind, strconv.Quote(l.target), what)
 }
 
-var (
-	scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
-	hole   = regexp.MustCompile(`[{}<>$*]|^\.\.\.$|^…$`) // to be filled in: no name of a file has one of these
-)
+// scheme begins an address.
+var scheme = lazyRegexp(`^[A-Za-z][A-Za-z0-9+.-]*:`)
+
+// isHole reports whether a target is to be filled in: no name of a file has one of
+// these.
+func isHole(target string) bool {
+	return strings.ContainsAny(target, "{}<>$*") || target == "..." || target == "…"
+}
 
 // splitTarget parts the name of a file from the fragment of a heading. It is
 // not local when it is an address, or an example of one.
 func splitTarget(target string) (name, fragment string, local bool) {
 	target = strings.TrimSpace(target)
-	if target == "" || scheme.MatchString(target) || strings.HasPrefix(target, "//") || hole.MatchString(target) {
+	if target == "" || scheme().MatchString(target) || strings.HasPrefix(target, "//") || isHole(target) {
 		return "", "", false
 	}
 	name, fragment, _ = strings.Cut(target, "#")

@@ -52,39 +52,39 @@ type Asset struct {
 }
 
 // Check returns what is wrong, in order of path and place; what is about the
-// asset comes first.
+// asset comes first. The bytes of all files must be there.
 func Check(a Asset) []Finding {
+	found, _ := new(Known).Check(a)
+	return found
+}
+
+// findings applies the rules, from what docs knows of the files.
+func (a Asset) findings(docs *documents) []Finding {
 	var out []Finding
 	for _, f := range assettype.Check(a.Type, a.Files, a.Metadata) {
 		out = append(out, ofType(f))
 	}
 	addFrontmatterEdits(a, out)
 	out = append(out, a.secretKeys()...)
-	docs := newDocuments(a)
 	for e := range a.Files.Tree().All() {
-		content, _ := a.Files.Content(e.Path)
-		out = append(out, a.checkFile(e.Path, content)...)
-		out = append(out, docs.checkLinks(e.Path)...)
+		out = append(out, a.checkFile(e, docs.fact(e))...)
+		out = append(out, docs.checkLinks(e)...)
 	}
-	return Sorted(out)
+	return out
 }
 
-// checkFile looks at what any file may hold.
-func (a Asset) checkFile(p manifest.Path, content []byte) []Finding {
-	var out []Finding
-	if text, ok := textOf(p, content); ok {
-		out = checkHidden(text)
-	} else {
-		out = checkEncoding(p, content)
-	}
-	if a.Secrets != nil && !a.MayBeSecret.Match(p) {
+// checkFile tells of what any file may hold.
+func (a Asset) checkFile(e manifest.Entry, f *fact) []Finding {
+	out := slices.Clone(f.own)
+	if a.Secrets != nil && !a.MayBeSecret.Match(e.Path) {
+		content, _ := a.Files.Content(e.Path)
 		out = append(out, secretsIn(a.Secrets.Scan(content))...)
-		for _, s := range a.Secrets.ScanName(string(p)) {
+		for _, s := range a.Secrets.ScanName(string(e.Path)) {
 			out = append(out, newFinding("secret", fmt.Sprintf("the name of the file looks like a credential (%s)", s.Rule)))
 		}
 	}
 	for i := range out {
-		out[i].Path = p
+		out[i].Path = e.Path
 	}
 	return out
 }

@@ -3,7 +3,6 @@ package lint
 import (
 	"bytes"
 	"html"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -21,45 +20,55 @@ import (
 // file of 200 KB in paragraphs as people write them is a thousandth of it.
 const maxLinkWork = 1_000_000_000
 
-// document is what is known of a Markdown file.
+// document is what is known of a Markdown file: nothing but what follows from its
+// bytes.
 type document struct {
-	text
-	links   []link
+	work    int            // what parsing costs, see linkWork
+	links   []link         // that may lead into the asset
 	anchors map[string]int // normalised headings, and how often each occurs; ids of HTML
 }
 
 // link is one place of a document that names a file or a heading.
 type link struct {
-	at     int    // offset
-	target string // as written, but for backslash escapes and entities
-	image  bool
+	line, column int    // from 1
+	target       string // as written, but for backslash escapes and entities
+	image        bool
+	name         int // offset of the text of the file's name; -1: not found, or there is none
 }
 
-// parseMarkdown reads a document, and takes from budget what that costs; false
-// when that is more than is left. What stands in code is no link.
-func parseMarkdown(t text, budget *int) (*document, bool) {
-	d := &document{text: t, anchors: map[string]int{}}
-	body := 0
+// bodyOf is the offset at which the Markdown of a text begins.
+func bodyOf(t text) int {
 	if f, err := assettype.ParseFrontmatter(t.content); err == nil {
-		body = f.Body
-	} else if bytes.HasPrefix(t.content, byteOrderMark) {
-		body = len(byteOrderMark)
+		return f.Body
 	}
-	source := t.content[body:]
-	work := linkWork(source)
-	if work > *budget {
-		return d, false
+	if bytes.HasPrefix(t.content, byteOrderMark) {
+		return len(byteOrderMark)
 	}
-	*budget -= work
-	root := goldmark.DefaultParser().Parse(gmtext.NewReader(source), parser.WithContext(parser.NewContext()))
+	return 0
+}
+
+// parseMarkdown reads a document that begins at an offset. What stands in code is no
+// link.
+func parseMarkdown(t text, body int) *document {
+	p := parsing{place: placer{text: t}, source: t.content[body:], body: body}
+	p.doc.anchors = map[string]int{}
+	root := goldmark.DefaultParser().Parse(gmtext.NewReader(p.source), parser.WithContext(parser.NewContext()))
 	// The walk ends with an error only when its function returns one.
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {
-			d.visit(n, source, body)
+			p.visit(n)
 		}
 		return ast.WalkContinue, nil
 	})
-	return d, true
+	return &p.doc
+}
+
+// parsing is a document on its way.
+type parsing struct {
+	doc    document
+	place  placer
+	source []byte // Markdown
+	body   int    // offset of source in the file
 }
 
 // linkWork estimates what parsing costs: the beginnings of links, and the
@@ -80,28 +89,28 @@ func linkWork(source []byte) (work int) {
 }
 
 // visit collects what a node links to, or what it can be linked by.
-func (d *document) visit(n ast.Node, source []byte, body int) {
+func (p *parsing) visit(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.Link:
 		if n.Reference == nil || !bytes.HasPrefix(n.Reference.Value, footnote) {
-			d.add(n.Pos()+body, string(n.Destination), false)
+			p.add(n.Pos(), string(n.Destination), false)
 		}
 	case *ast.Image:
-		d.add(n.Pos()+body, string(n.Destination), true)
+		p.add(n.Pos(), string(n.Destination), true)
 	case *ast.LinkReferenceDefinition:
 		if !bytes.HasPrefix(n.Label, footnote) {
-			d.add(n.Pos()+body, string(n.Destination), false)
+			p.add(n.Pos(), string(n.Destination), false)
 		}
 	case *ast.Heading:
-		d.anchors[anchorOf(plainText(n, source))]++
+		p.doc.anchors[anchorOf(plainText(n, p.source))]++
 	case *ast.RawHTML:
-		d.html(n.Segments, source, body)
+		p.html(n.Segments)
 	case *ast.HTMLBlock:
-		d.html(n.Lines(), source, body)
+		p.html(n.Lines())
 		if n.HasClosure() {
 			closing := gmtext.NewSegments()
 			closing.Append(n.ClosureLine)
-			d.html(closing, source, body)
+			p.html(closing)
 		}
 	}
 }
@@ -110,33 +119,79 @@ func (d *document) visit(n ast.Node, source []byte, body int) {
 // when its text is one word.
 var footnote = []byte{'^'}
 
-func (d *document) add(at int, target string, image bool) {
-	d.links = append(d.links, link{at, html.UnescapeString(unescapePunctuation(target)), image})
+// add adds a link that is written in Markdown.
+func (p *parsing) add(at int, target string, image bool) {
+	p.addLink(at, html.UnescapeString(unescapePunctuation(target)), image)
 }
 
-var escaped = regexp.MustCompile("\\\\([!-/:-@[-`{-~])")
+// addLink adds what may lead into the asset; an offset counts from source.
+func (p *parsing) addLink(at int, target string, image bool) {
+	name, _, local := splitTarget(target)
+	if !local {
+		return
+	}
+	l := link{target: target, image: image, name: -1}
+	at += p.body
+	l.line, l.column = p.place.of(at)
+	if n, ok := findName(p.place.content, at, name); ok && name != "" {
+		l.name = n
+	}
+	p.doc.links = append(p.doc.links, l)
+}
+
+// findName looks for the text of a name in the link at an offset, whose end nobody
+// knows: the first place behind "](", "]:" or a quote, not far from where it begins.
+func findName(content []byte, at int, name string) (int, bool) {
+	const far = 2000 // bytes: more than any text of a link
+	region := content[at:min(len(content), at+far)]
+	if bytes.HasPrefix(region, []byte(name)) { // an attribute of HTML
+		return at, true
+	}
+	for i := 0; i+1 < len(region); i++ {
+		next := bytes.IndexByte(region[i:], ']')
+		if next < 0 {
+			return 0, false
+		}
+		i += next
+		if !bytes.HasPrefix(region[i+1:], []byte("(")) && !bytes.HasPrefix(region[i+1:], []byte(":")) {
+			continue
+		}
+		rest := bytes.TrimLeft(region[i+2:], " <")
+		if bytes.HasPrefix(rest, []byte(name)) {
+			return at + len(region) - len(rest), true
+		}
+	}
+	return 0, false
+}
+
+var escaped = lazyRegexp("\\\\([!-/:-@[-`{-~])")
 
 // unescapePunctuation removes the backslashes before punctuation.
-func unescapePunctuation(s string) string { return escaped.ReplaceAllString(s, "$1") }
+func unescapePunctuation(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	return escaped().ReplaceAllString(s, "$1")
+}
 
 var (
-	htmlLink   = regexp.MustCompile(`(?i)<(a|img)\s(?:[^>]*?\s)?(?:href|src)\s*=\s*("[^"]*"|'[^']*')`)
-	htmlAnchor = regexp.MustCompile(`(?i)<[a-z][a-z0-9]*\s(?:[^>]*?\s)?(?:id|name)\s*=\s*("[^"]*"|'[^']*')`)
+	htmlLink   = lazyRegexp(`(?i)<(a|img)\s(?:[^>]*?\s)?(?:href|src)\s*=\s*("[^"]*"|'[^']*')`)
+	htmlAnchor = lazyRegexp(`(?i)<[a-z][a-z0-9]*\s(?:[^>]*?\s)?(?:id|name)\s*=\s*("[^"]*"|'[^']*')`)
 )
 
 // html collects from lines of HTML, which a tag may go over.
-func (d *document) html(lines *gmtext.Segments, source []byte, body int) {
+func (p *parsing) html(lines *gmtext.Segments) {
 	if lines.Len() == 0 {
 		return
 	}
 	start := lines.At(0).Start
-	code := source[start:lines.At(lines.Len()-1).Stop]
-	for _, m := range htmlLink.FindAllSubmatchIndex(code, -1) {
+	code := p.source[start:lines.At(lines.Len()-1).Stop]
+	for _, m := range htmlLink().FindAllSubmatchIndex(code, -1) {
 		value := code[m[4]+1 : m[5]-1]
-		d.links = append(d.links, link{start + m[4] + 1 + body, html.UnescapeString(string(value)), m[3]-m[2] > 1})
+		p.addLink(start+m[4]+1, html.UnescapeString(string(value)), m[3]-m[2] > 1)
 	}
-	for _, m := range htmlAnchor.FindAllSubmatch(code, -1) {
-		d.anchors[anchorOf(string(m[1][1:len(m[1])-1]))]++
+	for _, m := range htmlAnchor().FindAllSubmatch(code, -1) {
+		p.doc.anchors[anchorOf(string(m[1][1:len(m[1])-1]))]++
 	}
 }
 
@@ -160,13 +215,13 @@ func plainText(n ast.Node, source []byte) string {
 	return html.UnescapeString(b.String())
 }
 
-var headingID = regexp.MustCompile(`\s*\{#([^}\s]+)[^}]*\}\s*$`)
+var headingID = lazyRegexp(`\s*\{#([^}\s]+)[^}]*\}\s*$`)
 
 // anchorOf is what headings and links to them are compared by: letters and
 // digits. Renderers differ in what they make of the rest, and agents do not
 // care.
 func anchorOf(heading string) string {
-	if m := headingID.FindStringSubmatch(heading); m != nil {
+	if m := headingID().FindStringSubmatch(heading); m != nil {
 		heading = m[1]
 	}
 	return strings.Map(func(r rune) rune {
@@ -177,7 +232,7 @@ func anchorOf(heading string) string {
 	}, heading)
 }
 
-var numbered = regexp.MustCompile(`^(.*)-([0-9]+)$`)
+var numbered = lazyRegexp(`^(.*)-([0-9]+)$`)
 
 // hasAnchor reports whether the part of a link behind # leads anywhere in the
 // document. Later headings of one text are numbered.
@@ -186,7 +241,7 @@ func (d *document) hasAnchor(fragment string) bool {
 	if fragment == "" || want == "top" || d.anchors[want] > 0 || strings.HasPrefix(fragment, ":~:") {
 		return true
 	}
-	m := numbered.FindStringSubmatch(fragment)
+	m := numbered().FindStringSubmatch(fragment)
 	if m == nil {
 		return false
 	}

@@ -62,6 +62,23 @@ func (t text) place(at int) (line, column int) {
 	return line, utf8.RuneCount(t.content[begin:at]) + 1
 }
 
+// placer places offsets that mostly ascend, so that a long line is not counted anew
+// for each of them.
+type placer struct {
+	text
+	at, line, column int // the last offset with its place
+}
+
+func (p *placer) of(at int) (line, column int) {
+	if p.line > 0 && at >= p.at && p.at >= len(byteOrderMark) && p.lineIndex(at)+1 == p.line {
+		p.at, p.column = at, p.column+utf8.RuneCount(p.content[p.at:at])
+	} else {
+		p.at = at
+		p.line, p.column = p.place(at)
+	}
+	return p.line, p.column
+}
+
 // lineIndex is the index of the line that holds an offset.
 func (t text) lineIndex(at int) int { return sort.SearchInts(t.lines, at+1) - 1 }
 

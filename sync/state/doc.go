@@ -8,7 +8,8 @@
 //	targets    space NUL target name -> Target as JSON
 //	assets     space NUL asset id    -> Asset as JSON
 //	endpoints  endpoint NUL region   -> Endpoint as JSON
-//	files      directory or file     -> what manifest.Cache keeps of it; a cache
+//	files      directory or file     -> what manifest.Cache keeps of it, what identifies
+//	                                    the asset, and what lint knows; a cache
 //
 // where space is endpoint NUL region NUL agent space id. A file of another
 // format is refused, and so are the answers of a probe, in Endpoint, of another
