@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -25,6 +26,14 @@ var timestampPattern = sync.OnceValue(func() *regexp.Regexp {
 // written is what is read, down to the nanosecond. Finer digits are cut off
 // towards the past.
 func decodeTime(raw []byte) (time.Time, error) {
+	if t, ok := decodePlainTime(raw); ok {
+		return t, nil
+	}
+	return decodeAnyTime(raw)
+}
+
+// decodeAnyTime is decodeTime of all that it takes.
+func decodeAnyTime(raw []byte) (time.Time, error) {
 	if !timestampPattern().Match(raw) {
 		return time.Time{}, badShape("want a number of seconds since 1970")
 	}
@@ -39,6 +48,38 @@ func decodeTime(raw []byte) (time.Time, error) {
 	nanos := new(big.Int).Div(value.Num(), value.Denom()) // Euclidean: rounds down
 	seconds, rest := new(big.Int).DivMod(nanos, big.NewInt(int64(time.Second)), new(big.Int))
 	return time.Unix(seconds.Int64(), rest.Int64()).UTC(), nil
+}
+
+// decodePlainTime is decodeTime of what a service writes of these years: up to ten
+// digits, and up to nine behind a point. It is false for anything else.
+func decodePlainTime(raw []byte) (t time.Time, ok bool) {
+	whole, part, pointed := bytes.Cut(raw, []byte{'.'})
+	if len(whole) > 10 || len(part) > 9 || pointed && len(part) == 0 {
+		return t, false
+	}
+	seconds, ok := digits(whole)
+	if !ok {
+		return t, false
+	}
+	if !pointed {
+		return time.Unix(seconds, 0).UTC(), true
+	}
+	nanos, ok := digits(part)
+	for range 9 - len(part) {
+		nanos *= 10
+	}
+	return time.Unix(seconds, nanos).UTC(), ok
+}
+
+// digits reads a few decimal digits; false where there are none, or anything else.
+func digits(text []byte) (n int64, ok bool) {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return n, len(text) > 0
 }
 
 // encodeTime writes whole seconds, or as many digits as the fraction needs.
