@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -55,7 +54,7 @@ func (e *SyntaxError) Error() string {
 // at its outermost level.
 func (f Frontmatter) Position(key string) (line, column int) {
 	for i, text := range f.lines {
-		m := keyLine.FindSubmatchIndex(bytes.TrimRight(text, " \t\n"))
+		m := keyLine().FindSubmatchIndex(bytes.TrimRight(text, " \t\n"))
 		if m == nil || string(text[m[2]:m[3]]) != key {
 			continue
 		}
@@ -163,8 +162,8 @@ func (r *referenceFinder) Visit(n ast.Node) ast.Visitor {
 }
 
 var (
-	yamlPlace = regexp.MustCompile(`^\[(\d+):(\d+)\] (.*)$`)
-	yamlOther = regexp.MustCompile(` at \[(\d+):\d+\]$`) // a place that the text goes on to name
+	yamlPlace = lazyRegexp(`^\[(\d+):(\d+)\] (.*)$`)
+	yamlOther = lazyRegexp(` at \[(\d+):\d+\]$`) // a place that the text goes on to name
 )
 
 // plainError keeps the first line of a YAML error, "[2:14] what is wrong",
@@ -172,7 +171,7 @@ var (
 // lines after it quote the source.
 func plainError(err error) error {
 	line, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")
-	m := yamlPlace.FindStringSubmatch(line)
+	m := yamlPlace().FindStringSubmatch(line)
 	if m == nil {
 		return &SyntaxError{What: line}
 	}
@@ -181,8 +180,8 @@ func plainError(err error) error {
 	if err1 != nil || err2 != nil {
 		return &SyntaxError{What: line}
 	}
-	what := yamlOther.ReplaceAllStringFunc(m[3], func(at string) string {
-		other, _ := strconv.Atoi(yamlOther.FindStringSubmatch(at)[1]) // digits; too many of them are line 1
+	what := yamlOther().ReplaceAllStringFunc(m[3], func(at string) string {
+		other, _ := strconv.Atoi(yamlOther().FindStringSubmatch(at)[1]) // digits; too many of them are line 1
 		return fmt.Sprintf(" in line %d", other+1)
 	})
 	return &SyntaxError{Line: row + 1, Column: column, What: what}
@@ -196,7 +195,7 @@ func asSyntaxError(err error) *SyntaxError {
 	return &SyntaxError{What: err.Error()}
 }
 
-var keyLine = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*):(?:[ \t]+(.*))?$`)
+var keyLine = lazyRegexp(`^([A-Za-z_][A-Za-z0-9_-]*):(?:[ \t]+(.*))?$`)
 
 // parseLines reads "key: value" lines. An indented line continues the value
 // before it, joined by a space; any other line is passed over. The first of
@@ -206,7 +205,7 @@ func parseLines(head []byte) map[string]any {
 	current := ""
 	for line := range strings.Lines(strings.ToValidUTF8(string(head), "\uFFFD")) {
 		text := strings.TrimSpace(line)
-		if m := keyLine.FindStringSubmatch(strings.TrimRight(line, " \t\n")); m != nil {
+		if m := keyLine().FindStringSubmatch(strings.TrimRight(line, " \t\n")); m != nil {
 			current = m[1]
 			if _, dup := values[current]; dup {
 				current = ""

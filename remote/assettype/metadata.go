@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -232,14 +231,14 @@ func fixAgentType(s string) string {
 	return "use " + strings.Join(AgentTypes(), ", ") + "; the service may know newer ones"
 }
 
-var namePattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$`)
+var namePattern = lazyRegexp(`^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$`)
 
 func checkName(field string, v any) []Finding {
 	s, ok := v.(string)
 	switch {
 	case !ok:
 		return []Finding{refused("name-kind", "name must be a string").in(field)}
-	case !namePattern.MatchString(s):
+	case !namePattern().MatchString(s):
 		return []Finding{refused("name-pattern", fmt.Sprintf("name %q must be a-z, 0-9 and hyphens, with no hyphen at either end", s)).in(field)}
 	}
 	return checkLength("name-length", maxNameChars)(field, s)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/parser"
 	gmtext "github.com/yuin/goldmark/text"
@@ -52,7 +51,7 @@ func bodyOf(t text) int {
 func parseMarkdown(t text, body int) *document {
 	p := parsing{place: placer{text: t}, source: t.content[body:], body: body}
 	p.doc.anchors = map[string]int{}
-	root := goldmark.DefaultParser().Parse(gmtext.NewReader(p.source), parser.WithContext(parser.NewContext()))
+	root := markdownParser().Parse(gmtext.NewReader(p.source), parser.WithContext(parser.NewContext()))
 	// The walk ends with an error only when its function returns one.
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {
@@ -61,6 +60,15 @@ func parseMarkdown(t text, body int) *document {
 		return ast.WalkContinue, nil
 	})
 	return &p.doc
+}
+
+// markdownParser is goldmark.DefaultParser, without the renderer of HTML that this
+// package would bring into the program.
+func markdownParser() parser.Parser {
+	return parser.NewParser(parser.WithBlockParsers(parser.DefaultBlockParsers()...),
+		parser.WithInlineParsers(parser.DefaultInlineParsers()...),
+		parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
+	)
 }
 
 // parsing is a document on its way.
