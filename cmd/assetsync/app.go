@@ -29,6 +29,11 @@ const defaultTimeout = 10 * time.Minute
 // CPU. More was not faster.
 const oneShotGC = 400
 
+// daemonGC is the same for a daemon: of 200 targets it takes 50 MiB, and 55 at the
+// start, where 100 percent take up to 57 and 61; and then there is hardly anything to give
+// back in the rest after a save. A save costs the same, within what was measured.
+const daemonGC = 50
+
 // app is one invocation: what it reads and writes, and its global flags.
 type app struct {
 	stdin          io.Reader
@@ -257,9 +262,7 @@ func (a *app) prepare(cmd *cobra.Command) error {
 	if a.timeout <= 0 {
 		return usageError(nil, "for example --timeout 5m", "--timeout %s is not above zero", a.timeout)
 	}
-	if _, chosen := a.getenv("GOGC"); a.collectAt != nil && !chosen && a.command != "watch" && a.command != "emulator" {
-		a.collectAt(oneShotGC)
-	}
+	a.collectGarbage()
 	if err := a.profiles.start(a.abs); err != nil {
 		return err
 	}
@@ -267,6 +270,20 @@ func (a *app) prepare(cmd *cobra.Command) error {
 	// What people need to know is said in plain words elsewhere.
 	a.log, err = newLogger(besides{a}, a.logLevel(zapcore.WarnLevel), a.logFormat)
 	return err
+}
+
+// collectGarbage chooses when that is done, unless the environment has.
+func (a *app) collectGarbage() {
+	if _, chosen := a.getenv("GOGC"); a.collectAt == nil || chosen {
+		return
+	}
+	switch a.command {
+	case "emulator":
+	case "watch":
+		a.collectAt(daemonGC)
+	default:
+		a.collectAt(oneShotGC)
+	}
 }
 
 // dirIsGone reports whether the directory of -C is not there.
