@@ -283,15 +283,16 @@ func decodeList[T any, P interface {
 	if n := elements(raw); n > maxElements {
 		return nil, badShape("a list of %d items, want at most %d", n, maxElements)
 	}
-	var items []json.RawMessage
-	if err := json.Unmarshal(raw, &items); err != nil {
+	if raw[0] != '[' {
 		return nil, badShape("want a list")
 	}
-	list := make([]T, len(items))
-	for i, item := range items {
-		if err := decode(item, P(&list[i]).fields()); err != nil {
-			return nil, below(strconv.Itoa(i), err)
+	list := []T{}
+	for item := range listItems(raw) {
+		var one T
+		if err := decodePart(item, P(&one).fields()); err != nil {
+			return nil, below(strconv.Itoa(len(list)), err)
 		}
+		list = append(list, one)
 	}
 	return list, nil
 }
@@ -299,6 +300,9 @@ func decodeList[T any, P interface {
 func decodeString(raw []byte) (string, error) {
 	if raw[0] != '"' {
 		return "", badShape("want a string")
+	}
+	if n := len(raw); n > 1 && raw[n-1] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : n-1]), nil // raw is valid JSON: it stands for itself
 	}
 	if splitsSurrogates(raw) {
 		return "", badShape("escapes half a surrogate pair")
