@@ -109,14 +109,6 @@ func (d *Directory) isRead(kind assettype.Type) bool {
 	}
 }
 
-// isBegun reports whether the assets of a type were read, or are, or that begin has
-// tried it.
-func (d *Directory) isBegun(kind assettype.Type) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.begun[kind.Name] || d.lists[kind.Name] != nil
-}
-
 // begin reads the assets of a type, for who asks for them later. The second caller
 // finds it begun: a reading that fails is not repeated until somebody needs it, who
 // is told.

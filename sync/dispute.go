@@ -9,7 +9,7 @@ import (
 )
 
 // setDispute remembers what is known of a path beyond its base. It copies the
-// map first, as [run.setPair] does, which drops it again.
+// map first. [run.setPair] drops what is remembered.
 func (r *run) setDispute(p manifest.Path, d state.Dispute) {
 	r.knownAsset.Disputes = with(r.knownAsset.Disputes, p, d)
 }

@@ -60,8 +60,9 @@ type Options struct {
 	Listed bool
 
 	// Rest runs wait, during which this engine needs neither processor nor disk, while
-	// others of the run are at work, and returns once each of them has begun: what they
-	// all wait for is then asked once. Nil: wait is called.
+	// others of the run are at work, and returns once all have begun, but for those that
+	// go after another of the same path: what they all wait for is then asked once. Nil:
+	// wait is called.
 	Rest func(wait func())
 	// Looks are what the engines of a run have seen git do. Nil: each looks itself.
 	Looks *GitLooks

@@ -69,21 +69,19 @@ func publishedState(ctx context.Context, repo *gitrepo.Worktree, rev string) (gi
 //
 // The look before it may be any earlier one, as a longer time holds the shorter one.
 // The look after it began when the scan had ended, and is one for all targets of which
-// that is so: see [Options.Rest].
+// that is so. A target in which nothing changed gives its turn away before it, see
+// [run.listAhead]; one that has something to write looks at once.
 func (r *run) scanQuiet(ctx context.Context, o PushOptions) (manifest.Snapshot, error) {
 	looks := r.Looks.at(r.Repo, r.Target.Rev)
-	before, known := looks.quiet()
-	if !known || !r.asksGit(o) {
-		var err error
-		if before, err = r.gitQuietSince(ctx, o, looks, looks.now()); err != nil {
-			return manifest.Snapshot{}, err
-		}
+	before, err := r.gitQuietBefore(ctx, o, looks)
+	if err != nil {
+		return manifest.Snapshot{}, err
 	}
 	for range observeTries {
 		snap, failed := r.scan(ctx)
 		scanned := looks.now()
 		if failed == nil {
-			r.rest(func() { r.listAhead(ctx, snap) })
+			r.listAhead(ctx, snap)
 		}
 		after, err := r.gitQuietSince(ctx, o, looks, scanned)
 		if err != nil || before == after {
@@ -112,12 +110,25 @@ func (r *run) gitQuiet(ctx context.Context, o PushOptions) (gitrepo.State, error
 	return r.gitQuietSince(ctx, o, looks, looks.now())
 }
 
+// gitQuietBefore is gitQuiet by any look of the run that found git quiet.
+func (r *run) gitQuietBefore(ctx context.Context, o PushOptions, looks *gitLook) (gitrepo.State, error) {
+	if state, ok := looks.quiet(); ok && r.asksGit(o) {
+		return r.unobstructed(ctx, o, state, nil)
+	}
+	return r.gitQuietSince(ctx, o, looks, looks.now())
+}
+
 // gitQuietSince is gitQuiet by a look that began after a moment.
 func (r *run) gitQuietSince(ctx context.Context, o PushOptions, looks *gitLook, moment int) (gitrepo.State, error) {
 	if !r.asksGit(o) {
 		return gitrepo.State{}, nil
 	}
 	state, err := looks.since(moment, func() (gitrepo.State, error) { return publishedState(ctx, r.Repo, r.Target.Rev) })
+	return r.unobstructed(ctx, o, state, err)
+}
+
+// unobstructed stops the run where what a look has found is in the way of its target.
+func (r *run) unobstructed(ctx context.Context, o PushOptions, state gitrepo.State, err error) (gitrepo.State, error) {
 	obstacle := ""
 	if err == nil {
 		obstacle, err = obstacleIn(ctx, r.Repo, state, r.Target.Rev, r.Target.Branch)

@@ -39,16 +39,17 @@ func (r *run) observeOrListed(ctx context.Context, id string, snap manifest.Snap
 
 func (r *run) mayBeListed() bool { return r.Listed && !r.lookCloser && r.From == nil }
 
-// listAhead reads the listing of all assets for a target that will need it, so that
-// others are scanned meanwhile.
+// listAhead reads the listing of all assets for a target that will need it, which is
+// one in which nothing changed, and lets others be scanned meanwhile. A target that has
+// something to write goes on.
 func (r *run) listAhead(ctx context.Context, snap manifest.Snapshot) {
 	id := cmp.Or(r.Target.AssetID, r.knownTarget.AssetID)
-	if id == "" || !r.mayBeListed() || r.Assets.isBegun(r.kind) {
+	if id == "" || !r.mayBeListed() {
 		return
 	}
 	known, err := r.State.Asset(r.Space, id) // it is adopted, and damage told, once nothing is in the way
 	if err == nil && r.isSettledHere(known, snap) {
-		r.Assets.begin(ctx, r.Client, r.kind)
+		r.rest(func() { r.Assets.begin(ctx, r.Client, r.kind) })
 	}
 }
 

@@ -25,8 +25,8 @@ func (e *Engine) Status(ctx context.Context) Result {
 		if err != nil {
 			return err
 		}
-		if r.mayBeListed() && r.isFixed() && !r.Assets.isRead(r.kind) {
-			r.rest(func() { r.listAhead(ctx, snap) })
+		if !r.Assets.isRead(r.kind) {
+			r.listAhead(ctx, snap)
 		}
 		id, err := r.resolve(ctx, snap)
 		if err != nil {

@@ -180,6 +180,9 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 		return err
 	}
 	if obs.unread && p.writes() {
+		if _, err := r.gitQuiet(ctx, o); err != nil { // it has given its turn away since the last look
+			return err
+		}
 		r.lookCloser = true
 		return r.pushOnce(ctx, id, snap, o)
 	}

@@ -1,11 +1,25 @@
 package sync_test
 
 import (
+	"net/http"
 	"path/filepath"
 	"testing"
 
 	assetsync "assetsync/sync"
 )
+
+// restingInGit is a target in a repository that is in step at an endpoint where one
+// listing stands for it, in a run in which git was found quiet.
+func restingInGit(t *testing.T) (*machine, string) {
+	t.Helper()
+	m := newWorld(t).repository(skill(map[string]string{"a.md": "a"}))
+	m.listed = true
+	m.tell(raising...)
+	id := m.mustPush(assetsync.Created).AssetID
+	m.looks = assetsync.NewGitLooks()
+	m.mustPush(assetsync.Unchanged)
+	return m, id
+}
 
 // TestGitWhileOthersAreScanned lets git be at work between the scan of a target and
 // the look that it shares with the targets that are scanned after it.
@@ -15,7 +29,7 @@ func TestGitWhileOthersAreScanned(t *testing.T) {
 		want      assetsync.Outcome
 		live      string // what a.md is in the end
 	}{
-		"nothing": {func(*machine) {}, assetsync.Published, "edited"},
+		"nothing": {func(*machine) {}, assetsync.Unchanged, "a"},
 		"a merge begins": {
 			func(m *machine) { m.write(".git/MERGE_HEAD", "") }, assetsync.Blocked, "a",
 		},
@@ -26,11 +40,7 @@ func TestGitWhileOthersAreScanned(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			m := newWorld(t).repository(skill(map[string]string{"a.md": "a"}))
-			id := m.mustPush(assetsync.Created).AssetID
-			m.looks = assetsync.NewGitLooks()
-			m.mustPush(assetsync.Unchanged) // of another target: git was quiet
-			m.write("a.md", "edited")
+			m, id := restingInGit(t)
 			rests := 0
 			m.rest = func(wait func()) {
 				if wait(); rests == 0 {
@@ -39,11 +49,37 @@ func TestGitWhileOthersAreScanned(t *testing.T) {
 				rests++
 			}
 			res := m.push(assetsync.PushOptions{})
-			if res.Outcome != tt.want || (res.Guard == assetsync.GuardGit) != (tt.want == assetsync.Blocked) {
-				t.Errorf("%s, want %s\n%s", res.Outcome, tt.want, describe(res))
+			if res.Outcome != tt.want || (res.Guard == assetsync.GuardGit) != (tt.want == assetsync.Blocked) || rests != 1 {
+				t.Errorf("%s after %d rests, want %s after one\n%s", res.Outcome, rests, tt.want, describe(res))
 			}
 			m.world.wantFile(id, "a.md", tt.live)
 		})
+	}
+}
+
+// TestWritesDoNotRest wants a target that has something to write to go on at once.
+func TestWritesDoNotRest(t *testing.T) {
+	m, _ := restingInGit(t)
+	m.write("a.md", "edited")
+	m.rest = func(func()) { t.Error("it rests") }
+	m.mustPush(assetsync.Published)
+}
+
+// TestGitBeforeMetadata lets git begin after the last look at it of a target that
+// rested, because its files did not change, and has metadata to write.
+func TestGitBeforeMetadata(t *testing.T) {
+	m, _ := restingInGit(t)
+	m.target.Metadata = map[string]any{"agent_types": []any{"CHAT"}}
+	m.fault("op=ListAssets,kind=500") // so that it is asked again after that look
+	m.rest = func(wait func()) {
+		wait()
+		m.world.before = func(*http.Request) {
+			m.world.before = nil
+			m.write(".git/MERGE_HEAD", "")
+		}
+	}
+	if res := m.push(assetsync.PushOptions{}); res.Guard != assetsync.GuardGit {
+		t.Errorf("want the git guard\n%s", describe(res))
 	}
 }
 

@@ -57,7 +57,7 @@ func (m manyFlags) isPlain() bool { return !m.failFast && m.limit() == parallelT
 // turns lets a few targets be at work at once. It is safe for concurrent use.
 type turns struct {
 	taken chan struct{} // holds one for each target at work
-	begun chan struct{} // closed once every target had its first turn
+	begun chan struct{} // closed once every target, or the first one of a path, had a turn
 	alone bool          // a turn is kept to its end
 }
 
@@ -71,16 +71,16 @@ func (t *turns) take() { t.taken <- struct{}{} }
 func (t *turns) end()  { <-t.taken }
 
 // rest gives the turn of the caller to others while it waits, and takes one again
-// once every target had its first.
+// once all have begun.
 func (t *turns) rest(wait func()) {
 	if t.alone {
 		wait()
 		return
 	}
 	t.end()
+	defer t.take() // also of a panic: the turn is ended by who has it
 	wait()
 	<-t.begun
-	t.take()
 }
 
 // eachTarget calls do with the index of each target, a few at once, and shows how

@@ -126,6 +126,26 @@ func TestRest(t *testing.T) {
 	}
 }
 
+// TestRestPanics lets a target panic while it rests: the turn that it has given away is
+// not ended a second time.
+func TestRestPanics(t *testing.T) {
+	turns := manyFlags{parallel: 1}.newTurns()
+	close(turns.begun)
+	func() {
+		turns.take()
+		defer turns.end()
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		turns.rest(func() { panic("broken") })
+	}()
+	if len(turns.taken) != 0 {
+		t.Errorf("%d turns are taken, want none", len(turns.taken))
+	}
+}
+
 // TestSettleHookNotBegun keeps the failure of a hook on record for a target
 // that a push did not come to.
 func TestSettleHookNotBegun(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 // value knows nothing. It is not safe for concurrent use.
 type Known struct {
 	of      map[fileKey]*fact
+	data    []byte // that it was read from
 	changed bool
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+	"unicode"
 
 	"assetsync/manifest"
 	"assetsync/manifest/packed"
@@ -45,7 +46,7 @@ func NewKnown(data []byte) *Known {
 	if r.Failed {
 		return &Known{}
 	}
-	return &Known{of: of}
+	return &Known{of: of, data: data}
 }
 
 // Bytes returns what is known, and whether it is more or less than what was read.
@@ -60,17 +61,19 @@ func (k *Known) Bytes() (data []byte, changed bool) {
 		}
 	}
 	copy(data, knownSum(data[sha256.Size:]))
-	return data, true
+	return data, !bytes.Equal(data, k.data)
 }
 
 func compareKeys(a, b fileKey) int {
 	return cmp.Or(cmp.Compare(a.kind, b.kind), bytes.Compare(a.id[:], b.id[:]))
 }
 
-// knownSum is a checksum over the format, too.
+// knownSum is a checksum over the format, too, and over the tables of characters, which
+// decide what is hidden and how a heading is called.
 func knownSum(data []byte) []byte {
 	h := sha256.New()
 	h.Write([]byte{knownFormat})
+	h.Write([]byte(unicode.Version))
 	h.Write(data)
 	return h.Sum(nil)
 }

@@ -161,20 +161,20 @@ func checkFormat(got []byte) error {
 
 // Target returns what is known of a target; the zero Target when nothing is.
 func (db *DB) Target(space Space, name string) (t Target, err error) {
-	return t, db.get(targetsBucket, key(space.prefix(), name), &t)
+	err = db.get(targetsBucket, key(space.prefix(), name), &t)
+	return t, err
 }
 
 // Asset returns what is known of an asset; the zero Asset when nothing is.
 func (db *DB) Asset(space Space, id string) (a Asset, err error) {
 	k := key(space.prefix(), id)
-	return a, db.view(func(tx *bbolt.Tx) error {
-		data := tx.Bucket(assetsBucket).Get(k)
-		if data == nil {
-			return nil
+	err = db.view(func(tx *bbolt.Tx) (err error) {
+		if data := tx.Bucket(assetsBucket).Get(k); data != nil {
+			a, err = readAsset(k, data)
 		}
-		a, err = readAsset(k, data)
 		return err
 	})
+	return a, err
 }
 
 // Is reports whether what is known of an asset and of its target is just what is on
@@ -187,7 +187,7 @@ func (db *DB) Is(space Space, id string, a Asset, name string, t Target) (is boo
 	if err := errors.Join(err, err2, err3, err4); err != nil {
 		return false, err
 	}
-	return is, db.view(func(tx *bbolt.Tx) error {
+	err = db.view(func(tx *bbolt.Tx) error {
 		assetThere := tx.Bucket(assetsBucket).Get(key(space.prefix(), id))
 		if assetThere == nil {
 			assetThere = noAsset
@@ -199,6 +199,7 @@ func (db *DB) Is(space Space, id string, a Asset, name string, t Target) (is boo
 		is = bytes.Equal(asset, assetThere) && bytes.Equal(target, targetThere)
 		return nil
 	})
+	return is, err
 }
 
 // Targets returns what is known of every target of a space, by name.

@@ -5,14 +5,16 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
 )
 
-// filesBucket has what is kept of the files of each directory, see
-// [manifest.Cache], and of single files. It is made with its first entry. Entries of directories that are
-// gone go when another entry has changed.
+// filesBucket has what is kept of the files of each directory, see [manifest.Cache],
+// and of single files, by their names; and what lint has to know of the files of a
+// directory, by its name with "/." behind it. It is made with its first entry. Entries of
+// directories that are gone go when another entry has changed.
 var filesBucket = []byte("files")
 
 // Files returns what [DB.KeepFiles] was given for a directory, an absolute path;
@@ -112,7 +114,8 @@ func (db *DB) goneFiles() (gone [][]byte) {
 			return nil
 		}
 		return files.ForEach(func(dir, _ []byte) error {
-			if _, err := os.Lstat(string(dir)); errors.Is(err, fs.ErrNotExist) {
+			// What lies in a directory is gone, too, where that is a file now.
+			if _, err := os.Lstat(string(dir)); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 				gone = append(gone, bytes.Clone(dir))
 			}
 			return nil
