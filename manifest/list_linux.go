@@ -17,12 +17,8 @@ const listBuffer = 8 << 10
 // entriesOf lists an open directory, in any order. It asks as package os does, but
 // makes one string of all names that it reads at once, and no value for each.
 func entriesOf(dir *os.File) (entries []listed, err error) {
-	conn, err := dir.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	controlErr := conn.Control(func(fd uintptr) { entries, err = entriesAt(int(fd)) })
-	return entries, asPathError("readdirent", dir, errors.Join(controlErr, err))
+	fdErr := withFD(dir, func(fd int) { entries, err = entriesAt(fd) })
+	return entries, asPathError("readdirent", dir, errors.Join(fdErr, err))
 }
 
 func asPathError(op string, dir *os.File, err error) error {
@@ -133,11 +129,7 @@ func findKept(dir *os.File, entries []listed, kept []keptFile) error {
 	if len(kept) == 0 {
 		return nil
 	}
-	conn, err := dir.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return conn.Control(func(fd uintptr) {
+	return withFD(dir, func(fd int) {
 		for i := range entries {
 			e := &entries[i]
 			for len(kept) > 0 && kept[0].base < e.name {
@@ -150,7 +142,7 @@ func findKept(dir *os.File, entries []listed, kept []keptFile) error {
 				continue
 			}
 			// What cannot be looked at now is read, and told, later.
-			if st, err := statAt(int(fd), e.name); err == nil && kept[0].state == stateAt(&st) {
+			if st, err := statAt(fd, e.name); err == nil && kept[0].state == stateAt(&st) {
 				e.kept = &kept[0]
 			}
 		}

@@ -13,16 +13,7 @@ import (
 // a name first is the listing's part, which has told the kind of each file, an open
 // file needs no poller, and its end is where its size says.
 func openingIn(dir *os.Root, do func(opener)) error {
-	f, err := dir.Open(".")
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return conn.Control(func(fd uintptr) { do(openAt(int(fd))) })
+	return inRoot(dir, func(fd int) { do(openAt(fd)) })
 }
 
 // openAt opens files in an open directory. A pipe that took the place of one since it

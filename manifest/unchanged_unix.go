@@ -115,27 +115,3 @@ func isAsKept(dir int, name string, kept fileState) bool {
 	st, err := statAt(dir, name)
 	return err == nil && stateAt(&st) == kept && st.Mode&unix.S_IFMT == unix.S_IFREG
 }
-
-// statAt looks at a name in an open directory.
-func statAt(fd int, name string) (st unix.Stat_t, err error) {
-	_, err = retried(func() (struct{}, error) { return struct{}{}, unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
-	return st, err
-}
-
-// retried repeats what a signal interrupted.
-func retried[T any](call func() (T, error)) (T, error) {
-	for {
-		v, err := call()
-		if err != unix.EINTR {
-			return v, err
-		}
-	}
-}
-
-// stateAt is [stateOf] of another look.
-func stateAt(st *unix.Stat_t) fileState {
-	return fileState{
-		size: st.Size, modified: st.Mtim.Nano(), changed: st.Ctim.Nano(),
-		inode: st.Ino, device: uint64(st.Dev), mode: uint32(st.Mode),
-	}
-}
