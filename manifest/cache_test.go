@@ -161,6 +161,7 @@ func TestHashMovedDir(t *testing.T) {
 	writeFiles(t, dir, map[string]string{"d/a.md": "old\n", "new/a.md": "new\n"})
 	root := openRoot(t, dir)
 	c := planted(t, dir, later())
+	c.parse() // as for a scan
 	h := newFileHasher(root, ScanOptions{Cache: c})
 	files, out := []scanFile{{"d/a.md", "d/a.md"}}, make([]hashed, 1)
 	if err := errors.Join(root.Rename("d", "old"), root.Rename("new", "d")); err != nil {

@@ -190,6 +190,7 @@ func (o ScanOptions) rules() (*Ignore, error) {
 
 // newScanner returns a scanner that alone holds rules.
 func newScanner(from files, opts ScanOptions, rules *Ignore) *scanner {
+	opts.Cache.parse() // here, for several goroutines are going to ask it
 	return &scanner{
 		from: from, opts: opts, ignore: rules,
 		lost:    make(map[Path]struct{}),

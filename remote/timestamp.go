@@ -3,11 +3,11 @@ package remote
 import (
 	"bytes"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
+
+	"assetsync/internal/lazyregexp"
 )
 
 // The seconds of the years 1 to 9999: what RFC 3339 can write.
@@ -18,9 +18,7 @@ const (
 
 // timestampPattern bounds the work that a hostile number can cause. Its counts make
 // it long: it is compiled where a time is read.
-var timestampPattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^-?[0-9]{1,20}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$`)
-})
+var timestampPattern = lazyregexp.New(`^-?[0-9]{1,20}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$`)
 
 // decodeTime reads epoch seconds as a decimal, never as a float: what is
 // written is what is read, down to the nanosecond. Finer digits are cut off

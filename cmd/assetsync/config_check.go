@@ -9,6 +9,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"assetsync/internal/lazyregexp"
 	"assetsync/manifest"
 	"assetsync/remote/assettype"
 	assetsync "assetsync/sync"
@@ -38,9 +39,9 @@ func (c *Config) check(p *problems) {
 }
 
 var (
-	environmentName = lazyRegexp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	assetID         = lazyRegexp(`^[a-zA-Z0-9_.-]{1,128}$`) // API model, ResourceId
-	agentTypeForm   = lazyRegexp(`^[A-Z][A-Z0-9_]*$`)
+	environmentName = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	assetID         = lazyregexp.New(`^[a-zA-Z0-9_.-]{1,128}$`) // API model, ResourceId
+	agentTypeForm   = lazyregexp.New(`^[A-Z][A-Z0-9_]*$`)
 )
 
 // setKey is a key that was written.
@@ -182,8 +183,8 @@ func patternFault(s string) string {
 }
 
 var (
-	windowsDrive = lazyRegexp(`^[A-Za-z]:[/\\]`)
-	windowsSlash = lazyRegexp(`\\[A-Za-z0-9_.-]`) // a backslash before a sign of globs is an escape
+	windowsDrive = lazyregexp.New(`^[A-Za-z]:[/\\]`)
+	windowsSlash = lazyregexp.New(`\\[A-Za-z0-9_.-]`) // a backslash before a sign of globs is an escape
 )
 
 // branchFault says why s cannot be the name of a git branch, or nothing: the

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"assetsync/internal/lazyregexp"
 	"assetsync/manifest/secrets"
 )
 
@@ -21,14 +22,14 @@ import (
 const maxBundledLog = 64 << 10
 
 var (
-	accountDigits = lazyRegexp(`\b[0-9]{12}\b`)
-	accessKey     = lazyRegexp(`\b(AKIA|ASIA)[A-Z0-9]{12,}\b`)
-	sessionOf     = lazyRegexp(`(:assumed-role/[^\s/]+/)[^\s,;:"]+`) // who has signed in, often by mail address
+	accountDigits = lazyregexp.New(`\b[0-9]{12}\b`)
+	accessKey     = lazyregexp.New(`\b(AKIA|ASIA)[A-Z0-9]{12,}\b`)
+	sessionOf     = lazyregexp.New(`(:assumed-role/[^\s/]+/)[^\s,;:"]+`) // who has signed in, often by mail address
 
-	userOf = lazyRegexp(`://[^\s/@]+@`) // and password, of a proxy for one
+	userOf = lazyregexp.New(`://[^\s/@]+@`) // and password, of a proxy for one
 
 	// notifyKey begins the block of the config, as people write it.
-	notifyKey = lazyRegexp(`^["']?notify["']?\s*:`)
+	notifyKey = lazyregexp.New(`^["']?notify["']?\s*:`)
 )
 
 // writeBundle writes the report for others: no file of an asset, no credential, no

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"assetsync/internal/lazyregexp"
 	"assetsync/manifest/secrets"
 )
 
@@ -53,7 +54,7 @@ func (e Environment) Embedded() bool { return e.Endpoint == EmbeddedEndpoint }
 func (c *Config) EnvironmentNames() []string { return slices.Sorted(maps.Keys(c.Environments)) }
 
 // secretName is what credentials are called in an environment.
-var secretName = lazyRegexp(`(?i)(^|_)(secret|token|password|passwd|credentials?|(access|api|private)_?key)(_|$)`)
+var secretName = lazyregexp.New(`(?i)(^|_)(secret|token|password|passwd|credentials?|(access|api|private)_?key)(_|$)`)
 
 // Environment returns the environment that name, from --env or ASSETSYNC_ENV,
 // chooses; "" chooses the only one. getenv looks up the variables that its
@@ -139,8 +140,8 @@ func createPolicy(v value[bool]) CreatePolicy {
 }
 
 var (
-	accountForm = lazyRegexp(`^[0-9]{12}$`)
-	regionForm  = lazyRegexp(`^[a-z0-9-]+$`)
+	accountForm = lazyregexp.New(`^[0-9]{12}$`)
+	regionForm  = lazyregexp.New(`^[a-z0-9-]+$`)
 )
 
 // check reports what is wrong with the values as they are used.

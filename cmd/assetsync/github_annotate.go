@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"assetsync/internal/lazyregexp"
 	assetsync "assetsync/sync"
 )
 
@@ -79,7 +80,7 @@ func withHint(text, hint string) string {
 }
 
 // inConfig is a line of what is wrong with a config: FILE:LINE:COLUMN: WHAT.
-var inConfig = lazyRegexp(`^(.+?):([0-9]+):[0-9]+: (.*)$`)
+var inConfig = lazyregexp.New(`^(.+?):([0-9]+):[0-9]+: (.*)$`)
 
 // ofRun are the annotations of why there is no result: one for each place in
 // the config, when they are what is wrong.

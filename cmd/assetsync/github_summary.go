@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"assetsync/internal/lazyregexp"
 	assetsync "assetsync/sync"
 )
 
@@ -181,17 +182,17 @@ func (s *summaryText) String() string {
 
 var (
 	// mdSigns have a meaning in Markdown, in HTML or to GitHub, or may have.
-	mdSigns = lazyRegexp("[!-+:-@[-`{-~]")
+	mdSigns = lazyregexp.New("[!-+:-@[-`{-~]")
 
 	// mdLink would become a link by itself, without any such sign.
-	mdLink = lazyRegexp(`(?i)\bwww\.`)
+	mdLink = lazyregexp.New(`(?i)\bwww\.`)
 
 	// mdReference is what GitHub looks for in the page that became of the text, where
 	// signs by their numbers are signs again: somebody to notify, or an issue.
-	mdReference = lazyRegexp(`&#64;|&#35;[0-9]|(?i:\bgh-)`)
+	mdReference = lazyregexp.New(`&#64;|&#35;[0-9]|(?i:\bgh-)`)
 
 	// mdControl may not be in a text: it is shown as what it is not, or not at all.
-	mdControl = lazyRegexp(`[\pC\p{Zl}\p{Zp}\x{e0100}-\x{e01ef}]+`)
+	mdControl = lazyregexp.New(`[\pC\p{Zl}\p{Zp}\x{e0100}-\x{e01ef}]+`)
 )
 
 // md is a text that means nothing but itself in Markdown: on one line, every sign as

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"assetsync/internal/lazyregexp"
 	"assetsync/manifest"
 	"assetsync/remote/assettype"
 )
@@ -94,7 +95,7 @@ func assetsIn(root fs.FS, dir string) (out []foundAsset) {
 	return out
 }
 
-var notInName = lazyRegexp(`[^a-z0-9]+`)
+var notInName = lazyregexp.New(`[^a-z0-9]+`)
 
 // guessName returns the name that the main file gives, or one made of the
 // directory's.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"assetsync/internal/lazyregexp"
 	assetsync "assetsync/sync"
 )
 
@@ -31,12 +32,12 @@ var usageWords = []struct {
 	of            func() *regexp.Regexp // one group: flags or the start of the message
 	message, hint string                // $1 stands for the group
 }{
-	{lazyRegexp(`^if any flags in the group .* are set none of the others can be; \[(.*)\] were all set$`), "$1 exclude each other", "give one of them"},
-	{lazyRegexp(`^at least one of the flags in the group \[(.*)\] is required$`), "one of $1 is needed", ""},
-	{lazyRegexp(`^(invalid argument .* flag): strconv\.Parse(?:Int|Uint): .* out of range$`), "$1: the number is too large", ""},
-	{lazyRegexp(`^(invalid argument .* flag): strconv\.Parse(?:Int|Uint): `), "$1: it is no whole number", ""},
-	{lazyRegexp(`^(invalid argument .* flag): strconv\.ParseBool: `), "$1: it is neither true nor false", ""},
-	{lazyRegexp(`^(invalid argument .* flag): time: `), "$1: it is no duration", "give a number with its unit, for example 30s, 5m or 1h"},
+	{lazyregexp.New(`^if any flags in the group .* are set none of the others can be; \[(.*)\] were all set$`), "$1 exclude each other", "give one of them"},
+	{lazyregexp.New(`^at least one of the flags in the group \[(.*)\] is required$`), "one of $1 is needed", ""},
+	{lazyregexp.New(`^(invalid argument .* flag): strconv\.Parse(?:Int|Uint): .* out of range$`), "$1: the number is too large", ""},
+	{lazyregexp.New(`^(invalid argument .* flag): strconv\.Parse(?:Int|Uint): `), "$1: it is no whole number", ""},
+	{lazyregexp.New(`^(invalid argument .* flag): strconv\.ParseBool: `), "$1: it is neither true nor false", ""},
+	{lazyregexp.New(`^(invalid argument .* flag): time: `), "$1: it is no duration", "give a number with its unit, for example 30s, 5m or 1h"},
 }
 
 // plainUsage puts a message of the libraries into the words of a user; the hint
@@ -117,7 +118,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-var flagInUsage = lazyRegexp(`--([a-z-]+)`)
+var flagInUsage = lazyregexp.New(`--([a-z-]+)`)
 
 // flagError suggests the flag that may have been meant.
 func flagError(cmd *cobra.Command, err error) error {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"assetsync/internal/lazyregexp"
 )
 
 // What the linker is told of a build by make, with -X. Nothing else sets them.
@@ -98,7 +100,7 @@ func describeBuild(b build, info *debug.BuildInfo) build {
 
 // pseudoVersion is what the Go command calls a commit that has no tag: time
 // and id follow the tag before it, or v0.0.0.
-var pseudoVersion = lazyRegexp(`[-.]([0-9]{14})-([0-9a-f]{12})$`)
+var pseudoVersion = lazyregexp.New(`[-.]([0-9]{14})-([0-9a-f]{12})$`)
 
 // String says it in a line.
 func (b build) String() string {

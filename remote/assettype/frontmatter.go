@@ -11,6 +11,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"assetsync/internal/lazyregexp"
 )
 
 // What is given to the YAML parser, whose time grows with the square of the
@@ -162,8 +164,8 @@ func (r *referenceFinder) Visit(n ast.Node) ast.Visitor {
 }
 
 var (
-	yamlPlace = lazyRegexp(`^\[(\d+):(\d+)\] (.*)$`)
-	yamlOther = lazyRegexp(` at \[(\d+):\d+\]$`) // a place that the text goes on to name
+	yamlPlace = lazyregexp.New(`^\[(\d+):(\d+)\] (.*)$`)
+	yamlOther = lazyregexp.New(` at \[(\d+):\d+\]$`) // a place that the text goes on to name
 )
 
 // plainError keeps the first line of a YAML error, "[2:14] what is wrong",
@@ -195,7 +197,7 @@ func asSyntaxError(err error) *SyntaxError {
 	return &SyntaxError{What: err.Error()}
 }
 
-var keyLine = lazyRegexp(`^([A-Za-z_][A-Za-z0-9_-]*):(?:[ \t]+(.*))?$`)
+var keyLine = lazyregexp.New(`^([A-Za-z_][A-Za-z0-9_-]*):(?:[ \t]+(.*))?$`)
 
 // parseLines reads "key: value" lines. An indented line continues the value
 // before it, joined by a space; any other line is passed over. The first of

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"assetsync/internal/lazyregexp"
 )
 
 // key is what one type says about one metadata key.
@@ -231,7 +233,7 @@ func fixAgentType(s string) string {
 	return "use " + strings.Join(AgentTypes(), ", ") + "; the service may know newer ones"
 }
 
-var namePattern = lazyRegexp(`^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$`)
+var namePattern = lazyregexp.New(`^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$`)
 
 func checkName(field string, v any) []Finding {
 	s, ok := v.(string)

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
-	"sync"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -19,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 	"go.uber.org/zap"
+
+	"assetsync/internal/lazyregexp"
 )
 
 // ErrNoRegion is wrapped where a region is needed and none was found.
@@ -49,9 +49,7 @@ const (
 
 // regionPattern keeps a region from changing the host that it becomes a part
 // of: one label of DNS. It is compiled where a region is given.
-var regionPattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$`)
-})
+var regionPattern = lazyregexp.New(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$`)
 
 func (t *Transport) configureAnonymous(context.Context) error {
 	t.base = t.options.Base

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"assetsync/internal/lazyregexp"
 	"assetsync/manifest"
 )
 
@@ -244,7 +245,7 @@ func (l link) says(what string) string {
 }
 
 // scheme begins an address.
-var scheme = lazyRegexp(`^[A-Za-z][A-Za-z0-9+.-]*:`)
+var scheme = lazyregexp.New(`^[A-Za-z][A-Za-z0-9+.-]*:`)
 
 // isHole reports whether a target is to be filled in: no name of a file has one of
 // these.

@@ -11,6 +11,7 @@ import (
 	"github.com/yuin/goldmark/parser"
 	gmtext "github.com/yuin/goldmark/text"
 
+	"assetsync/internal/lazyregexp"
 	"assetsync/remote/assettype"
 )
 
@@ -172,7 +173,7 @@ func findName(content []byte, at int, name string) (int, bool) {
 	return 0, false
 }
 
-var escaped = lazyRegexp("\\\\([!-/:-@[-`{-~])")
+var escaped = lazyregexp.New("\\\\([!-/:-@[-`{-~])")
 
 // unescapePunctuation removes the backslashes before punctuation.
 func unescapePunctuation(s string) string {
@@ -183,8 +184,8 @@ func unescapePunctuation(s string) string {
 }
 
 var (
-	htmlLink   = lazyRegexp(`(?i)<(a|img)\s(?:[^>]*?\s)?(?:href|src)\s*=\s*("[^"]*"|'[^']*')`)
-	htmlAnchor = lazyRegexp(`(?i)<[a-z][a-z0-9]*\s(?:[^>]*?\s)?(?:id|name)\s*=\s*("[^"]*"|'[^']*')`)
+	htmlLink   = lazyregexp.New(`(?i)<(a|img)\s(?:[^>]*?\s)?(?:href|src)\s*=\s*("[^"]*"|'[^']*')`)
+	htmlAnchor = lazyregexp.New(`(?i)<[a-z][a-z0-9]*\s(?:[^>]*?\s)?(?:id|name)\s*=\s*("[^"]*"|'[^']*')`)
 )
 
 // html collects from lines of HTML, which a tag may go over.
@@ -223,7 +224,7 @@ func plainText(n ast.Node, source []byte) string {
 	return html.UnescapeString(b.String())
 }
 
-var headingID = lazyRegexp(`\s*\{#([^}\s]+)[^}]*\}\s*$`)
+var headingID = lazyregexp.New(`\s*\{#([^}\s]+)[^}]*\}\s*$`)
 
 // anchorOf is what headings and links to them are compared by: letters and
 // digits. Renderers differ in what they make of the rest, and agents do not
@@ -240,7 +241,7 @@ func anchorOf(heading string) string {
 	}, heading)
 }
 
-var numbered = lazyRegexp(`^(.*)-([0-9]+)$`)
+var numbered = lazyregexp.New(`^(.*)-([0-9]+)$`)
 
 // hasAnchor reports whether the part of a link behind # leads anywhere in the
 // document. Later headings of one text are numbered.
