@@ -99,7 +99,7 @@ func (r *run) account(ctx context.Context, id string, d deed, after observation)
 		r.learnDeletes(d, after)
 		return a, nil
 	}
-	if err := r.walk(ctx, id, d, start, after, a); err != nil {
+	if a, err = r.walk(ctx, id, d, start, after); err != nil {
 		return nil, err
 	}
 	if len(a.foreign) == 0 {
@@ -349,9 +349,9 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 				a.back[c.Path] = lost
 			case lost != nil:
 				a.superseded[c.Path] = lost
-			case back != nil && sameEntry(c.New, d.left(c.Path)):
+			case back != nil && sameEntry(c.New, d.left(c.Path)) && !r.isAccounted(now.version):
 				// Somebody takes our overwriting for a change that was meant, and
-				// does it again.
+				// does it again. (A later publishing of ours had seen what is back.)
 				a.superseded[c.Path] = back
 			}
 			a.theirs[c.Path] = c.New

@@ -416,3 +416,27 @@ func TestCopyIsOfThen(t *testing.T) {
 	})
 	m.wantCopy(m.push(assetsync.PushOptions{}), "theirs")
 }
+
+// TestPutBackThenReplaced lets a push overwrite a file that somebody has brought back
+// meanwhile, with a write in doubt. It puts theirs back, and has seen it when it
+// publishes its own again: that is not undone when the doubt is looked at later, as
+// long as it lasts and when it ends.
+func TestPutBackThenReplaced(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(skill(fiveFiles))
+	id := m.mustPush(assetsync.Created).AssetID
+	m.write("a.md", "ours")
+	m.write("b.md", "ours")
+	m.write("new.md", "ours")
+	w.remove(id, "a.md")
+	w.fault("op=UpdateAsset,nth=2,kind=reset-before")
+	w.beforeWrite(func() { w.createFile(id, "a.md", fiveFiles["a.md"]) })
+	m.mustPush(assetsync.Published)
+	for range 2 {
+		if res := m.push(assetsync.PushOptions{}); res.Outcome != assetsync.Unchanged || toldOfMerge(res) {
+			t.Errorf("the next push: %s\n%s", res.Outcome, describe(res))
+		}
+		w.wantLive(id, m.files())
+		w.now = w.now.Add(time.Hour)
+	}
+}
