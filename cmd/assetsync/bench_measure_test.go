@@ -211,32 +211,45 @@ type speedRemote struct {
 	*speed
 	url, data string
 	cmd       *exec.Cmd
+	far       *farServer // before it, while each of its answers waits; or nil
 }
 
 // newRemote starts an emulator that takes as many skills as the cases have.
 func (s *speed) newRemote() *speedRemote {
 	s.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		s.Fatal(err)
-	}
-	r := &speedRemote{speed: s, url: "http://" + free.Addr().String(), data: filepath.Join(s.TempDir(), "data")}
-	if err := free.Close(); err != nil {
-		s.Fatal(err)
-	}
+	r := &speedRemote{speed: s, url: "http://" + s.freeAddress(), data: filepath.Join(s.TempDir(), "data")}
 	s.Cleanup(r.stop)
 	r.start(0)
 	return r
+}
+
+// freeAddress is one of the loopback at which nobody listens.
+func (s *speed) freeAddress() string {
+	s.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err == nil {
+		err = free.Close()
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+	return free.Addr().String()
 }
 
 // start starts it, also anew. Each answer waits for a round trip.
 func (r *speedRemote) start(trip time.Duration) {
 	r.Helper()
 	r.stop()
-	args := []string{"emulator", "--addr", strings.TrimPrefix(r.url, "http://"), "--data", r.data, "--quota", "10000"}
+	addr := strings.TrimPrefix(r.url, "http://")
 	if trip > 0 {
-		args = append(args, "--fault", "count=all,kind=delay:"+trip.String())
+		behind := r.freeAddress()
+		var err error
+		if r.far, err = newFarServer(addr, behind, trip); err != nil {
+			r.Fatal(err)
+		}
+		addr = behind
 	}
+	args := []string{"emulator", "--addr", addr, "--data", r.data, "--quota", "10000"}
 	cmd := exec.Command(*speedBinary, args...)
 	cmd.Env, cmd.Stderr = r.env, os.Stderr
 	stdout, err := cmd.StdoutPipe()
@@ -253,6 +266,12 @@ func (r *speedRemote) start(trip time.Duration) {
 }
 
 func (r *speedRemote) stop() {
+	if r.far != nil {
+		if err := r.far.server.Close(); err != nil {
+			r.Errorf("close the server that is far away: %v", err)
+		}
+		r.far = nil
+	}
 	cmd := r.cmd
 	if r.cmd = nil; cmd == nil {
 		return

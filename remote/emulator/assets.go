@@ -30,7 +30,7 @@ func createAsset(st *state, c *call) (any, error) {
 		return nil, invalid("/assetType", "is not a type that can be created")
 	}
 	a := assetRecord{Space: c.space, ID: "ki-" + st.newID(), Type: t.Name, Created: st.now}
-	v := versionRecord{Version: 1, Created: st.now, Updated: st.now, Metadata: map[string]any{}}
+	v := versionRecord{versionHead: versionHead{Version: 1, Created: st.now, Updated: st.now, Metadata: map[string]any{}}}
 	if err := st.mergeMetadata(&v, in.Metadata); err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func createAsset(st *state, c *call) (any, error) {
 		return nil, err
 	}
 	c.created = a.ID
-	shape, err := st.assetShape(a, v)
+	shape, err := st.assetShape(a, v.versionHead)
 	return &remote.CreateAssetOutput{Asset: shape}, err
 }
 
@@ -151,7 +151,7 @@ func getAsset(st *state, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	shape, err := st.assetShape(a, v)
+	shape, err := st.assetShape(a, v.versionHead)
 	return &remote.GetAssetOutput{Asset: shape}, err
 }
 
@@ -185,7 +185,7 @@ func updateAsset(st *state, c *call) (any, error) {
 	if err := st.save(c, a, next); err != nil {
 		return nil, err
 	}
-	shape, err := st.assetShape(a, next)
+	shape, err := st.assetShape(a, next.versionHead)
 	return &remote.UpdateAssetOutput{Asset: shape}, err
 }
 
@@ -251,7 +251,7 @@ func (st *state) pinned(c *call) (assetRecord, versionRecord, error) {
 	return a, v, err
 }
 
-func (st *state) assetShape(a assetRecord, v versionRecord) (*remote.Asset, error) {
+func (st *state) assetShape(a assetRecord, v versionHead) (*remote.Asset, error) {
 	metadata, err := remote.NewDocument(v.Metadata)
 	return &remote.Asset{
 		AssetId: &a.ID, AssetType: &a.Type, Metadata: metadata, Version: new(v.Version),

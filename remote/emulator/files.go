@@ -96,7 +96,7 @@ func (st *state) mergeFileMetadata(old json.RawMessage, sent remote.Document) (j
 	if before == nil || err != nil {
 		before = map[string]any{}
 	}
-	merged := versionRecord{Metadata: before}
+	merged := versionRecord{versionHead: versionHead{Metadata: before}}
 	doc, err := remote.NewDocument(members)
 	if err != nil {
 		return nil, err

@@ -219,12 +219,13 @@ func (st *state) listed(a assetRecord) (*remote.Asset, error) {
 	if !ok {
 		return nil, nil
 	}
-	v, found, err := load[versionRecord](st.bucket(bucketVersions), versionKey(a.Space, a.ID, number))
-	if err == nil && !found {
-		err = fmt.Errorf("asset %s: version %d is missing from the store", a.ID, number)
+	raw := st.bucket(bucketVersions).Get(versionKey(a.Space, a.ID, number))
+	if raw == nil {
+		return nil, fmt.Errorf("asset %s: version %d is missing from the store", a.ID, number)
 	}
+	v, err := readHead(raw)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read version %d of asset %s: %w", number, a.ID, err)
 	}
 	return st.assetShape(a, v)
 }
@@ -235,7 +236,7 @@ func listAssetVersions(st *state, c *call) (any, error) {
 		return nil, err
 	}
 	var items []remote.AssetVersionMetadata
-	err = st.versions(a, func(v versionRecord) error {
+	err = st.versions(a, func(v versionHead) error {
 		items = append(items, remote.AssetVersionMetadata{
 			Version: new(v.Version), CreatedAt: st.reported(a, v.Created), UpdatedAt: st.reported(a, v.Updated),
 		})

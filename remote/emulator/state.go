@@ -33,10 +33,12 @@ type state struct {
 func (st *state) bucket(name []byte) *bbolt.Bucket { return st.tx.Bucket(name) }
 
 // unmarshal decodes JSON and keeps the digits of numbers.
-func unmarshal(raw []byte, v any) error {
+func unmarshal(raw []byte, v any) error { return newDecoder(raw).Decode(v) }
+
+func newDecoder(raw []byte) *json.Decoder {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
-	return dec.Decode(v)
+	return dec
 }
 
 // asset finds an asset that is not deleted.
@@ -77,14 +79,13 @@ func (st *state) pruned(a assetRecord, number int32) bool {
 	return keep > 0 && number <= a.Latest-keep
 }
 
-// versions yields the numbers of an asset's versions that can be read,
-// ascending.
-func (st *state) versions(a assetRecord, yield func(versionRecord) error) error {
+// versions yields an asset's versions that can be read, ascending.
+func (st *state) versions(a assetRecord, yield func(versionHead) error) error {
 	prefix := versionKey(a.Space, a.ID, 0)[:len(a.Space)+len(a.ID)+2]
 	c := st.bucket(bucketVersions).Cursor()
 	for k, raw := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, raw = c.Next() {
-		var v versionRecord
-		if err := unmarshal(raw, &v); err != nil {
+		v, err := readHead(raw)
+		if err != nil {
 			return fmt.Errorf("read record %q: %w", k, err)
 		}
 		if st.pruned(a, v.Version) {
@@ -134,11 +135,13 @@ func (st *state) blob(id manifest.ID) ([]byte, error) {
 // next makes the version that follows cur, to be changed and saved.
 func (st *state) next(a assetRecord, cur versionRecord) versionRecord {
 	return versionRecord{
-		Version:  a.Latest + max(1, int32(st.quirks.VersionStep)),
-		Created:  st.now,
-		Updated:  st.now,
-		Metadata: maps.Clone(cur.Metadata),
-		Files:    slices.Clone(cur.Files),
+		versionHead: versionHead{
+			Version:  a.Latest + max(1, int32(st.quirks.VersionStep)),
+			Created:  st.now,
+			Updated:  st.now,
+			Metadata: maps.Clone(cur.Metadata),
+		},
+		Files: slices.Clone(cur.Files),
 	}
 }
 

@@ -171,14 +171,19 @@ type assetRecord struct {
 	Deleted bool      `json:"deleted,omitempty"`
 }
 
-// versionRecord is one version of an asset.
-type versionRecord struct {
+// versionHead is a version without its files.
+type versionHead struct {
 	Version  int32          `json:"version"`
 	Created  time.Time      `json:"created"`
 	Updated  time.Time      `json:"updated"`
 	Metadata map[string]any `json:"metadata"`
-	Files    []fileRecord   `json:"files"`         // by path
-	Zip      *manifest.ID   `json:"zip,omitempty"` // blob of the zip it was made of, if kept
+}
+
+// versionRecord is one version of an asset. The head comes first, see [readHead].
+type versionRecord struct {
+	versionHead
+	Files []fileRecord `json:"files"`         // by path
+	Zip   *manifest.ID `json:"zip,omitempty"` // blob of the zip it was made of, if kept
 }
 
 // fileRecord is one file of a version.
@@ -215,6 +220,31 @@ func load[T any](b *bbolt.Bucket, key []byte) (v T, ok bool, err error) {
 		return v, false, fmt.Errorf("read record %q: %w", key, err)
 	}
 	return v, true, nil
+}
+
+// readHead reads a version up to its files, which are most of a record: a list of
+// many assets asks for none of them.
+func readHead(raw []byte) (h versionHead, err error) {
+	dec := newDecoder(raw)
+	if _, err := dec.Token(); err != nil {
+		return h, err
+	}
+	fields := map[string]any{"version": &h.Version, "created": &h.Created, "updated": &h.Updated, "metadata": &h.Metadata}
+	for len(fields) > 0 {
+		name, err := dec.Token()
+		if err != nil {
+			return h, err
+		}
+		field, ok := fields[fmt.Sprint(name)]
+		if !ok {
+			return h, fmt.Errorf("%v stands before the end of the head", name)
+		}
+		if err := dec.Decode(field); err != nil {
+			return h, err
+		}
+		delete(fields, fmt.Sprint(name))
+	}
+	return h, nil
 }
 
 func save(b *bbolt.Bucket, key []byte, v any) error {

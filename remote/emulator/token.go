@@ -53,7 +53,7 @@ func (st *state) claim(c *call, token *string) (replay any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	shape, err := st.assetShape(a, v)
+	shape, err := st.assetShape(a, v.versionHead)
 	return &remote.CreateAssetOutput{Asset: shape}, err
 }
 
