@@ -258,6 +258,9 @@ func (a *app) directConfig(named string, args []string, direct DirectOptions, re
 	return DirectConfig(a.abs(args[0]), direct)
 }
 
+// maxPins is how many assets that were made are each told with their id.
+const maxPins = 10
+
 // sayPins says how to pin the assets that were made, so that every machine
 // finds them by id whatever they are called. An embedded remote is this
 // machine's alone. A target of several agent types has no place for ids.
@@ -278,6 +281,9 @@ func (a *app) sayPins(env Environment, targets []Target, results []assetsync.Res
 	case len(lines) == 0:
 	case stateless:
 		a.say("hint: to publish to this asset whatever its name, give --asset %s", results[0].AssetID)
+	case len(lines) > maxPins:
+		a.say("hint: to pin what was created for every machine, add under targets: in %s, as\n%s\nThe ids of the other %d are what assetsync status shows.",
+			ConfigName, lines[0], len(lines)-1)
 	default:
 		a.say("hint: to pin what was created for every machine, add under targets: in %s\n%s", ConfigName, strings.Join(lines, "\n"))
 	}
