@@ -110,3 +110,27 @@ func BenchmarkLater(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPut keeps versions in which 60 of 100 files are new; where TMPDIR lies
+// decides what a sync takes.
+func BenchmarkPut(b *testing.B) {
+	h := open(b, newDir(b))
+	files := map[manifest.Path][]byte{}
+	for i := range 100 {
+		files[manifest.Path(fmt.Sprintf("dir/file-%02d.md", i))] = []byte("a file\n")
+	}
+	n := 0
+	for b.Loop() {
+		n++
+		for i := range 60 {
+			files[manifest.Path(fmt.Sprintf("dir/file-%02d.md", i))] = fmt.Appendf(nil, "file %d of version %d\n", i, n)
+		}
+		bundle, err := manifest.NewBundle(files)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := h.Put(b.Context(), someKey, Version{Asset: "ki-1", Number: n, Bundle: bundle, At: someDay}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/go-git/go-billy/v5"
@@ -17,9 +18,11 @@ import (
 	"assetsync/manifest"
 )
 
-// recorder is a disk that notes what reaches it, and fails one step.
+// recorder is a disk that notes what reaches it, and fails one step. It is safe for
+// concurrent use.
 type recorder struct {
 	disk
+	mu     sync.Mutex
 	steps  []string
 	failAt int // the step to fail, from 1; 0: none
 	effect bool
@@ -33,8 +36,11 @@ func (r *recorder) do(step, name string, f func() error) error {
 	if rel, err := filepath.Rel(r.Root(), name); err == nil && filepath.IsAbs(name) {
 		name = filepath.ToSlash(rel)
 	}
+	r.mu.Lock()
 	r.steps = append(r.steps, step+" "+path.Clean(name))
-	if len(r.steps) != r.failAt {
+	fails := len(r.steps) == r.failAt
+	r.mu.Unlock()
+	if !fails {
 		return f()
 	}
 	if r.effect {

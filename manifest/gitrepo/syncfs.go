@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/go-git/go-billy/v5"
+	"golang.org/x/sync/errgroup"
 )
 
 // disk is where a repository lies. A file that it opens for writing can be
@@ -44,16 +47,20 @@ func syncDir(dir string) error {
 // syncFS makes what go-git writes durable, which go-git does not: a file is
 // synced when it is closed, which is before it gets its name. Directories
 // whose names changed are remembered until flush, for many objects share one.
-// It is not safe for concurrent use.
+// It is safe for concurrent use.
 type syncFS struct {
 	disk
+
+	mu    sync.Mutex
 	dirty map[string]struct{}
 }
 
-func newSyncFS(d disk) *syncFS { return &syncFS{d, map[string]struct{}{}} }
+func newSyncFS(d disk) *syncFS { return &syncFS{disk: d, dirty: map[string]struct{}{}} }
 
 // touch remembers a directory, with those that hold it: it may be new.
 func (s *syncFS) touch(dir string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for dir = s.relative(dir); ; dir = path.Dir(dir) {
 		s.dirty[dir] = struct{}{}
 		if dir == "." {
@@ -71,14 +78,36 @@ func (s *syncFS) relative(name string) string {
 	return path.Clean(filepath.ToSlash(name))
 }
 
-// flush syncs the directories that changed, the innermost first. One that is
+// flush syncs the directories that changed, those within others first. One that is
 // not there holds nothing: its objects are in a pack.
 func (s *syncFS) flush() error {
-	for _, dir := range slices.Backward(slices.Sorted(maps.Keys(s.dirty))) {
-		if err := s.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	deep := map[int][]string{}
+	for dir := range s.dirty {
+		depth := strings.Count(dir, "/") + 1
+		if dir == "." {
+			depth = 0
+		}
+		deep[depth] = append(deep[depth], dir)
+	}
+	for _, depth := range slices.Backward(slices.Sorted(maps.Keys(deep))) {
+		var group errgroup.Group
+		group.SetLimit(syncsAtOnce)
+		for _, dir := range deep[depth] {
+			group.Go(func() error {
+				if err := s.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return err
+				}
+				return nil
+			})
+		}
+		if err := group.Wait(); err != nil {
 			return err
 		}
-		delete(s.dirty, dir)
+		for _, dir := range deep[depth] {
+			delete(s.dirty, dir)
+		}
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -35,6 +34,7 @@ type commit struct {
 // the disk was flushed.
 func (h *History) writeBundle(ctx context.Context, b manifest.Bundle) error {
 	entries := slices.Collect(b.Tree().All())
+	batch := newBatch(h)
 	for _, e := range entries {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -43,107 +43,18 @@ func (h *History) writeBundle(ctx context.Context, b manifest.Bundle) error {
 		if !ok {
 			return fmt.Errorf("the bundle lacks the content of %s", e.Path)
 		}
-		if err := h.write(plumbing.BlobObject, e.ID, func(o plumbing.EncodedObject) error { return fill(o, data) }); err != nil {
+		if err := batch.addBlob(e.ID, data); err != nil {
 			return fmt.Errorf("write %s: %w", e.Path, err)
 		}
 	}
-	id, err := h.writeTree(entries, 0)
+	id, err := batch.addTree(entries, 0)
 	if err == nil && id != b.Tree().ID() {
-		err = fmt.Errorf("write tree: git names it %s, not %s", id, b.Tree().ID())
+		err = fmt.Errorf("git names it %s, not %s", id, b.Tree().ID())
 	}
-	return err
-}
-
-// writeTree writes the directory that all entries share up to byte prefix of
-// their paths.
-func (h *History) writeTree(entries []manifest.Entry, prefix int) (manifest.ID, error) {
-	var t object.Tree
-	for len(entries) > 0 {
-		name, _, isDir := strings.Cut(string(entries[0].Path[prefix:]), "/")
-		item, n := object.TreeEntry{Name: name, Mode: filemode.Regular, Hash: plumbing.Hash(entries[0].ID)}, 1
-		if isDir {
-			dir := name + "/"
-			for n < len(entries) && strings.HasPrefix(string(entries[n].Path[prefix:]), dir) {
-				n++
-			}
-			id, err := h.writeTree(entries[:n], prefix+len(dir))
-			if err != nil {
-				return manifest.ID{}, err
-			}
-			item.Mode, item.Hash = filemode.Dir, plumbing.Hash(id)
-		}
-		t.Entries = append(t.Entries, item)
-		entries = entries[n:]
-	}
-	slices.SortFunc(t.Entries, compareTreeEntries)
-	return h.encode(&t)
-}
-
-// compareTreeEntries is git's order: a directory sorts as if its name ended
-// in a slash.
-func compareTreeEntries(a, b object.TreeEntry) int {
-	key := func(e object.TreeEntry) string {
-		if e.Mode == filemode.Dir {
-			return e.Name + "/"
-		}
-		return e.Name
-	}
-	return strings.Compare(key(a), key(b))
-}
-
-func fill(o plumbing.EncodedObject, data []byte) error {
-	w, err := o.Writer()
 	if err != nil {
-		return err
+		return fmt.Errorf("write tree: %w", err)
 	}
-	_, err = w.Write(data)
-	return errors.Join(err, w.Close())
-}
-
-// encode writes a tree or commit and returns its id.
-func (h *History) encode(o interface {
-	Encode(plumbing.EncodedObject) error
-	Type() plumbing.ObjectType
-}) (manifest.ID, error) {
-	encoded := h.repo.NewEncodedObject()
-	if err := o.Encode(encoded); err != nil {
-		return manifest.ID{}, fmt.Errorf("encode %s: %w", o.Type(), err)
-	}
-	id := manifest.ID(encoded.Hash())
-	return id, h.store(encoded, id)
-}
-
-// write writes an object whose id is known, unless it is there.
-func (h *History) write(kind plumbing.ObjectType, id manifest.ID, fill func(plumbing.EncodedObject) error) error {
-	o := h.repo.NewEncodedObject()
-	o.SetType(kind)
-	if err := fill(o); err != nil {
-		return err
-	}
-	return h.store(o, id)
-}
-
-// store writes an object unless it is there. What is there may have been
-// written a moment ago by another process, so its directory is synced all
-// the same, unless the version before holds it, too: a ref is moved to a
-// version only when all of that is on disk.
-func (h *History) store(o plumbing.EncodedObject, id manifest.ID) error {
-	_, held := h.held[plumbing.Hash(id)]
-	err := h.repo.HasEncodedObject(plumbing.Hash(id))
-	if err != nil || !held {
-		h.disk.touch(path.Join("objects", id.String()[:2]))
-	}
-	switch {
-	case err == nil:
-		return nil
-	case !errors.Is(err, plumbing.ErrObjectNotFound):
-		return err
-	}
-	got, err := h.repo.SetEncodedObject(o)
-	if err == nil && got != plumbing.Hash(id) {
-		err = fmt.Errorf("git names the object %s, not %s", got, id)
-	}
-	return err
+	return batch.write(ctx)
 }
 
 // heldBy returns the files and directories of the newest commit on a ref.
@@ -202,8 +113,12 @@ func (h *History) advance(ref plumbing.ReferenceName, next func(parent plumbing.
 	if err != nil || !isNew {
 		return c.id, err
 	}
-	if id, err = h.encode(c.object()); err != nil {
-		return manifest.ID{}, err
+	batch := newBatch(h)
+	if id, err = batch.add(c.object()); err == nil {
+		err = batch.write(context.Background()) // the lock is held for it
+	}
+	if err != nil {
+		return manifest.ID{}, fmt.Errorf("write commit: %w", err)
 	}
 	if err := h.disk.flush(); err != nil {
 		return manifest.ID{}, err
