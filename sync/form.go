@@ -3,13 +3,16 @@ package sync
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
 	"slices"
 
 	"go.uber.org/zap"
 
 	"assetsync/diff"
 	"assetsync/manifest"
-	"assetsync/manifest/gitrepo"
 )
 
 // forms returns, for the files that differ between here, there and the base,
@@ -106,35 +109,67 @@ func (r *run) noteLineEnds(ctx context.Context, changes []diff.Change) {
 	if r.Repo == nil || r.Target.Rev != "" || r.Target.Text == manifest.TextLF || len(changes) == 0 {
 		return
 	}
-	commit, err := (&committed{directory: r.dir, repo: r.Repo, rev: "HEAD"}).open(ctx)
+	head, then, err := r.atHead(ctx)
 	if err != nil { // no commit yet, or the target is not in it
 		r.log.Debug("line ends are not compared with the commit", zap.Error(err))
 		return
 	}
-	tree := commit.Snapshot().Tree
 	for _, c := range changes {
-		then := tree.Get(c.Path)
-		if c.New == nil || then == nil || sameEntry(then, c.New) {
+		there := then.Get(c.Path)
+		if c.New == nil || there == nil || there.ID == c.New.ID {
 			continue
 		}
-		differ, err := r.differByLineEnds(ctx, *c.New, commit, *then)
+		differ, err := r.differByLineEnds(ctx, *c.New, head)
 		if err != nil {
 			r.log.Debug("line ends are not compared with the commit", zap.String("path", string(c.Path)), zap.Error(err))
 		}
 		if differ {
 			// One text for all targets, which is shown once.
 			r.note("files differ from commit %.7s only by line ends (core.autocrlf or an eol attribute; git ls-files --eol lists them), "+
-				"so another machine or a pipeline would publish other bytes; set text: lf", commit.ID())
+				"so another machine or a pipeline would publish other bytes; set text: lf", head.id)
 			return
 		}
 	}
 }
 
-func (r *run) differByLineEnds(ctx context.Context, here manifest.Entry, commit *gitrepo.Commit, there manifest.Entry) (bool, error) {
+// headFiles are the files that the commit at HEAD holds.
+type headFiles struct {
+	id    string
+	files fs.FS  // from the top of the repository
+	root  string // of the target in it; for a single file, its name
+}
+
+// atHead reads which files of the target the commit at HEAD holds. Of the entries only
+// the ids are known: no file is opened but ignore files and links.
+func (r *run) atHead(ctx context.Context) (head headFiles, tree manifest.Tree, err error) {
+	if head.files, head.id, err = r.Repo.FS(ctx, "HEAD"); err != nil {
+		return head, tree, err
+	}
+	dir, past := r.dir, r.Repo.PastIDs()
+	name := filepath.Join(dir.dir, dir.file)
+	if head.root, err = r.Repo.Inside(name); err != nil {
+		return head, tree, fmt.Errorf("read %q of commit %s: %w", name, head.id, err)
+	}
+	var snap manifest.Snapshot
+	if dir.file == "" {
+		snap, err = past.Commit(ctx, head.id, name, dir.opts)
+	} else {
+		snap, err = past.CommitFile(ctx, head.id, name, dir.as, dir.opts)
+	}
+	return head, snap.Tree, err
+}
+
+// differByLineEnds reports whether a file and what the commit at HEAD has in its place
+// are the same text with other line ends.
+func (r *run) differByLineEnds(ctx context.Context, here manifest.Entry, head headFiles) (bool, error) {
 	ours, err := r.source.read(ctx, here)
 	if err != nil {
 		return false, err
 	}
-	theirs, err := commit.Read(there)
+	name := head.root
+	if r.dir.file == "" {
+		name = path.Join(name, string(here.Path))
+	}
+	theirs, err := fs.ReadFile(head.files, name)
 	return err == nil && bytes.Equal(manifest.TextLF.Canonical(ours), manifest.TextLF.Canonical(theirs)), err
 }

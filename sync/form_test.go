@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -529,6 +530,40 @@ func TestNoteOfLineEnds(t *testing.T) {
 			m.write("a.md", strings.ReplaceAll(tc.commit["a.md"], "\r", ""))
 			check("back to LF", m.push(assetsync.PushOptions{}), tc.commit["a.md"] != textFiles["a.md"])
 		})
+	}
+}
+
+// Of the commit no other file is read than those that were changed: the content of
+// another one may be missing.
+func TestNoteOfLineEndsReadsWhatChanged(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(textFiles)
+	m.mustPush(assetsync.Created)
+	m.git("init", "-q", "-b", "main")
+	m.git("config", "core.autocrlf", "false")
+	m.commitNow("first")
+	other := m.git("rev-parse", "HEAD:b.md")
+	if err := os.Remove(filepath.Join(m.dir, ".git/objects", other[:2], other[2:])); err != nil {
+		t.Fatal(err)
+	}
+	m.write("a.md", crlf(textFiles["a.md"]))
+	if res := m.mustPush(assetsync.Published); !slices.ContainsFunc(res.Notes, func(n string) bool { return strings.Contains(n, "only by line ends") }) {
+		t.Errorf("notes %q, want one of line ends", res.Notes)
+	}
+}
+
+// A single file is compared with the file that the commit has, under its own name.
+func TestNoteOfLineEndsOfAFile(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine(map[string]string{"chat.md": "a\r\nb\r\n"})
+	m.target.Type, m.target.Path = "agents_md", filepath.Join(m.dir, "chat.md")
+	m.target.Metadata = map[string]any{"agent_type": "CHAT"}
+	m.git("init", "-q", "-b", "main")
+	m.git("config", "core.autocrlf", "false")
+	m.commitNow("first")
+	m.write("chat.md", "a\nb\n")
+	if res := m.mustPush(assetsync.Created); !slices.ContainsFunc(res.Notes, func(n string) bool { return strings.Contains(n, "only by line ends") }) {
+		t.Errorf("notes %q, want one of line ends", res.Notes)
 	}
 }
 
