@@ -155,7 +155,7 @@ func (r *request) exchange(encoded *http.Request, read func(body []byte) error) 
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, MaxErrorBody))
 		return r.refusal(ReadError(resp, body))
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, r.client.maxBody+1))
+	body, err := ReadBody(resp, r.client.maxBody)
 	switch {
 	case err != nil:
 		err = fmt.Errorf("read answer: %w", err)
@@ -177,6 +177,21 @@ func (r *request) exchange(encoded *http.Request, read func(body []byte) error) 
 		kind = KindCanceled
 	}
 	return &Error{Kind: kind, Operation: r.operation, Status: resp.StatusCode, RequestID: requestID(resp.Header), Err: r.doubt(err)}
+}
+
+// longestTold is up to which length of a body, in bytes, is believed before it is
+// there: a page of 100 assets has some 50 KB.
+const longestTold = 1 << 20
+
+// ReadBody reads the body of an answer, of one that is longer than most bytes one byte
+// more than these. Where its length is told, memory for it is taken once.
+func ReadBody(resp *http.Response, most int64) ([]byte, error) {
+	var buf bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n <= min(most, longestTold) {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(io.LimitReader(resp.Body, most+1))
+	return buf.Bytes(), err
 }
 
 // refusal completes the error that the answer states. A failure of the server

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -314,4 +315,27 @@ func FuzzTimestamp(f *testing.F) {
 			t.Errorf("%s: written %s, read %v, %v", s, text, again, err)
 		}
 	})
+}
+
+// TestReadBody reads bodies whose length is told, rightly or not, and some that are too
+// long.
+func TestReadBody(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		told, most int64
+		body, want string
+	}{
+		{"not told", -1, 10, "abc", "abc"},
+		{"told", 3, 10, "abc", "abc"},
+		{"longer than told", 1, 10, "abc", "abc"},
+		{"shorter than told", 9, 10, "abc", "abc"},
+		{"told to be too long", 11, 10, "abc", "abc"},
+		{"too long", 12, 10, "abcdefghijkl", "abcdefghijk"},
+		{"empty", 0, 10, "", ""},
+	} {
+		got, err := ReadBody(&http.Response{ContentLength: tc.told, Body: io.NopCloser(strings.NewReader(tc.body))}, tc.most)
+		if err != nil || string(got) != tc.want {
+			t.Errorf("%s: %q, %v, want %q", tc.name, got, err, tc.want)
+		}
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 
 	"assetsync/manifest"
@@ -145,7 +144,11 @@ func (d *Directory) Refresh(targets []string) {
 	defer d.mu.Unlock()
 	clear(d.lists)
 	clear(d.begun)
-	maps.DeleteFunc(d.claimed, func(_, target string) bool { return !slices.Contains(targets, target) })
+	names := make(map[string]struct{}, len(targets))
+	for _, name := range targets {
+		names[name] = struct{}{}
+	}
+	maps.DeleteFunc(d.claimed, func(_, target string) bool { _, ok := names[target]; return !ok })
 }
 
 // claim records that target writes the asset. A second target on the same

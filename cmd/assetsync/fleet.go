@@ -354,36 +354,36 @@ func (r repository) Look(ctx context.Context) (obstacle, commit string, err erro
 }
 
 // space is the agent space of the session in use, as a daemon sees it.
-type space struct{ *fleet }
+type space struct {
+	*fleet
+	poll   remote.AssetPoll
+	listed map[string]daemon.Listed // what poll told last; nil: nothing
+}
 
 // Versions implements [daemon.Remote].
-func (r space) Versions(ctx context.Context) (map[string]daemon.Listed, error) {
+func (r *space) Versions(ctx context.Context) (map[string]daemon.Listed, error) {
 	s := r.current()
 	client, _, err := s.client()
 	if err != nil {
 		return nil, err
 	}
-	list, err := assetsync.ListAssets(ctx, client, s.space.AgentSpace, "")
+	stamps, changed, err := r.poll.List(ctx, client, s.space.AgentSpace)
 	if remote.IsKind(err, remote.KindAccessDenied) {
 		return nil, fmt.Errorf("%w: %w", daemon.ErrNotAllowed, err)
 	}
 	if err != nil {
-		return nil, assetsync.AsError(err)
+		return nil, assetsync.AsError(fmt.Errorf("list assets of agent space %s: %w", s.space.AgentSpace, err))
 	}
 	s.assets.Refresh(targetNames(s.targets))
-	versions := make(map[string]daemon.Listed, len(list))
-	for _, a := range list {
-		if a.AssetId == nil || a.Version == nil {
-			continue
-		}
-		listed := daemon.Listed{Version: *a.Version}
-		if a.UpdatedAt != nil {
-			listed.UpdatedAt = *a.UpdatedAt
-		}
-		versions[*a.AssetId] = listed
+	if !changed && r.listed != nil {
+		return r.listed, nil
 	}
-	return versions, nil
+	r.listed = make(map[string]daemon.Listed, len(stamps))
+	for _, a := range stamps {
+		r.listed[a.AssetID] = daemon.Listed{Version: a.Version, UpdatedAt: a.UpdatedAt}
+	}
+	return r.listed, nil
 }
 
 // Reset implements [daemon.Remote].
-func (r space) Reset() { r.current().transport.CloseIdleConnections() }
+func (r *space) Reset() { r.current().transport.CloseIdleConnections() }

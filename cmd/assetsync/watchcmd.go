@@ -293,7 +293,7 @@ func (a *app) newDaemon(f *fleet, notify *notifier, dir string, owner state.Owne
 		Load:        func(ctx context.Context) (daemon.Set, error) { return a.loadNotified(ctx, f, notify) },
 		Select:      f.Select,
 		Fingerprint: f.Fingerprint,
-		Remote:      space{f},
+		Remote:      &space{fleet: f},
 		Pauses:      pauseFile(filepath.Join(dir, "paused.json")),
 		Sync:        f.watcher.Sync,
 		Live:        f.Live,

@@ -262,7 +262,7 @@ func (*buffered) Close() error { return nil }
 // buffer reads the whole answer within the attempt, so that a connection that
 // breaks in the middle counts as this attempt's failure.
 func (c *call) buffer(resp *http.Response) error {
-	data, err := io.ReadAll(io.LimitReader(resp.Body, c.options.MaxBody+1))
+	data, err := remote.ReadBody(resp, c.options.MaxBody)
 	if err == nil && int64(len(data)) > c.options.MaxBody {
 		err = &tooLargeError{c.options.MaxBody}
 	}

@@ -51,7 +51,8 @@ type Watch interface {
 // Remote is the agent space that all targets live in.
 type Remote interface {
 	// Versions returns what the space lists of every asset, by id, which may be
-	// late: it is a hint to look. Its error is an [assetsync.Error], or wraps
+	// late: it is a hint to look. Nobody changes it, the next call may return the
+	// same. Calls come one after the other. Its error is an [assetsync.Error], or wraps
 	// [ErrNotAllowed].
 	Versions(context.Context) (map[string]Listed, error)
 	// Reset drops what may have gone stale while the machine slept.
