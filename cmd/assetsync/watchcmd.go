@@ -161,9 +161,16 @@ func (a *app) holdAndRun(ctx context.Context, args []string, dir string) (err er
 // errStateGone is the end of a daemon whose state directory is no more.
 var errStateGone = errors.New("the state directory was deleted or replaced")
 
-// stateEvery is how often a daemon looks for its lock file and its socket: as
-// long as people wait for an answer, halved.
-const stateEvery = time.Second
+const (
+	// stateEvery is how often a daemon looks for its lock file and its socket, where
+	// no events tell of them: as long as people wait for an answer, halved.
+	stateEvery = time.Second
+
+	// stateSeldom is how often it looks beside events, which do not tell of an
+	// unmount, or of a directory further up that was renamed: as often as the
+	// watcher looks for its roots.
+	stateSeldom = 5 * time.Second
+)
 
 // guardState returns errStateGone when the lock file or the socket that were
 // made in a state directory are not there any more: nobody finds this daemon
@@ -171,18 +178,30 @@ const stateEvery = time.Second
 // well it waits, and makes nothing in its place: what was moved away or
 // unmounted may come back. A daemon that was asked to end takes its socket
 // away itself.
-func guardState(ctx context.Context, dir, socket string, ending <-chan struct{}) error {
+//
+// The watch tells of both, where it has events of them; nil: it has none.
+func guardState(ctx context.Context, dir, socket string, watch daemon.Watch, ending <-chan struct{}) error {
 	held, err := os.Stat(lockFile(dir))
 	if err != nil {
 		return errStateGone
 	}
-	tick := time.NewTicker(stateEvery)
-	defer tick.Stop()
+	var told <-chan watcher.Batch
+	if watch != nil {
+		told = watch.Batches()
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
+		every := stateEvery
+		if watch != nil && watch.Health().Mode == watcher.Native {
+			every = stateSeldom
+		}
+		timer.Reset(every)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-told:
+		case <-timer.C:
 		}
 		if !isStateGone(held, dir, socket) {
 			continue
@@ -209,6 +228,19 @@ func isStateGone(held fs.FileInfo, dir, socket string) bool {
 	}
 	_, err = os.Stat(socket)
 	return errors.Is(err, fs.ErrNotExist)
+}
+
+// watchState watches the lock file and the socket. It returns nil where the socket
+// lies elsewhere, in a directory that others use, too.
+func watchState(w *watcher.Watcher, dir, socket string) (daemon.Watch, error) {
+	if filepath.Dir(socket) != dir {
+		return nil, nil
+	}
+	watch, err := w.Add(watcher.Root{Dir: dir, Files: []string{filepath.Base(lockFile(dir)), filepath.Base(socket)}})
+	if err != nil {
+		return nil, err
+	}
+	return watch, nil
 }
 
 func lockFile(dir string) string { return filepath.Join(dir, "daemon.lock") }
@@ -251,6 +283,10 @@ func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner st
 	if err != nil {
 		return err
 	}
+	held, err := watchState(w, dir, socket)
+	if err != nil {
+		return err
+	}
 	scrapes, err := a.listenMetrics(ctx)
 	if err != nil {
 		return err
@@ -263,7 +299,7 @@ func (a *app) runDaemon(ctx context.Context, args []string, dir string, owner st
 		func(ctx context.Context) error { return watchUntil(ctx, w) },
 		func(ctx context.Context) error { return d.Serve(ctx, listener) },
 		d.Run,
-		func(ctx context.Context) error { return guardState(ctx, dir, socket, d.Ending()) },
+		func(ctx context.Context) error { return guardState(ctx, dir, socket, held, d.Ending()) },
 		func(ctx context.Context) error { return notifyService(ctx, notify, d) },
 		func(ctx context.Context) error { return reloadOn(ctx, hangups, d) },
 		func(ctx context.Context) error { return a.serveMetrics(ctx, scrapes, d) },
