@@ -166,10 +166,10 @@ const (
 	// no events tell of them: as long as people wait for an answer, halved.
 	stateEvery = time.Second
 
-	// stateSeldom is how often it looks beside events, which do not tell of an
-	// unmount, or of a directory further up that was renamed: as often as the
-	// watcher looks for its roots.
-	stateSeldom = 5 * time.Second
+	// stateSeldom is how often it looks beside events, in case one was lost. Of an
+	// unmount, or a directory further up that was renamed, the watcher tells, which
+	// looks for its roots.
+	stateSeldom = time.Minute
 )
 
 // guardState returns errStateGone when the lock file or the socket that were
