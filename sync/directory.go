@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"assetsync/manifest"
@@ -28,6 +29,9 @@ type listing struct {
 	done   chan struct{}
 	assets []remote.Asset // once done
 	err    error
+
+	identify   sync.Once
+	identities []string // of the assets, once they were asked for: see identitiesOf
 }
 
 // NewDirectory returns the directory of an agent space.
@@ -39,31 +43,49 @@ func NewDirectory(agentSpace string) *Directory {
 // values. Assets that were learned by agents or imported from a repository
 // never match: they are not ours to write.
 func (d *Directory) Find(ctx context.Context, client *remote.Client, kind assettype.Type, identities ...string) ([]remote.Asset, error) {
-	list, err := d.list(ctx, client, kind)
+	l, err := d.listing(ctx, client, kind)
 	if err != nil {
 		return nil, err
 	}
+	l.identify.Do(func() { l.identities = identitiesOf(l.assets, kind) })
 	var found []remote.Asset
-	for _, a := range list {
-		metadata, err := a.Metadata.Map()
-		if err != nil || ownership(metadata) != "" || a.AssetType == nil || *a.AssetType != kind.Name {
-			continue // such an asset has no identity that could be ours
-		}
-		got, ok := assettype.Identity(kind, metadata, manifest.Bundle{})
-		for _, want := range identities {
-			if ok && want != "" && got == want {
-				found = append(found, a)
-				break
-			}
+	for i, got := range l.identities {
+		if got != "" && slices.Contains(identities, got) {
+			found = append(found, l.assets[i])
 		}
 	}
 	return found, nil
 }
 
-// list returns the assets of a type. One caller reads them, the others wait
+// identitiesOf returns what identifies each asset of a list as one of a type that may
+// be ours, "" for none.
+func identitiesOf(list []remote.Asset, kind assettype.Type) []string {
+	identities := make([]string, len(list))
+	for i, a := range list {
+		metadata, err := a.Metadata.Map()
+		if err != nil || ownership(metadata) != "" || a.AssetType == nil || *a.AssetType != kind.Name {
+			continue // such an asset has no identity that could be ours
+		}
+		if got, ok := assettype.Identity(kind, metadata, manifest.Bundle{}); ok {
+			identities[i] = got
+		}
+	}
+	return identities
+}
+
+// list returns the assets of a type.
+func (d *Directory) list(ctx context.Context, client *remote.Client, kind assettype.Type) ([]remote.Asset, error) {
+	l, err := d.listing(ctx, client, kind)
+	if err != nil {
+		return nil, err
+	}
+	return l.assets, nil
+}
+
+// listing returns the assets of a type. One caller reads them, the others wait
 // for it; none waits while the directory is locked, so that a remote which
 // does not answer one target keeps nothing from the others.
-func (d *Directory) list(ctx context.Context, client *remote.Client, kind assettype.Type) ([]remote.Asset, error) {
+func (d *Directory) listing(ctx context.Context, client *remote.Client, kind assettype.Type) (*listing, error) {
 	for {
 		d.mu.Lock()
 		l, ok := d.lists[kind.Name]
@@ -78,7 +100,7 @@ func (d *Directory) list(ctx context.Context, client *remote.Client, kind assett
 				d.drop(kind, l) // the next one asks again
 			}
 			close(l.done)
-			return l.assets, l.err
+			return l, l.err
 		}
 		select {
 		case <-l.done:
@@ -86,7 +108,7 @@ func (d *Directory) list(ctx context.Context, client *remote.Client, kind assett
 			return nil, context.Cause(ctx)
 		}
 		if l.err == nil {
-			return l.assets, nil
+			return l, nil
 		}
 		// Whoever asked may have been in a hurry.
 	}
