@@ -49,22 +49,32 @@ type account struct {
 	// superseded is theirs, replaced by us, and changed again by somebody who
 	// may have seen only ours.
 	superseded map[manifest.Path]*manifest.Entry
-	back       map[manifest.Path]*manifest.Entry // theirs, replaced by us and put back by somebody
+	back       map[manifest.Path]putBack // theirs, replaced by us and put back by somebody
+	by         map[manifest.Path]int32   // the version that replaced theirs last
 
 	// again are sent paths that others wrote as they were: they may have put back
 	// the very thing that we are about to replace.
 	again map[manifest.Path]*manifest.Entry
 
 	theirKeys, overwrittenKeys map[string]any // the same for metadata
+	keysBack, keysBy           map[string]int32
+}
+
+// putBack is what others had at a path, nil for nothing, and the version in which it was
+// back.
+type putBack struct {
+	entry   *manifest.Entry
+	version int32
 }
 
 func newAccount() *account {
 	return &account{
 		ours: map[manifest.Path]*manifest.Entry{}, theirs: map[manifest.Path]*manifest.Entry{}, overwritten: map[manifest.Path]*manifest.Entry{},
-		superseded: map[manifest.Path]*manifest.Entry{}, back: map[manifest.Path]*manifest.Entry{},
+		superseded: map[manifest.Path]*manifest.Entry{}, back: map[manifest.Path]putBack{}, by: map[manifest.Path]int32{},
 		again:     map[manifest.Path]*manifest.Entry{},
 		content:   map[manifest.ID][]byte{},
 		theirKeys: map[string]any{}, overwrittenKeys: map[string]any{},
+		keysBack: map[string]int32{}, keysBy: map[string]int32{},
 	}
 }
 
@@ -72,6 +82,43 @@ func newAccount() *account {
 func (a *account) read(e manifest.Entry) ([]byte, bool) {
 	data, ok := a.content[e.ID]
 	return data, ok
+}
+
+// withoutBack leaves out what an intent is known to have overwritten no longer: a later
+// version of ours has put it back, and others may have replaced it with that in view.
+// Where both are left out of a walk, what they changed together does not tell that.
+func (a *account) withoutBack(in state.Intent) {
+	isBack := func(p manifest.Path, theirs *manifest.Entry) bool {
+		back, ok := in.Back[p]
+		return ok && a.by[p] <= back.Version && idOf(theirs) == back.ID
+	}
+	maps.DeleteFunc(a.overwritten, isBack)
+	maps.DeleteFunc(a.superseded, isBack)
+	maps.DeleteFunc(a.overwrittenKeys, func(key string, _ any) bool { return a.keysBy[key] <= in.KeysBack[key] })
+}
+
+// noteBack adds what was found to be back to an intent.
+func (a *account) noteBack(in *state.Intent) {
+	if len(a.back) > 0 {
+		in.Back = maps.Clone(in.Back)
+	}
+	for p, back := range a.back {
+		if in.Back == nil {
+			in.Back = map[manifest.Path]state.PutBack{}
+		}
+		if back.version > in.Back[p].Version {
+			in.Back[p] = state.PutBack{ID: idOf(back.entry), Version: back.version}
+		}
+	}
+	if len(a.keysBack) > 0 {
+		in.KeysBack = maps.Clone(in.KeysBack)
+	}
+	for key, version := range a.keysBack {
+		if in.KeysBack == nil {
+			in.KeysBack = map[string]int32{}
+		}
+		in.KeysBack[key] = max(in.KeysBack[key], version)
+	}
 }
 
 // account reads what stands between the observed version and the newest one.
@@ -99,7 +146,7 @@ func (r *run) account(ctx context.Context, id string, d deed, after observation)
 		r.learnDeletes(d, after)
 		return a, nil
 	}
-	if a, err = r.walk(ctx, id, d, start, after); err != nil {
+	if err := r.walk(ctx, id, d, start, after, a); err != nil {
 		return nil, err
 	}
 	if len(a.foreign) == 0 {
@@ -332,27 +379,28 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 		theirs, touched := a.theirs[c.Path]
 		if mine && touched && theirs != nil && !r.wrote(d, c, now) && d.sets(c.Path, now.version) {
 			// Ours has replaced it before somebody changed our version in place.
-			a.superseded[c.Path] = theirs
+			a.superseded[c.Path], a.by[c.Path] = theirs, now.version
 		}
 		if mine && !touched && r.isOurs(d, c, now) {
 			a.ours[c.Path] = c.New
 		}
 		switch {
 		case mine && r.wrote(d, c, now) && touched && !sameEntry(theirs, c.New) && !d.sent(c.Path, theirs) && !d.drops(c, theirs):
-			a.overwritten[c.Path] = theirs
+			a.overwritten[c.Path], a.by[c.Path] = theirs, now.version
 			delete(a.ours, c.Path) // what came first cannot be told
 		case mine && r.wrote(d, c, now), then.version == now.version && r.isOurs(d, c, now):
 			delete(a.overwritten, c.Path) // what was theirs is back, or never was
 		default:
-			switch lost, back := a.overwritten[c.Path], a.back[c.Path]; {
-			case lost != nil && sameEntry(lost, c.New):
-				a.back[c.Path] = lost
+			lost, isLost := a.overwritten[c.Path]
+			switch back := a.back[c.Path].entry; {
+			case isLost && sameEntry(lost, c.New):
+				a.back[c.Path] = putBack{lost, now.version}
 			case lost != nil:
 				a.superseded[c.Path] = lost
 			case back != nil && sameEntry(c.New, d.left(c.Path)) && !r.isAccounted(now.version):
-				// Somebody takes our overwriting for a change that was meant, and
-				// does it again. (A later publishing of ours had seen what is back.)
-				a.superseded[c.Path] = back
+				// Somebody takes our overwriting for a change that was meant, and does
+				// it again. A later publishing of ours has seen what is back.
+				a.superseded[c.Path], a.by[c.Path] = back, now.version
 			}
 			a.theirs[c.Path] = c.New
 			delete(a.overwritten, c.Path)
@@ -379,10 +427,13 @@ func (a *account) step(r *run, d deed, then, now observation, mine bool) {
 		theirs, touched := a.theirKeys[key]
 		switch {
 		case mine && touched && !sameValue(theirs, is):
-			a.overwrittenKeys[key] = theirs
+			a.overwrittenKeys[key], a.keysBy[key] = theirs, now.version
 		case mine:
 			delete(a.overwrittenKeys, key)
 		default:
+			if lost, ok := a.overwrittenKeys[key]; ok && sameValue(lost, is) {
+				a.keysBack[key] = now.version
+			}
 			a.theirKeys[key] = is
 			delete(a.overwrittenKeys, key)
 		}

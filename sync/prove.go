@@ -252,7 +252,7 @@ func (r *run) audit(ctx context.Context, id string, obs observation) (bool, erro
 			r.end(in.Nonce)
 			r.proven = append(r.proven, own...)
 		} else {
-			r.markDoubt(in.Nonce)
+			r.changeIntent(in.Nonce, func(in *state.Intent) { in.Doubt = true }) // not everything of it is seen
 		}
 	}
 	return false, nil
@@ -280,6 +280,8 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 	if err != nil {
 		return lost, nil, err
 	}
+	a.withoutBack(in)
+	r.changeIntent(in.Nonce, a.noteBack)
 	r.settlePast(in, a, obs)
 	if err := r.rememberPast(ctx, a); err != nil {
 		return lost, nil, err
@@ -419,12 +421,12 @@ func (r *run) giveUp(ctx context.Context, in state.Intent, obs observation) erro
 	return r.keepIntents()
 }
 
-// markDoubt keeps an intent of which not everything is seen.
-func (r *run) markDoubt(nonce string) {
+// changeIntent changes an intent, in memory: the next record makes it durable.
+func (r *run) changeIntent(nonce string, change func(*state.Intent)) {
 	r.knownTarget.Intents = slices.Clone(r.knownTarget.Intents)
 	for i := range r.knownTarget.Intents {
 		if r.knownTarget.Intents[i].Nonce == nonce {
-			r.knownTarget.Intents[i].Doubt = true
+			change(&r.knownTarget.Intents[i])
 		}
 	}
 }

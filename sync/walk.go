@@ -10,43 +10,26 @@ import (
 )
 
 // walk reads the versions since start one by one and tells ours from theirs.
-func (r *run) walk(ctx context.Context, id string, d deed, start, after observation) (*account, error) {
+func (r *run) walk(ctx context.Context, id string, d deed, start, after observation, a *account) error {
 	list, err := r.listVersions(ctx, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(list) > 0 && d.gap(*list[0].Version-1) > 0 {
 		// What is older than the oldest was pruned, or has no such numbers.
-		return nil, lostTrack(fmt.Errorf("the versions before %d are not listed any more", *list[0].Version))
+		return lostTrack(fmt.Errorf("the versions before %d are not listed any more", *list[0].Version))
 	}
 	list = slices.DeleteFunc(list, func(v remote.AssetVersionMetadata) bool {
 		return *v.Version <= start.version || *v.Version > after.version
 	})
-	a, err := r.accountSteps(ctx, id, d, start, after, r.withoutOwn(d, list, 0))
-	if err == nil && a.replaces() {
-		// A version that was left out may have put it back: the run that finds such a
-		// thing does that before it publishes anything else.
-		a, err = r.accountSteps(ctx, id, d, start, after, r.withoutOwn(d, list, maxAccounted/3))
-	}
-	return a, err
-}
-
-// replaces reports whether something of others was replaced by a version of ours.
-func (a *account) replaces() bool {
-	return len(a.overwritten)+len(a.overwrittenKeys)+len(a.superseded) > 0
-}
-
-// accountSteps accounts for the listed versions, which follow on start.
-func (r *run) accountSteps(ctx context.Context, id string, d deed, start, after observation, list []remote.AssetVersionMetadata) (*account, error) {
+	list = r.withoutOwn(d, list)
 	if len(list) > maxAccounted {
-		return nil, lostTrack(fmt.Errorf("%d versions were made meanwhile", len(list)))
+		return lostTrack(fmt.Errorf("%d versions were made meanwhile", len(list)))
 	}
 	steps, err := r.steps(ctx, id, start, after, list)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	a := newAccount()
-	a.step(r, d, d.observed, start, false)
 	for i, s := range steps {
 		mine := slices.Contains(d.answered, s.now.version) || r.isReforming(d, s.then, s.now)
 		if !mine && d.silent > 0 && r.mayBeOurs(d, s) && !r.isDeletedAgain(d, steps, i) {
@@ -60,26 +43,19 @@ func (r *run) accountSteps(ctx context.Context, id string, d deed, start, after 
 			a.foreign = append(a.foreign, s.now.version)
 		}
 	}
-	return a, nil
+	return nil
 }
 
 // withoutOwn leaves out versions that are proven to be of other publishings of
-// ours, but for the first few and the last of several in a row: what they changed
-// together is all that counts, unless something of others was replaced. A daemon
-// that publishes each save, while a write from before is in doubt, reads a few
-// versions so, and not all since.
-func (r *run) withoutOwn(d deed, list []remote.AssetVersionMetadata, few int) (out []remote.AssetVersionMetadata) {
+// ours, but for the last of several in a row: what they changed together is all
+// that counts. A daemon that publishes each save, while a write from before is in
+// doubt, reads a few versions so, and not all since.
+func (r *run) withoutOwn(d deed, list []remote.AssetVersionMetadata) (out []remote.AssetVersionMetadata) {
 	own := func(v remote.AssetVersionMetadata) bool {
 		return r.isAccounted(*v.Version) && !slices.Contains(d.answered, *v.Version)
 	}
-	row := 0
 	for i, v := range list {
-		if !own(v) {
-			row = 0
-		} else {
-			row++
-		}
-		if row <= few || i+1 == len(list) || !own(list[i+1]) {
+		if i+1 == len(list) || !own(v) || !own(list[i+1]) {
 			out = append(out, v)
 		}
 	}

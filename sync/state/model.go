@@ -166,6 +166,18 @@ type Intent struct {
 	Repair   bool            `json:"repair,omitempty"`   // what is sent is not the local side's content
 	Verb     string          `json:"verb,omitempty"`     // "restore" or "undo"; "" for a push, or a repair of one
 	Noted    bool            `json:"noted,omitempty"`    // what of it was seen is among the asset's publishings
+
+	// Back is what others had at a path that a version of the run replaced, and that was
+	// found to be back since. KeysBack has the version that brought back a key of
+	// metadata.
+	Back     map[manifest.Path]PutBack `json:"back,omitempty"`
+	KeysBack map[string]int32          `json:"keys_back,omitempty"`
+}
+
+// PutBack is what is back at a path.
+type PutBack struct {
+	ID      manifest.ID `json:"id,omitzero"` // zero: the path was deleted
+	Version int32       `json:"version"`     // that brought it back
 }
 
 // PlannedChange is one path of an intent. A nil New is a deletion.
