@@ -287,9 +287,7 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 		return lost, nil, err
 	}
 	told, err := r.superseded(a, obs)
-	for _, c := range told {
-		r.note("%s %s: %s", c.Path, c.Why, c.Copy)
-	}
+	r.noteCopies(told)
 	if err != nil {
 		return lost, nil, err
 	}
@@ -297,12 +295,20 @@ func (r *run) auditOne(ctx context.Context, id string, in state.Intent, obs obse
 	lost.past = true
 	if in.Repair {
 		others, err := r.keepOthers(d, a.again, obs, lost)
-		r.res.Conflicts = append(r.res.Conflicts, others...)
+		r.noteCopies(others)
 		if err != nil {
 			return lost, nil, err
 		}
 	}
 	return lost, a.own, r.settleMerged(ctx, in, d, lost)
+}
+
+// noteCopies tells of conflicts of an earlier run. What is reported as a conflict is
+// what the plan of this run finds.
+func (r *run) noteCopies(conflicts []ConflictReport) {
+	for _, c := range conflicts {
+		r.note("%s %s: %s", c.Path, c.Why, c.Copy)
+	}
 }
 
 // settleMerged makes what an earlier run sent of files that are merged now the
