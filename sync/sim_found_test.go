@@ -419,24 +419,54 @@ func TestCopyIsOfThen(t *testing.T) {
 
 // TestPutBackThenReplaced lets a push overwrite a file that somebody has brought back
 // meanwhile, with a write in doubt. It puts theirs back, and has seen it when it
-// publishes its own again: that is not undone when the doubt is looked at later, as
-// long as it lasts and when it ends.
+// publishes its own again, perhaps after somebody else's save of another file: that is
+// not undone when the doubt is looked at later, as long as it lasts and when it ends.
 func TestPutBackThenReplaced(t *testing.T) {
-	w := newWorld(t)
-	m := w.machine(skill(fiveFiles))
-	id := m.mustPush(assetsync.Created).AssetID
-	m.write("a.md", "ours")
-	m.write("b.md", "ours")
-	m.write("new.md", "ours")
-	w.remove(id, "a.md")
-	w.fault("op=UpdateAsset,nth=2,kind=reset-before")
-	w.beforeWrite(func() { w.createFile(id, "a.md", fiveFiles["a.md"]) })
-	m.mustPush(assetsync.Published)
-	for range 2 {
-		if res := m.push(assetsync.PushOptions{}); res.Outcome != assetsync.Unchanged || toldOfMerge(res) {
-			t.Errorf("the next push: %s\n%s", res.Outcome, describe(res))
-		}
-		w.wantLive(id, m.files())
-		w.now = w.now.Add(time.Hour)
+	for name, saved := range map[string]bool{"at once": false, "after another's save": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			m := w.machine(skill(fiveFiles))
+			id := m.mustPush(assetsync.Created).AssetID
+			for _, p := range []string{"a.md", "b.md", "new.md"} {
+				m.write(p, "ours")
+			}
+			w.remove(id, "a.md")
+			w.fault("op=UpdateAsset,nth=2,kind=reset-before")
+			var writes, ours, back bool // there was one; it was live; theirs was after it
+			w.before = func(r *http.Request) {
+				if r.Method == http.MethodGet {
+					return
+				}
+				if !writes {
+					writes = true
+					w.createFile(id, "a.md", fiveFiles["a.md"])
+				}
+				live := w.live(id, 0)["a.md"]
+				ours = ours || live == "ours"
+				if !back && ours && live == fiveFiles["a.md"] {
+					back = true
+					if saved {
+						w.save(id, "c.md", "theirs")
+					}
+				}
+			}
+			m.mustPush(assetsync.Published)
+			w.before = nil
+			if !back {
+				t.Error("theirs was not put back")
+			}
+			want := m.files()
+			if saved {
+				want["c.md"] = "theirs"
+			}
+			for range 2 {
+				res := m.push(assetsync.PushOptions{})
+				if res.Outcome != assetsync.Unchanged || len(res.Conflicts) > 0 || slices.ContainsFunc(res.Notes, func(n string) bool { return strings.Contains(n, "overwr") }) {
+					t.Errorf("the next push: %s\n%s", res.Outcome, describe(res))
+				}
+				w.wantLive(id, want)
+				w.now = w.now.Add(time.Hour)
+			}
+		})
 	}
 }

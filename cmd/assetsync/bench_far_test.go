@@ -35,9 +35,10 @@ func newFarServer(addr, remote string, trip time.Duration) (*farServer, error) {
 		begun := time.Now()
 		time.Sleep(trip)
 		proxy.ServeHTTP(w, r)
+		call := timedCall{begun, time.Now()}
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.calls = append(f.calls, timedCall{begun, time.Now()})
+		f.calls = append(f.calls, call)
 	})}
 	go func() { _ = f.server.Serve(listener) }() // until it is closed
 	return f, nil

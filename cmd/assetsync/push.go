@@ -282,8 +282,7 @@ func (a *app) sayPins(env Environment, targets []Target, results []assetsync.Res
 	case stateless:
 		a.say("hint: to publish to this asset whatever its name, give --asset %s", results[0].AssetID)
 	case len(lines) > maxPins:
-		a.say("hint: to pin what was created for every machine, add under targets: in %s, as\n%s\nThe ids of the other %d are what assetsync status shows.",
-			ConfigName, lines[0], len(lines)-1)
+		a.say("hint: to pin what was created for every machine, add each of %d targets in %s, such as\n%s\nassetsync status shows the ids.", len(lines), ConfigName, lines[0])
 	default:
 		a.say("hint: to pin what was created for every machine, add under targets: in %s\n%s", ConfigName, strings.Join(lines, "\n"))
 	}

@@ -24,6 +24,7 @@ type recorder struct {
 	disk
 	mu     sync.Mutex
 	steps  []string
+	begun  int // steps
 	failAt int // the step to fail, from 1; 0: none
 	effect bool
 }
@@ -37,9 +38,14 @@ func (r *recorder) do(step, name string, f func() error) error {
 		name = filepath.ToSlash(rel)
 	}
 	r.mu.Lock()
-	r.steps = append(r.steps, step+" "+path.Clean(name))
-	fails := len(r.steps) == r.failAt
+	r.begun++
+	fails := r.begun == r.failAt
 	r.mu.Unlock()
+	defer func() { // what is noted has happened
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.steps = append(r.steps, step+" "+path.Clean(name))
+	}()
 	if !fails {
 		return f()
 	}
