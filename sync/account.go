@@ -84,43 +84,6 @@ func (a *account) read(e manifest.Entry) ([]byte, bool) {
 	return data, ok
 }
 
-// withoutBack leaves out what an intent is known to have overwritten no longer: a later
-// version of ours has put it back, and others may have replaced it with that in view.
-// Where both are left out of a walk, what they changed together does not tell that.
-func (a *account) withoutBack(in state.Intent) {
-	isBack := func(p manifest.Path, theirs *manifest.Entry) bool {
-		back, ok := in.Back[p]
-		return ok && a.by[p] <= back.Version && idOf(theirs) == back.ID
-	}
-	maps.DeleteFunc(a.overwritten, isBack)
-	maps.DeleteFunc(a.superseded, isBack)
-	maps.DeleteFunc(a.overwrittenKeys, func(key string, _ any) bool { return a.keysBy[key] <= in.KeysBack[key] })
-}
-
-// noteBack adds what was found to be back to an intent.
-func (a *account) noteBack(in *state.Intent) {
-	if len(a.back) > 0 {
-		in.Back = maps.Clone(in.Back)
-	}
-	for p, back := range a.back {
-		if in.Back == nil {
-			in.Back = map[manifest.Path]state.PutBack{}
-		}
-		if back.version > in.Back[p].Version {
-			in.Back[p] = state.PutBack{ID: idOf(back.entry), Version: back.version}
-		}
-	}
-	if len(a.keysBack) > 0 {
-		in.KeysBack = maps.Clone(in.KeysBack)
-	}
-	for key, version := range a.keysBack {
-		if in.KeysBack == nil {
-			in.KeysBack = map[string]int32{}
-		}
-		in.KeysBack[key] = max(in.KeysBack[key], version)
-	}
-}
-
 // account reads what stands between the observed version and the newest one.
 // The service has no compare-and-swap, so this look is what finds a write
 // that slipped in between.

@@ -95,12 +95,7 @@ func (r *run) noteDownIntent(ctx context.Context, in state.Intent, obs observati
 		}
 	}
 	r.addPublishing(p)
-	r.knownTarget.Intents = slices.Clone(r.knownTarget.Intents)
-	for i := range r.knownTarget.Intents {
-		if r.knownTarget.Intents[i].Nonce == in.Nonce {
-			r.knownTarget.Intents[i].Noted = true
-		}
-	}
+	r.changeIntent(in.Nonce, func(in *state.Intent) { in.Noted = true })
 	return nil
 }
 

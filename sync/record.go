@@ -184,14 +184,13 @@ func (r *run) narrow(nonce string, sent []write, doubt bool) error {
 		r.end(nonce)
 		return r.keepIntents()
 	}
-	r.knownTarget.Intents = slices.Clone(r.knownTarget.Intents)
-	for i := range r.knownTarget.Intents {
-		if in := &r.knownTarget.Intents[i]; in.Nonce == nonce {
-			in.Doubt = doubt
-			if err := r.describeWrites(in, sent); err != nil {
-				return err
-			}
-		}
+	var err error
+	r.changeIntent(nonce, func(in *state.Intent) {
+		in.Doubt = doubt
+		err = r.describeWrites(in, sent)
+	})
+	if err != nil {
+		return err
 	}
 	return r.keepIntents()
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -16,6 +17,7 @@ import (
 // for a round trip. It keeps when calls began and ended.
 type farServer struct {
 	server *http.Server
+	ended  chan error // why it serves no longer
 
 	mu    sync.Mutex
 	calls []timedCall
@@ -30,7 +32,7 @@ func newFarServer(addr, remote string, trip time.Duration) (*farServer, error) {
 		return nil, err
 	}
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: remote})
-	f := &farServer{}
+	f := &farServer{ended: make(chan error, 1)}
 	f.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
 		time.Sleep(trip)
@@ -40,8 +42,17 @@ func newFarServer(addr, remote string, trip time.Duration) (*farServer, error) {
 		defer f.mu.Unlock()
 		f.calls = append(f.calls, call)
 	})}
-	go func() { _ = f.server.Serve(listener) }() // until it is closed
+	go func() { f.ended <- f.server.Serve(listener) }()
 	return f, nil
+}
+
+// close ends the server, and waits for that.
+func (f *farServer) close() error {
+	err := f.server.Close()
+	if served := <-f.ended; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
 }
 
 // depth returns how many calls since the last question went out one after the

@@ -267,7 +267,7 @@ func (r *speedRemote) start(trip time.Duration) {
 
 func (r *speedRemote) stop() {
 	if r.far != nil {
-		if err := r.far.server.Close(); err != nil {
+		if err := r.far.close(); err != nil {
 			r.Errorf("close the server that is far away: %v", err)
 		}
 		r.far = nil

@@ -133,7 +133,7 @@ func (b *batch) add(o interface {
 // write writes the objects, each with its content on disk before it gets its name.
 // Their names are on disk once the disk was flushed.
 func (b *batch) write(ctx context.Context) error {
-	var group errgroup.Group
+	group, ctx := errgroup.WithContext(ctx)
 	for first := range min(syncsAtOnce, len(b.objects)) {
 		group.Go(func() error {
 			// One for each: go-git's storage is not safe for concurrent use.
