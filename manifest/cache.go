@@ -61,7 +61,7 @@ const (
 	// cacheFormat begins a cache. Another one is dropped. It has to change with what a
 	// scan makes of the same files: the form of text, the floor, names that are
 	// refused, twins. TestCacheFormat fails where that was forgotten.
-	cacheFormat = "assetsync files 3\n"
+	cacheFormat = "assetsync files 4\n"
 
 	// racyWindow is how long before a time of the file system a file must have
 	// changed to be kept: the ticks of the coarsest file systems are 2 s long

@@ -12,8 +12,8 @@ import (
 )
 
 // A cache is, as bytes: its format and the form of text; a byte that says whether it
-// holds a whole tree, and if so the print of its rules and how many files it has; all
-// names; the directories; the SHA-256 of all that. Of a directory there are the length
+// holds a whole tree, and if so the print of its rules, its id, and how many files it has;
+// all names; the directories; the SHA-256 of all that. Of a directory there are the length
 // of its name, in a whole tree its state and its ignore files, then its files, each with
 // the length of its name. Lengths and numbers are varints. Names stand in the order of
 // what has them, and together, for they become one string. The directories of a whole
@@ -31,6 +31,7 @@ func encodeCache(text Text, dirs map[string][]keptFile, tree *keptTree) []byte {
 		}
 	} else {
 		out = append(append(out, 1), tree.print[:]...)
+		out = append(out, tree.id[:]...)
 		out = binary.AppendUvarint(out, uint64(tree.files))
 		for _, dir := range tree.dirs {
 			w.dir(dir)
@@ -112,6 +113,7 @@ func openCache(data []byte, text Text) (in cacheReader, tree *keptTree, ok bool)
 	case flag[0] == 1:
 		tree = new(keptTree)
 		copy(tree.print[:], in.Bytes(uint64(len(tree.print))))
+		copy(tree.id[:], in.Bytes(uint64(len(tree.id))))
 		tree.files = in.count()
 	}
 	in.names = string(in.Bytes(in.Uvarint()))

@@ -18,7 +18,10 @@ type Entry struct {
 
 // Tree is a set of files in path order. It is a value: nothing changes it,
 // and it is safe for concurrent use. The zero Tree is empty.
-type Tree struct{ entries []Entry }
+type Tree struct {
+	entries []Entry
+	id      ID // zero: it is to be computed
+}
 
 // NewTree makes a tree of entries in any order. It fails when a path is no
 // [Path], occurs twice, or is both a file and a directory.
@@ -38,7 +41,7 @@ func ownTree(sorted []Entry) (Tree, error) {
 			return Tree{}, fmt.Errorf("path %q occurs twice", e.Path)
 		}
 	}
-	t := Tree{sorted}
+	t := Tree{entries: sorted}
 	if p, clash := t.clash(); clash {
 		return Tree{}, fmt.Errorf("path %q is both a file and a directory", p)
 	}
@@ -94,6 +97,27 @@ func (t Tree) Get(p Path) *Entry {
 	return nil
 }
 
+// InOrder returns a function that finds entries by their paths, which are asked for in path
+// order, each once; nil for one that the tree does not hold. An entry belongs to the tree,
+// and nobody may change it. The function is for one goroutine.
+func (t Tree) InOrder() func(path []byte) *Entry {
+	rest := t.entries
+	return func(path []byte) *Entry {
+		for len(rest) > 0 {
+			at := &rest[0]
+			order := strings.Compare(string(at.Path), string(path))
+			if order > 0 {
+				return nil
+			}
+			rest = rest[1:]
+			if order == 0 {
+				return at
+			}
+		}
+		return nil
+	}
+}
+
 func (t Tree) search(p Path) (int, bool) {
 	return slices.BinarySearchFunc(t.entries, p, func(e Entry, p Path) int {
 		return strings.Compare(string(e.Path), string(p))
@@ -108,7 +132,7 @@ func (t Tree) Filter(keep func(Entry) bool) Tree {
 			out = append(out, e)
 		}
 	}
-	return Tree{out}
+	return Tree{entries: out}
 }
 
 // Equal reports whether both trees hold the same paths with the same ids.
@@ -120,7 +144,12 @@ func (t Tree) Equal(u Tree) bool {
 
 // ID returns the git tree id: what "git write-tree" answers for these files
 // with mode 100644. An empty tree has git's empty-tree id.
-func (t Tree) ID() ID { return subtreeID(t.entries, 0) }
+func (t Tree) ID() ID {
+	if t.id != (ID{}) {
+		return t.id
+	}
+	return subtreeID(t.entries, 0)
+}
 
 // subtreeID hashes the directory that all entries share up to byte prefix of
 // their paths.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,6 +134,41 @@ func TestTreeAccess(t *testing.T) {
 	less := tree.Filter(func(e Entry) bool { return e.Path != "b" })
 	if less.Len() != 2 || tree.Len() != 3 || less.Equal(tree) || !tree.Equal(b.Tree()) {
 		t.Errorf("Filter gave %d of %d entries", less.Len(), tree.Len())
+	}
+}
+
+func TestInOrder(t *testing.T) {
+	entry := func(p string) Entry { return Entry{Path: Path(p), Size: int64(len(p))} }
+	tree, err := NewTree(entry("a"), entry("b/c"), entry("b/d"), entry("e"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name        string
+		paths, want []string
+	}{
+		{"all", []string{"a", "b/c", "b/d", "e"}, []string{"a", "b/c", "b/d", "e"}},
+		{"some", []string{"b/c", "e"}, []string{"b/c", "e"}},
+		{"others between", []string{"", "a", "aa", "b/d", "b/dd", "f"}, []string{"a", "b/d"}},
+		{"one twice", []string{"a", "a", "b/c"}, []string{"a", "b/c"}},
+		{"after all", []string{"z", "zz"}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			find := tree.InOrder()
+			var got []string
+			for _, p := range tt.paths {
+				if e := find([]byte(p)); e != nil {
+					if string(e.Path) != p || *e != entry(p) {
+						t.Errorf("%s is found as %v", p, e)
+					}
+					got = append(got, string(e.Path))
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 

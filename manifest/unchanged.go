@@ -14,6 +14,7 @@ import (
 // keptTree is a tree that a cache keeps as a whole: all its files are kept, too.
 type keptTree struct {
 	print rulesPrint
+	id    ID // of the tree
 	files int
 	dirs  []keptDir // in the order of the walk
 }
@@ -90,6 +91,7 @@ func (c *Cache) unchanged(ctx context.Context, root *os.Root, print rulesPrint, 
 	if err != nil { // a cache that somebody made up
 		return Snapshot{}, false
 	}
+	tree.id = kept.id
 	return Snapshot{Tree: tree, Ignore: rules.With(seen.rules...)}, true
 }
 
@@ -122,6 +124,6 @@ func (s *scanner) keepWhole(root *os.Root, print rulesPrint, found Snapshot) {
 		}
 	}
 	if datesDirs(root) {
-		c.tree = &keptTree{print, found.Tree.Len(), dirs}
+		c.tree = &keptTree{print, found.Tree.ID(), found.Tree.Len(), dirs}
 	}
 }

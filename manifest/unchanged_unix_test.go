@@ -57,6 +57,9 @@ func wantPlain(t testing.TB, root *os.Root, opts ScanOptions, data []byte) {
 		t.Fatal(err)
 	}
 	sameEntries := slices.Equal(got.Tree.entries, want.Tree.entries)
+	if got.Tree.ID() != want.Tree.ID() || got.Tree.ID() != subtreeID(want.Tree.entries, 0) {
+		t.Errorf("tree %s, want %s", got.Tree.ID(), want.Tree.ID())
+	}
 	got.Tree, want.Tree = Tree{}, Tree{}
 	if !sameEntries || !reflect.DeepEqual(got, want) {
 		t.Errorf("same entries: %v; got %+v, want %+v", sameEntries, got, want)

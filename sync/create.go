@@ -71,7 +71,7 @@ func (r *run) create(ctx context.Context, snap manifest.Snapshot, o PushOptions)
 		}
 		return "", err
 	}
-	if err := r.adopt(id); err != nil {
+	if err := r.adopt(id, snap.Tree); err != nil {
 		return "", err
 	}
 	r.knownTarget.AssetID, r.knownTarget.Identity = id, identity

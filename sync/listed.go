@@ -47,8 +47,13 @@ func (r *run) listAhead(ctx context.Context, snap manifest.Snapshot) {
 	if id == "" || !r.mayBeListed() {
 		return
 	}
-	known, err := r.State.Asset(r.Space, id) // it is adopted, and damage told, once nothing is in the way
-	if err == nil && r.isSettledHere(known, snap) {
+	// What is on record is adopted, and damage told, once nothing is in the way.
+	known, rests, err := r.State.RestsAt(r.Space, id, snap.Tree)
+	if rests = rests && r.isCalm(known, snap); !rests && err == nil {
+		known, err = r.State.AssetLike(r.Space, id, snap.Tree)
+		rests = err == nil && r.isSettledHere(known, snap)
+	}
+	if rests {
 		r.rest(func() { r.Assets.begin(ctx, r.Client, r.kind) })
 	}
 }
@@ -56,13 +61,11 @@ func (r *run) listAhead(ctx context.Context, snap manifest.Snapshot) {
 // isSettledHere reports whether the files here and the record of the remote's are
 // those of the base, and nothing is in doubt or between the sides.
 func (r *run) isSettledHere(known state.Asset, snap manifest.Snapshot) bool {
-	switch {
-	case !r.isFixed():
+	if !r.isCalm(known, snap) {
 		return false
-	case known.Whole == nil || known.Whole.Version != known.Version || known.Older != 0:
-		return false
-	case len(r.knownTarget.Intents)+len(known.CheckingOut)+len(known.Disputes)+len(snap.Problems)+len(snap.Unknown) > 0:
-		return false
+	}
+	if isBase(known.Base, snap.Tree) && isSeen(known.Seen, snap.Tree) {
+		return true
 	}
 	here, there := 0, 0
 	for p, pair := range known.Base.All() {
@@ -84,6 +87,46 @@ func (r *run) isSettledHere(known state.Asset, snap manifest.Snapshot) bool {
 		}
 	}
 	return here > 0 && here == snap.Tree.Len() && there == len(known.Seen)
+}
+
+// isCalm reports whether, but for the files, nothing is in doubt or between the sides,
+// and there is something here.
+func (r *run) isCalm(known state.Asset, snap manifest.Snapshot) bool {
+	switch {
+	case !r.isFixed() || snap.Tree.Len() == 0:
+		return false
+	case known.Whole == nil || known.Whole.Version != known.Version || known.Older != 0:
+		return false
+	}
+	return len(r.knownTarget.Intents)+len(known.CheckingOut)+len(known.Disputes)+len(snap.Problems)+len(snap.Unknown) == 0
+}
+
+// isBase reports whether both sides of a base are just what a tree holds.
+func isBase(base state.ByPath[state.Pair], tree manifest.Tree) bool {
+	return isJust(base, tree, func(pair state.Pair, id manifest.ID) bool {
+		return pair.Local != nil && pair.Remote != nil && pair.Local.ID == id && pair.Remote.ID == id
+	})
+}
+
+// isSeen reports whether just what a tree holds was seen.
+func isSeen(seen state.ByPath[state.Seen], tree manifest.Tree) bool {
+	return isJust(seen, tree, func(s state.Seen, id manifest.ID) bool { return s.ID == id })
+}
+
+// isJust reports whether the paths are those of a tree, and the value of each says that
+// it has the id that it has in the tree.
+func isJust[V any](values state.ByPath[V], tree manifest.Tree, has func(V, manifest.ID) bool) bool {
+	if len(values) != tree.Len() {
+		return false
+	}
+	i := 0
+	for e := range tree.All() {
+		if at := values[i]; at.Path != e.Path || !has(at.Value, e.ID) {
+			return false
+		}
+		i++
+	}
+	return true
 }
 
 // listed returns an asset as the listing of its type has it, when that is the
@@ -128,18 +171,12 @@ func (r *run) asRecorded(asset *remote.Asset, snap manifest.Snapshot) (obs obser
 
 // seenTree is the tree that was seen of the remote: most often, the one that is here.
 func (r *run) seenTree(snap manifest.Snapshot) (manifest.Tree, error) {
-	seen, same := r.knownAsset.Seen, len(r.knownAsset.Seen) == snap.Tree.Len()
-	for e := range snap.Tree.All() {
-		if same = same && seen.Get(e.Path).Entry == e; !same {
-			break
-		}
-	}
-	if same {
+	if isSeen(r.knownAsset.Seen, snap.Tree) {
 		return snap.Tree, nil
 	}
-	entries := make([]manifest.Entry, 0, len(seen))
-	for _, s := range seen.All() {
-		entries = append(entries, s.Entry)
+	entries := make([]manifest.Entry, 0, len(r.knownAsset.Seen))
+	for _, s := range r.knownAsset.Seen.All() {
+		entries = append(entries, *s.Entry)
 	}
 	return manifest.NewTree(entries...)
 }

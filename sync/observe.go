@@ -142,7 +142,7 @@ func (r *run) look(ctx context.Context, id string, asset *remote.Asset, seen sta
 	for _, p := range held {
 		if s, ok := seen.Lookup(p); ok && trusted(s, obs.listing[string(p)]) && !got.has(p) {
 			obs.seen[p] = s
-			entries = append(entries, s.Entry)
+			entries = append(entries, *s.Entry)
 		} else {
 			missing = append(missing, p)
 		}
@@ -309,7 +309,7 @@ func (o *observation) take(files map[manifest.Path][]byte, paths []manifest.Path
 	for _, p := range paths {
 		e := manifest.Entry{Path: p, ID: manifest.BlobID(files[p]), Size: int64(len(files[p]))}
 		s := o.listing[string(p)]
-		o.seen[p] = state.Seen{Entry: e, Version: s.version, UpdatedAt: s.updatedAt, ReadAt: now.UTC()}
+		o.seen[p] = state.Seen{Entry: &e, Stamp: &state.Stamp{Version: s.version, UpdatedAt: s.updatedAt, ReadAt: now.UTC()}}
 		o.content[e.ID] = files[p]
 		o.fresh[p] = true
 		entries = append(entries, e)

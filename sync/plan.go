@@ -123,13 +123,11 @@ func (r *run) compareSides(ctx context.Context, snap manifest.Snapshot, obs obse
 // is ignored: then [diff.Three] plans nothing at all, and what is live is what is
 // here.
 func (r *run) isInStep(snap manifest.Snapshot, obs observation) bool {
-	base := r.knownAsset.Base
-	if len(snap.Unknown)+len(obs.side.Unknown) > 0 || len(base) != snap.Tree.Len() || !snap.Tree.Equal(obs.side.Tree) {
+	if len(snap.Unknown)+len(obs.side.Unknown) > 0 || !snap.Tree.Equal(obs.side.Tree) || !isBase(r.knownAsset.Base, snap.Tree) {
 		return false
 	}
 	for e := range snap.Tree.All() {
-		pair := base.Get(e.Path)
-		if pair.Local == nil || pair.Remote == nil || pair.Local.ID != e.ID || pair.Remote.ID != e.ID || r.ignores(snap, e.Path) {
+		if r.ignores(snap, e.Path) {
 			return false
 		}
 	}

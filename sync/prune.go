@@ -77,7 +77,7 @@ func (e *Engine) Standing(ctx context.Context) (s Standing, res Result) {
 
 // observeNamed reads the asset that the target names.
 func (r *run) observeNamed(ctx context.Context) (observation, error) {
-	if err := r.adopt(r.Target.AssetID); err != nil {
+	if err := r.adopt(r.Target.AssetID, manifest.Tree{}); err != nil {
 		return observation{}, err
 	}
 	obs, err := r.observe(ctx, r.Target.AssetID)

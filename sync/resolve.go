@@ -21,15 +21,15 @@ func (r *run) resolve(ctx context.Context, snap manifest.Snapshot) (string, erro
 	if err != nil || id == "" {
 		return "", err
 	}
-	if err := r.adopt(id); err != nil {
+	if err := r.adopt(id, snap.Tree); err != nil {
 		return "", err
 	}
 	return id, nil
 }
 
 // adopt makes id the asset of this run, and goes on with the record that the
-// run has of it already.
-func (r *run) adopt(id string) (err error) {
+// run has of it already. The tree is what it likely holds.
+func (r *run) adopt(id string, tree manifest.Tree) (err error) {
 	if r.adopted && r.res.AssetID == id {
 		return nil
 	}
@@ -40,7 +40,7 @@ func (r *run) adopt(id string) (err error) {
 		return err
 	}
 	r.res.AssetID, r.told, r.toldKeys = id, nil, nil
-	r.knownAsset, err = r.State.Asset(r.Space, id)
+	r.knownAsset, err = r.State.AssetLike(r.Space, id, tree)
 	if r.adopted = err == nil; r.adopted {
 		asset := r.knownAsset
 		r.loaded.asset = &asset

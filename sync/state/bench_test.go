@@ -17,7 +17,7 @@ func fullAsset() state.Asset {
 		e := manifest.Entry{Path: p, ID: manifest.BlobID([]byte(p)), Size: 1000}
 		local, remote := e, e
 		a.Base = a.Base.With(p, state.Pair{Local: &local, Remote: &remote})
-		a.Seen = a.Seen.With(p, state.Seen{Entry: e, Version: 7, UpdatedAt: owner.Since, ReadAt: owner.Since})
+		a.Seen = a.Seen.With(p, state.Seen{Entry: &e, Stamp: &state.Stamp{Version: 7, UpdatedAt: owner.Since, ReadAt: owner.Since}})
 	}
 	return a
 }

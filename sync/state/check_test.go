@@ -30,11 +30,15 @@ func TestCheck(t *testing.T) {
 		target func(*state.Target)
 		want   string // in the only fault; "" for none
 	}{
-		"sound":                     {nil, nil, ""},
-		"a base without sides":      {func(a *state.Asset) { a.Base = a.Base.With("a.md", state.Pair{}) }, nil, "neither side"},
-		"a base of another path":    {func(a *state.Asset) { a.Base = a.Base.With("a.md", state.Pair{Local: entry("b.md")}) }, nil, "that of b.md"},
-		"seen in a later version":   {func(a *state.Asset) { a.Seen = a.Seen.With("a.md", state.Seen{Entry: *entry("a.md"), Version: 9}) }, nil, "version 9"},
-		"seen at another path":      {func(a *state.Asset) { a.Seen = a.Seen.With("a.md", state.Seen{Entry: *entry("b.md"), Version: 1}) }, nil, "is of b.md"},
+		"sound":                  {nil, nil, ""},
+		"a base without sides":   {func(a *state.Asset) { a.Base = a.Base.With("a.md", state.Pair{}) }, nil, "neither side"},
+		"a base of another path": {func(a *state.Asset) { a.Base = a.Base.With("a.md", state.Pair{Local: entry("b.md")}) }, nil, "that of b.md"},
+		"seen in a later version": {func(a *state.Asset) {
+			a.Seen = a.Seen.With("a.md", state.Seen{Entry: entry("a.md"), Stamp: &state.Stamp{Version: 9}})
+		}, nil, "version 9"},
+		"seen at another path": {func(a *state.Asset) {
+			a.Seen = a.Seen.With("a.md", state.Seen{Entry: entry("b.md"), Stamp: &state.Stamp{Version: 1}})
+		}, nil, "is of b.md"},
 		"own version of the future": {func(a *state.Asset) { a.Own = []int32{9} }, nil, "version 9"},
 		"deletions on no side":      {func(a *state.Asset) { a.Deletions = []state.Deletion{{Files: 1, Side: "left"}} }, nil, `"left"`},
 		"checked out of the future": {func(a *state.Asset) { a.Older = 9 }, nil, "version 9"},
@@ -61,7 +65,7 @@ func TestCheck(t *testing.T) {
 			defer db.Close()
 			asset := state.Asset{
 				Version: 3, Base: state.NewByPath(map[manifest.Path]state.Pair{"a.md": {Local: entry("a.md"), Remote: entry("a.md")}}),
-				Seen: state.NewByPath(map[manifest.Path]state.Seen{"a.md": {Entry: *entry("a.md"), Version: 2}}), Own: []int32{1, 3},
+				Seen: state.NewByPath(map[manifest.Path]state.Seen{"a.md": {Entry: entry("a.md"), Stamp: &state.Stamp{Version: 2}}}), Own: []int32{1, 3},
 				Deletions: []state.Deletion{{At: now, Files: 2, Side: "local"}},
 				CheckingOut: map[manifest.Path]state.CheckOutIntent{"a.md": {
 					Mark: "m1", Version: 4, Old: entry("a.md"), New: entry("a.md"),

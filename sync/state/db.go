@@ -13,6 +13,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"assetsync/manifest"
 )
 
 const (
@@ -166,15 +168,41 @@ func (db *DB) Target(space Space, name string) (t Target, err error) {
 }
 
 // Asset returns what is known of an asset; the zero Asset when nothing is.
-func (db *DB) Asset(space Space, id string) (a Asset, err error) {
-	k := key(space.prefix(), id)
-	err = db.view(func(tx *bbolt.Tx) (err error) {
-		if data := tx.Bucket(assetsBucket).Get(k); data != nil {
-			a, err = readAsset(k, data)
-		}
+func (db *DB) Asset(space Space, id string) (Asset, error) {
+	return db.AssetLike(space, id, manifest.Tree{})
+}
+
+// AssetLike is Asset for who has a tree that is likely what the asset holds: it takes
+// less memory where it is. What is known is the same, whatever the tree holds, of which
+// it has some of the entries.
+func (db *DB) AssetLike(space Space, id string, tree manifest.Tree) (a Asset, err error) {
+	err = db.viewAsset(space, id, func(data []byte) (err error) {
+		a, err = decodeAsset(data, tree)
 		return err
 	})
 	return a, err
+}
+
+// RestsAt returns what is known of an asset, but for its files, and whether these are
+// just what a tree holds: on both sides of the base, and as they were seen. It costs a
+// part of [DB.Asset].
+func (db *DB) RestsAt(space Space, id string, tree manifest.Tree) (a Asset, rests bool, err error) {
+	err = db.viewAsset(space, id, func(data []byte) (err error) {
+		a, rests, err = restsAt(data, tree)
+		return err
+	})
+	return a, rests, err
+}
+
+// viewAsset reads the record of an asset, if there is one.
+func (db *DB) viewAsset(space Space, id string, read func(data []byte) error) error {
+	k := key(space.prefix(), id)
+	return db.view(func(tx *bbolt.Tx) error {
+		if data := tx.Bucket(assetsBucket).Get(k); data != nil {
+			return unreadable(k, read(data))
+		}
+		return nil
+	})
 }
 
 // Is reports whether what is known of an asset and of its target is just what is on
@@ -255,10 +283,15 @@ func decode(k, data []byte, into any) error {
 	if data == nil {
 		return nil
 	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("read state of %q: %w", k, err)
+	return unreadable(k, json.Unmarshal(data, into))
+}
+
+// unreadable says of an error of which record it is; nil stays nil.
+func unreadable(k []byte, err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("read state of %q: %w", k, err)
 }
 
 func (db *DB) view(look func(*bbolt.Tx) error) error {
@@ -350,11 +383,8 @@ func (t Tx) putAsset(k []byte, v Asset) error {
 
 // readAsset reads the record of a key.
 func readAsset(k, data []byte) (Asset, error) {
-	a, err := decodeAsset(data)
-	if err != nil {
-		return Asset{}, fmt.Errorf("read state of %q: %w", k, err)
-	}
-	return a, nil
+	a, err := decodeAsset(data, manifest.Tree{})
+	return a, unreadable(k, err)
 }
 
 func (s Space) prefix() string { return s.Endpoint + "\x00" + s.Region + "\x00" + s.AgentSpace }

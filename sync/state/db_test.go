@@ -40,7 +40,7 @@ func TestRoundTrip(t *testing.T) {
 		Version:   7,
 		Base:      state.NewByPath(map[manifest.Path]state.Pair{"a": {Local: blob, Remote: blob}, "gone": {Remote: blob}}),
 		Metadata:  map[string]json.RawMessage{"agent_types": json.RawMessage(`["GENERIC"]`)},
-		Seen:      state.NewByPath(map[manifest.Path]state.Seen{"a": {Entry: *blob, Version: 7, UpdatedAt: owner.Since, ReadAt: owner.Since}}),
+		Seen:      state.NewByPath(map[manifest.Path]state.Seen{"a": {Entry: blob, Stamp: &state.Stamp{Version: 7, UpdatedAt: owner.Since, ReadAt: owner.Since}}}),
 		Own:       []int32{6, 7},
 		Deletions: []state.Deletion{{At: owner.Since, Files: 2, Side: "remote"}},
 	}

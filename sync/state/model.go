@@ -26,12 +26,40 @@ type Pair struct {
 
 // Seen is the content that the remote was found to hold at a path, with what
 // the listing said of the file then. An equal listing may stand in for
-// reading the file again.
+// reading the file again. Both parts are shared with others, and never changed.
 type Seen struct {
+	*manifest.Entry
+	*Stamp
+}
+
+// Stamp is what a listing said of a file, and when it was read.
+type Stamp struct {
+	Version   int32
+	UpdatedAt time.Time
+	ReadAt    time.Time // by the local clock
+}
+
+// seenJSON is a [Seen] as JSON has it.
+type seenJSON struct {
 	manifest.Entry
 	Version   int32     `json:"version"`
 	UpdatedAt time.Time `json:"updated_at"`
-	ReadAt    time.Time `json:"read_at"` // by the local clock
+	ReadAt    time.Time `json:"read_at"`
+}
+
+// MarshalJSON makes one object of both parts.
+func (s Seen) MarshalJSON() ([]byte, error) {
+	return json.Marshal(seenJSON{*s.Entry, s.Version, s.UpdatedAt, s.ReadAt})
+}
+
+// UnmarshalJSON reads what MarshalJSON made. Both parts are there afterwards.
+func (s *Seen) UnmarshalJSON(text []byte) error {
+	var in seenJSON
+	if err := json.Unmarshal(text, &in); err != nil {
+		return err
+	}
+	*s = Seen{&in.Entry, &Stamp{in.Version, in.UpdatedAt, in.ReadAt}}
+	return nil
 }
 
 // Whole names a version of which every file was seen, as the asset was then.

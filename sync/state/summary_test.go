@@ -19,7 +19,7 @@ func TestSummary(t *testing.T) {
 	started := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 	asset := state.Asset{
 		Version: 1, Base: state.NewByPath(map[manifest.Path]state.Pair{"a.md": {Local: &entry, Remote: &entry}}),
-		Seen: state.NewByPath(map[manifest.Path]state.Seen{"a.md": {Entry: entry, Version: 1}}), Published: []state.Publishing{{Version: 1}},
+		Seen: state.NewByPath(map[manifest.Path]state.Seen{"a.md": {Entry: &entry, Stamp: &state.Stamp{Version: 1}}}), Published: []state.Publishing{{Version: 1}},
 		Disputes: map[manifest.Path]state.Dispute{"b.md": {}}, CheckedOut: &state.CheckOut{Version: 1},
 	}
 	cut := state.Asset{Version: 2, CheckingOut: map[manifest.Path]state.CheckOutIntent{"a.md": {Mark: "m", Version: 2, New: &entry}}}

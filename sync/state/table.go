@@ -36,7 +36,7 @@ func encodeAsset(a Asset) ([]byte, error) {
 	}
 	for _, at := range a.Seen {
 		if s := at.Value; s.Path == at.Path && isPlain(s.UpdatedAt) && isPlain(s.ReadAt) {
-			seen.entry(s.Entry)
+			seen.entry(*s.Entry)
 			seen.number(int64(s.Version))
 			seen.time(s.UpdatedAt)
 			seen.time(s.ReadAt)
@@ -57,25 +57,23 @@ func encodeAsset(a Asset) ([]byte, error) {
 	return data, nil
 }
 
-// decodeAsset reads what [encodeAsset] returned.
-func decodeAsset(data []byte) (a Asset, err error) {
-	text, rows, found := bytes.Cut(data, []byte{endOfJSON})
-	if err := json.Unmarshal(text, &a); err != nil || !found {
+// decodeAsset reads what [encodeAsset] returned. The entries and paths that a tree has,
+// too, are those of the tree.
+func decodeAsset(data []byte, tree manifest.Tree) (Asset, error) {
+	a, in, err := openAsset(data, tree)
+	if err != nil || in == nil {
 		return a, err
 	}
-	in := rowReader{packed.Reader{Rest: rows}, string(rows)}
-	entries := make([]manifest.Entry, in.count()) // each is both sides
-	base := make(ByPath[Pair], len(entries))
-	for i := range entries {
-		e := &entries[i]
-		*e = in.entry()
-		base[i] = At[Pair]{e.Path, Pair{e, e}}
+	base := make(ByPath[Pair], in.count())
+	for i := range base {
+		e := in.lasting(len(base) - i)
+		base[i] = At[Pair]{e.Path, Pair{e, e}} // each is both sides
 	}
+	in.again()
 	seen := make(ByPath[Seen], in.count())
 	for i := range seen {
-		s := &seen[i].Value
-		s.Entry, s.Version, s.UpdatedAt, s.ReadAt = in.entry(), int32(in.Varint()), in.time(), in.time()
-		seen[i].Path = s.Path
+		e := in.lasting(len(seen) - i)
+		seen[i] = At[Seen]{e.Path, Seen{e, in.stamp()}}
 	}
 	if in.Failed || len(in.Rest) > 0 || !base.isSorted() || !seen.isSorted() {
 		return Asset{}, errTable
@@ -85,6 +83,31 @@ func decodeAsset(data []byte) (a Asset, err error) {
 		return Asset{}, errTable // one path is in both
 	}
 	return a, nil
+}
+
+// openAsset reads the JSON of a record, and returns a reader of the tables behind it; nil
+// when there are none.
+func openAsset(data []byte, tree manifest.Tree) (a Asset, in *rowReader, err error) {
+	text, rows, found := bytes.Cut(data, []byte{endOfJSON})
+	if err := json.Unmarshal(text, &a); err != nil || !found {
+		return a, nil, err
+	}
+	in = &rowReader{Reader: packed.Reader{Rest: rows}, tree: tree, rows: rows}
+	in.again()
+	return a, in, nil
+}
+
+// restsAt reads of a record what [encodeAsset] returned but for the files, and reports
+// whether these are, in the base and as they were seen, just what a tree has. It
+// allocates nothing for them.
+func restsAt(data []byte, tree manifest.Tree) (a Asset, rests bool, err error) {
+	a, in, err := openAsset(data, tree)
+	if err != nil || in == nil || len(a.Base)+len(a.Seen) > 0 || !in.has(tree.Len(), nil) {
+		return a, false, err
+	}
+	in.again()
+	rests = in.has(tree.Len(), func() { in.stamp() }) && len(in.Rest) == 0
+	return a, rests, nil
 }
 
 // and returns the rows of both, the second of which may become the first's.
@@ -139,11 +162,22 @@ func (t *table) time(at time.Time) {
 // rowReader reads rows until something is wrong.
 type rowReader struct {
 	packed.Reader
-	text string // all that there was to read, of which paths are parts
+	tree manifest.Tree
+	find func(path []byte) *manifest.Entry // in tree, for one table
+
+	rows []byte           // all that there is to read
+	text string           // the same, once the path of a row is not in tree: it is a part of it
+	kept []manifest.Entry // see lasting
+
+	last   manifest.Entry // the last entry that tree does not have
+	common *Stamp         // the last one
 }
 
 // leastRow is how long a row is at least: an id, and two lengths.
 const leastRow = len(manifest.ID{}) + 2
+
+// again begins a table.
+func (r *rowReader) again() { r.find, r.kept = r.tree.InOrder(), nil }
 
 // count reads how many rows follow, no more than there can be.
 func (r *rowReader) count() int {
@@ -155,15 +189,69 @@ func (r *rowReader) count() int {
 	return int(n)
 }
 
-func (r *rowReader) entry() (e manifest.Entry) {
-	n := r.Uvarint()
-	start := len(r.text) - len(r.Rest)
-	if r.Bytes(n); !r.Failed {
-		e.Path = manifest.Path(r.text[start : start+int(n)])
+// has reports whether a table of n rows follows, of which each is an entry of the tree;
+// rest reads what is left of each.
+func (r *rowReader) has(n int, rest func()) bool {
+	if r.count() != n {
+		return false
 	}
-	copy(e.ID[:], r.Bytes(uint64(len(e.ID))))
-	e.Size = r.Varint()
-	return e
+	for range n {
+		if _, ok := r.entry(); !ok {
+			return false
+		}
+		if rest != nil {
+			rest()
+		}
+	}
+	return !r.Failed
+}
+
+// entry reads an entry: that of the tree, and true, or one that is valid until the next.
+func (r *rowReader) entry() (*manifest.Entry, bool) {
+	n := r.Uvarint()
+	start := len(r.rows) - len(r.Rest)
+	path, id := r.Bytes(n), manifest.ID{}
+	copy(id[:], r.Bytes(uint64(len(id))))
+	size := r.Varint()
+	r.last = manifest.Entry{ID: id, Size: size}
+	if r.Failed {
+		return &r.last, false
+	}
+	if e := r.find(path); e != nil {
+		if e.ID == id && e.Size == size {
+			return e, true
+		}
+		r.last.Path = e.Path
+		return &r.last, false
+	}
+	if r.text == "" {
+		r.text = string(r.rows)
+	}
+	r.last.Path = manifest.Path(r.text[start : start+int(n)])
+	return &r.last, false
+}
+
+// lasting is entry, of which an own one stays, beside at most n-1 others of the table.
+func (r *rowReader) lasting(n int) *manifest.Entry {
+	e, ok := r.entry()
+	if ok {
+		return e
+	}
+	if r.kept == nil {
+		r.kept = make([]manifest.Entry, 0, n)
+	}
+	r.kept = append(r.kept, *e)
+	return &r.kept[len(r.kept)-1]
+}
+
+// stamp reads what follows the entry of a file that was seen. Files in a row have mostly
+// been seen together, and share it.
+func (r *rowReader) stamp() *Stamp {
+	s := Stamp{int32(r.Varint()), r.time(), r.time()}
+	if r.common == nil || *r.common != s {
+		r.common = &s
+	}
+	return r.common
 }
 
 func (r *rowReader) time() time.Time {
