@@ -105,12 +105,11 @@ func (t Tree) InOrder() func(path []byte) *Entry {
 	return func(path []byte) *Entry {
 		for len(rest) > 0 {
 			at := &rest[0]
-			order := strings.Compare(string(at.Path), string(path))
-			if order > 0 {
+			if string(at.Path) > string(path) { // in a comparison, the bytes are not copied
 				return nil
 			}
 			rest = rest[1:]
-			if order == 0 {
+			if string(at.Path) == string(path) {
 				return at
 			}
 		}

@@ -1,7 +1,5 @@
 package assettype
 
-import "slices"
-
 // Limits of the service, with the page of the user guide or the model that
 // states them.
 const (
@@ -43,7 +41,13 @@ type Type struct {
 
 // All returns the types in order of name.
 func All() []Type {
-	return []Type{
+	all := types()
+	return all[:]
+}
+
+// types is [All], for who keeps none of it: it takes no memory of the heap.
+func types() [6]Type {
+	return [...]Type{
 		{Name: AgentsMD, MainFile: "AGENTS.md", SingleFile: true, Pushable: true, IdentityKey: "agent_type", MaxFiles: 1, MaxFileBytes: maxAgentsMDBytes},
 		{Name: Attachment, SingleFile: true, Pushable: true, IdentityKey: "filename", MaxFiles: 1, MaxFileBytes: maxFileBytes},
 		{Name: CustomAgent, MainFile: "AGENT.md", Zip: true, Pushable: true, IdentityKey: "name", MaxFileBytes: maxFileBytes, PerSpace: 200},
@@ -56,12 +60,12 @@ func All() []Type {
 // Lookup returns the type with this name, which the service compares with
 // regard to case.
 func Lookup(name string) (Type, bool) {
-	all := All()
-	i := slices.IndexFunc(all, func(t Type) bool { return t.Name == name })
-	if i < 0 {
-		return Type{}, false
+	for _, t := range types() {
+		if t.Name == name {
+			return t, true
+		}
 	}
-	return all[i], true
+	return Type{}, false
 }
 
 // AgentTypes returns the agent types that the service is known to have, in

@@ -249,7 +249,8 @@ func (r *rowReader) lasting(n int) *manifest.Entry {
 func (r *rowReader) stamp() *Stamp {
 	s := Stamp{int32(r.Varint()), r.time(), r.time()}
 	if r.common == nil || *r.common != s {
-		r.common = &s
+		own := s // which alone takes memory of its own
+		r.common = &own
 	}
 	return r.common
 }
