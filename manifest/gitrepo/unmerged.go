@@ -1,8 +1,10 @@
 package gitrepo
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
+	"io"
 	"path/filepath"
 )
 
@@ -40,11 +42,12 @@ func (w *Worktree) unmerged(stamp string) string {
 }
 
 func (w *Worktree) hasUnmerged() bool {
-	data, err := readBounded(filepath.Join(w.gitDir, "index"), maxIndex)
+	f, info, err := openBounded(filepath.Join(w.gitDir, "index"), maxIndex)
 	if err != nil {
 		return false
 	}
-	unmerged, ok := indexUnmerged(data)
+	defer f.Close()
+	unmerged, ok := indexUnmerged(f, info.Size())
 	return ok && unmerged
 }
 
@@ -58,40 +61,65 @@ const (
 	indexExtended = 0x4000         // in the flags: two bytes more of them
 	indexStage    = 0x3000         // in the flags: 0 for what is merged
 	indexSum      = 20             // at the end of the file
+
+	// indexPart is how much of an index is in memory at once: most of the time that a
+	// large one takes goes into memory that is touched for the first time.
+	indexPart = 64 << 10
+	// indexMost bounds an entry: the longest path of a system is 32,767 characters
+	// (Windows). An index with a longer one is not understood.
+	indexMost = 33 << 10
 )
 
-// indexUnmerged reports whether an index has entries that are not merged. It reads
-// nothing but their flags: an object for each entry, as go-git makes them, takes
-// thirty times as long. It is false for what is no whole index, and where a part must
-// be understood that is not known here, as that of a split index.
-func indexUnmerged(data []byte) (unmerged, ok bool) {
-	if len(data) < indexHeader+indexSum || string(data[:4]) != "DIRC" {
+// indexUnmerged reports whether an index of so many bytes has entries that are not
+// merged. It reads nothing but their flags: an object for each entry, as go-git makes
+// them, takes thirty times as long. It is false for what is no whole index, and where a
+// part must be understood that is not known here, as that of a split index.
+func indexUnmerged(from io.Reader, size int64) (unmerged, ok bool) {
+	r := indexReader{bufio.NewReaderSize(from, indexPart), size - indexSum}
+	header := r.ahead(indexHeader)
+	if len(header) < indexHeader || string(header[:4]) != "DIRC" {
 		return false, false
 	}
-	version, n := binary.BigEndian.Uint32(data[4:]), binary.BigEndian.Uint32(data[8:])
-	if version < 2 || version > 4 {
+	version, n := binary.BigEndian.Uint32(header[4:]), binary.BigEndian.Uint32(header[8:])
+	if version < 2 || version > 4 || !r.pass(indexHeader) {
 		return false, false
 	}
-	rest := data[indexHeader : len(data)-indexSum]
 	for range n {
-		size, stage := indexEntry(rest, version)
-		if size == 0 {
+		size, stage := indexEntry(r.ahead(indexMost), version)
+		if size == 0 || !r.pass(int64(size)) {
 			return false, false
 		}
 		unmerged = unmerged || stage
-		rest = rest[size:]
 	}
-	for len(rest) > 0 { // extensions: a name that begins with a capital may be passed over
-		if len(rest) < 8 || rest[0] < 'A' || rest[0] > 'Z' {
+	for r.left > 0 { // extensions: a name that begins with a capital may be passed over
+		extension := r.ahead(8)
+		if len(extension) < 8 || extension[0] < 'A' || extension[0] > 'Z' || !r.pass(int64(binary.BigEndian.Uint32(extension[4:]))+8) {
 			return false, false
 		}
-		size := uint64(binary.BigEndian.Uint32(rest[4:])) + 8
-		if size > uint64(len(rest)) {
-			return false, false
-		}
-		rest = rest[size:]
 	}
 	return unmerged, true
+}
+
+// indexReader reads what an index holds before its checksum.
+type indexReader struct {
+	*bufio.Reader
+	left int64
+}
+
+// ahead returns the next bytes, which stay; fewer where there are no more.
+func (r *indexReader) ahead(n int) []byte {
+	data, _ := r.Peek(int(max(0, min(int64(n), r.left)))) // what is missing is told by what is there
+	return data
+}
+
+// pass goes on behind the next bytes, if there are as many.
+func (r *indexReader) pass(n int64) bool {
+	if n > r.left {
+		return false
+	}
+	r.left -= n
+	_, err := r.Discard(int(n))
+	return err == nil
 }
 
 // indexEntry returns the size of the first entry, 0 when there is none, and whether

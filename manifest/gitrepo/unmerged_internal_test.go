@@ -2,11 +2,16 @@ package gitrepo
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/iotest"
 
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/format/index"
 )
 
@@ -62,8 +67,41 @@ func TestIndexUnmerged(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			data := indexOf(t, tt.steps...)
-			unmerged, ok := indexUnmerged(data)
+			unmerged, ok := indexUnmerged(bytes.NewReader(data), int64(len(data)))
 			if unmerged != tt.unmerged || ok != tt.ok {
+				t.Errorf("%t, %t, want %t, %t", unmerged, ok, tt.unmerged, tt.ok)
+			}
+		})
+	}
+}
+
+// TestIndexUnmergedInParts reads an index of which only a part is in memory at once,
+// and tells what ends within a part.
+func TestIndexUnmergedInParts(t *testing.T) {
+	var large bytes.Buffer
+	idx := index.Index{Version: 2}
+	for i := range 2_000 {
+		idx.Entries = append(idx.Entries, &index.Entry{Name: fmt.Sprintf("skills/%04d/%s", i, strings.Repeat("n", i%300)), Mode: filemode.Regular})
+	}
+	idx.Entries[len(idx.Entries)-1].Stage = index.TheirMode
+	if err := index.NewEncoder(&large).Encode(&idx); err != nil {
+		t.Fatal(err)
+	}
+	data := large.Bytes()
+	for name, tt := range map[string]struct {
+		from         io.Reader
+		size         int
+		unmerged, ok bool
+	}{
+		"whole":                {bytes.NewReader(data), len(data), true, true},
+		"byte by byte":         {iotest.OneByteReader(bytes.NewReader(data)), len(data), true, true},
+		"cut off":              {bytes.NewReader(data[:len(data)/2]), len(data), false, false},
+		"cut off, and so told": {bytes.NewReader(data[:len(data)/2]), len(data) / 2, false, false},
+		"cannot be read":       {io.MultiReader(bytes.NewReader(data[:indexPart]), iotest.ErrReader(io.ErrUnexpectedEOF)), len(data), false, false},
+		"empty":                {bytes.NewReader(nil), 0, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if unmerged, ok := indexUnmerged(tt.from, int64(tt.size)); unmerged != tt.unmerged || ok != tt.ok {
 				t.Errorf("%t, %t, want %t, %t", unmerged, ok, tt.unmerged, tt.ok)
 			}
 		})
@@ -76,7 +114,7 @@ func FuzzIndexUnmerged(f *testing.F) {
 	f.Add(indexOf(f, []string{"add", "-A"}, []string{"update-index", "--index-info", inConflict}))
 	f.Add(indexOf(f, []string{"add", "-A"}, []string{"update-index", "--index-version", "4"}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		unmerged, ok := indexUnmerged(data)
+		unmerged, ok := indexUnmerged(bytes.NewReader(data), int64(len(data)))
 		var idx index.Index
 		if err := index.NewDecoder(bytes.NewReader(data)).Decode(&idx); err != nil {
 			return
