@@ -1,11 +1,8 @@
 package sync
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"assetsync/manifest"
@@ -104,59 +101,7 @@ func (r *run) identity(ctx context.Context, snap manifest.Snapshot) (string, err
 		identity, _ := assettype.Identity(r.kind, r.Target.Metadata, manifest.Bundle{})
 		return identity, nil
 	}
-	return r.identityIn(e.ID, func() ([]byte, error) { return r.source.read(ctx, e) })
-}
-
-// identityIn is what identifies the asset with a main file of an id, "" for nothing.
-// Of a file in a directory the answer is kept, so that one which did not change is
-// neither read nor understood again.
-func (e *Engine) identityIn(id manifest.ID, read func() ([]byte, error)) (string, error) {
-	kept, name, question := e.identityKept(id)
-	if kept != nil {
-		if answer, ok := answerTo(question, kept.Files(name)); ok {
-			return answer, nil
-		}
-	}
-	data, err := read()
-	if err != nil {
-		return "", err
-	}
-	bundle, err := manifest.NewBundle(map[manifest.Path][]byte{e.source.mainFile(): data})
-	if err != nil {
-		return "", err
-	}
-	identity, _ := assettype.Identity(e.kind, e.Target.Metadata, bundle)
-	if kept != nil {
-		kept.KeepFiles(name, keptAnswer(question, identity))
-	}
-	return identity, nil
-}
-
-// identityKept returns where the identity is kept, under which name, and what has to
-// be the same for it to be believed: it follows from nothing else. The keeper is nil
-// where it is not kept.
-func (e *Engine) identityKept(id manifest.ID) (kept fileKeeper, name, question string) {
-	d, ok := e.source.(directory)
-	if !ok || d.kept == nil || d.file != "" {
-		return nil, "", ""
-	}
-	given := e.Target.Metadata[e.kind.IdentityKey]
-	return d.kept, filepath.Join(d.dir, filepath.FromSlash(string(d.main))), fmt.Sprintf("identity 1 %s %q %s", e.kind.Name, given, id)
-}
-
-// keptAnswer is an answer with a checksum that is over the question, too.
-func keptAnswer(question, answer string) []byte {
-	sum := sha256.Sum256([]byte(question + "\x00" + answer))
-	return append(sum[:], answer...)
-}
-
-// answerTo is false for what is damaged, and for the answer to another question.
-func answerTo(question string, data []byte) (string, bool) {
-	if len(data) < sha256.Size {
-		return "", false
-	}
-	answer := string(data[sha256.Size:])
-	return answer, bytes.Equal(data, keptAnswer(question, answer))
+	return r.identityIn(e.ID, "", func() ([]byte, error) { return r.source.read(ctx, e) })
 }
 
 func (r *run) whyNoIdentity(snap manifest.Snapshot) string {
@@ -167,37 +112,4 @@ func (r *run) whyNoIdentity(snap manifest.Snapshot) string {
 		return fmt.Sprintf("%s has no %s", r.Target.Path, r.source.mainFile())
 	}
 	return fmt.Sprintf("%s gives no %s", r.source.mainFile(), r.kind.IdentityKey)
-}
-
-// RefuseTwins fails when two engines of one space would publish to one asset
-// because nothing tells them apart: the same type and the same identity. It
-// looks at local files only, so that nothing has been written by then.
-func RefuseTwins(ctx context.Context, engines []*Engine) error {
-	seen := map[string]string{}
-	for _, e := range engines {
-		if e.Target.AssetID != "" {
-			continue
-		}
-		identity, ok := e.localIdentity(ctx)
-		if !ok {
-			continue // what is missing is told when the target is published
-		}
-		key := e.kind.Name + " " + identity
-		if other, twin := seen[key]; twin {
-			return usage("give each target a name of its own, or set asset: for one of them",
-				"targets %s and %s have the same %s, %q: they would be one asset", other, e.Target.Name, e.kind.IdentityKey, identity)
-		}
-		seen[key] = e.Target.Name
-	}
-	return nil
-}
-
-// localIdentity reads what identifies the target's asset, if that can be read.
-func (e *Engine) localIdentity(ctx context.Context) (string, bool) {
-	data, err := e.source.readMain(ctx)
-	if err != nil {
-		return "", false
-	}
-	identity, err := e.identityIn(manifest.BlobID(data), func() ([]byte, error) { return data, nil })
-	return identity, err == nil && identity != ""
 }
