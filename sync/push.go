@@ -222,10 +222,13 @@ func (r *run) pushOnce(ctx context.Context, id string, snap manifest.Snapshot, o
 	}
 	if !p.writes() {
 		r.res.Version = obs.version
+		before := r.knownAsset.Base
 		if err := r.record(ctx, obs, p, nil); err != nil {
 			return err
 		}
-		r.reportLive(snap, obs)
+		if !before.Is(r.knownAsset.Base) { // else it is reported
+			r.reportLive(snap, obs)
+		}
 		return r.conflicts(ctx, id, obs, false)
 	}
 	if o.Budgeted && r.isSpent(obs) {
