@@ -200,7 +200,7 @@ func (l *loop) lookAt(w *walker, dir, name string, op fsnotify.Op, now time.Time
 		return nil
 	}
 	pub := path.Join(dir, name)
-	_, file := n.files[name]
+	file := n.files.has(name)
 	_, sub := n.subs[name]
 	_, link := l.tree.links[pub]
 	if op == fsnotify.Chmod {
@@ -240,7 +240,7 @@ func (l *loop) lookAt(w *walker, dir, name string, op fsnotify.Op, now time.Time
 	if err := w.visit(n, dir, name, info.Mode(), l.tree.chain(dir)); err != nil {
 		return err
 	}
-	if _, still := n.files[name]; file && still {
+	if file && n.files.has(name) {
 		w.emit(pub, Modified)
 	}
 	return nil

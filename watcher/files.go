@@ -15,7 +15,7 @@ import (
 // turns the link "..data" of a ConfigMap.
 func (w *walker) enterFiles() error {
 	n := w.t.addNode("", "")
-	n.files = make(map[string]*stamp)
+	n.stamps = make(map[string]*stamp)
 	if err := w.set(w.t.real, w.t.only, w.t.id); err != nil {
 		return err
 	}
@@ -33,17 +33,19 @@ func (w *walker) lookFile(n *node, name string) error {
 	if err := w.followFile(name, full); err != nil {
 		return err
 	}
-	old := n.files[name]
+	old := n.stamps[name]
 	info, err := os.Stat(full)
 	if err != nil || info.IsDir() {
-		delete(n.files, name)
+		n.files.remove(name)
+		delete(n.stamps, name)
 		if old != nil {
 			w.emit(name, Removed)
 		}
 		return nil
 	}
 	s := stampOf(info)
-	n.files[name] = s
+	n.files.add(name)
+	n.stamps[name] = s
 	switch {
 	case old == nil:
 		w.emit(name, Created)
@@ -86,12 +88,12 @@ func (l *loop) fileEvent(w *walker, e event) error {
 		if !link && (e.dir != l.tree.real || e.name != name) {
 			continue
 		}
-		known := n.files[name] != nil
+		known := n.files.has(name)
 		if err := w.lookFile(n, name); err != nil {
 			return err
 		}
 		direct := e.dir == l.tree.real && e.name == name || slices.Contains(l.tree.targets[filepath.Join(e.dir, e.name)], name)
-		if known && direct && n.files[name] != nil && e.op != fsnotify.Chmod {
+		if known && direct && n.files.has(name) && e.op != fsnotify.Chmod {
 			w.emit(name, Modified)
 		}
 	}

@@ -86,7 +86,7 @@ func (w *walker) visitLink(n *node, dir, name string, chain []string) error {
 		w.t.links[pub] = real
 		return nil
 	case mode.IsDir():
-		if _, ok := n.files[name]; ok {
+		if n.files.has(name) {
 			w.forget(n, dir, name)
 		}
 		if n.subs == nil {

@@ -31,9 +31,10 @@ type tree struct {
 
 // node is a directory that is looked at.
 type node struct {
-	real  string
-	files map[string]*stamp   // all that is no directory; nil stamps unless polled
-	subs  map[string]struct{} // directories and links to them
+	real   string
+	files  names               // all that is no directory
+	stamps map[string]*stamp   // of the files, where they are compared
+	subs   map[string]struct{} // directories and links to them
 }
 
 // stamp is what tells, without reading it, that a file was changed.
@@ -193,7 +194,7 @@ func compare(before, after *tree, emit func(pub string, op Op)) (rules bool) {
 	rules = before.top != after.top
 	eachFile := func(t *tree, f func(pub, name string, s *stamp)) {
 		for dir, n := range t.nodes {
-			for name, s := range n.files {
+			for name, s := range n.stamps {
 				f(path.Join(dir, name), name, s)
 			}
 		}
@@ -207,7 +208,7 @@ func compare(before, after *tree, emit func(pub string, op Op)) (rules bool) {
 		}
 		dir := strings.TrimSuffix(strings.TrimSuffix(pub, name), "/")
 		if n := t.nodes[dir]; n != nil {
-			return n.files[name]
+			return n.stamps[name]
 		}
 		return nil
 	}

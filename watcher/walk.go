@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"assetsync/manifest"
 )
@@ -166,7 +168,7 @@ func (w *walker) list(f *os.File) (map[string]fs.FileMode, error) {
 
 // compare visits what a directory holds and forgets what it held.
 func (w *walker) compare(n *node, pub string, seen map[string]fs.FileMode, chain []string) error {
-	for name := range n.files {
+	for name := range n.files.all() {
 		if _, ok := seen[name]; !ok {
 			w.forget(n, pub, name)
 		}
@@ -179,11 +181,12 @@ func (w *walker) compare(n *node, pub string, seen map[string]fs.FileMode, chain
 	if !w.readRules(pub, n.real, seen) {
 		return nil
 	}
-	for name, mode := range seen {
-		if err := w.visit(n, pub, name, mode, chain); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		if err := w.visit(n, pub, name, seen[name], chain); err != nil {
 			return err
 		}
 	}
+	n.files.pack()
 	return nil
 }
 
@@ -249,7 +252,7 @@ func (w *walker) visit(n *node, dir, name string, mode fs.FileMode, chain []stri
 			w.forget(n, dir, name)
 			return nil
 		}
-		if _, ok := n.files[name]; ok {
+		if n.files.has(name) {
 			w.forget(n, dir, name)
 		}
 		w.unlink(pub)
@@ -284,21 +287,26 @@ func (w *walker) record(n *node, dir, name string) {
 		}
 		s = stampOf(info)
 	}
-	if _, ok := n.files[name]; !ok && !isRule(name) {
+	if !n.files.has(name) && !isRule(name) {
 		w.emit(pub, Created)
 	}
-	if n.files == nil {
-		n.files = make(map[string]*stamp)
+	n.files.add(name)
+	if s == nil {
+		return
 	}
-	n.files[name] = s
+	if n.stamps == nil {
+		n.stamps = make(map[string]*stamp)
+	}
+	n.stamps[name] = s
 }
 
 // forget drops a name that is gone or counts no more.
 func (w *walker) forget(n *node, dir, name string) {
 	pub := path.Join(dir, name)
 	w.unlink(pub)
-	if _, ok := n.files[name]; ok {
-		delete(n.files, name)
+	if n.files.has(name) {
+		n.files.remove(name)
+		delete(n.stamps, name)
 		w.lost(pub, name)
 	}
 	if _, ok := n.subs[name]; ok {
@@ -322,7 +330,7 @@ func (w *walker) forgetDir(pub string) {
 		return
 	}
 	w.dirs = true
-	for name := range n.files {
+	for name := range n.files.all() {
 		w.unlink(path.Join(pub, name))
 		w.lost(path.Join(pub, name), name)
 		if w.file != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -263,7 +264,8 @@ func (f *fleet) watchOf(root watcher.Root) func() (daemon.Watch, error) {
 	}
 }
 
-// keyOf is a text that differs when anything about a target does.
+// keyOf is a text that differs when anything about a target does: a digest, since a
+// daemon keeps that of each.
 func keyOf(t Target, env Environment, w WatchSettings) string {
 	text, err := json.Marshal(struct {
 		Target Target
@@ -273,7 +275,7 @@ func keyOf(t Target, env Environment, w WatchSettings) string {
 	if err != nil { // metadata is made of what JSON can say
 		panic(err)
 	}
-	return string(text)
+	return fmt.Sprintf("%x", sha256.Sum256(text))
 }
 
 // idleMaxWait is after how many times watch.idle a target that is never quiet

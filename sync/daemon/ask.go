@@ -61,6 +61,13 @@ func (l *loop) serve(a ask) reply {
 	return a.do()
 }
 
+// answer does what is asked and replies. In a function of its own, the reply takes no
+// room in that of run: a thousand loops wait there, each with a stack of 4 KB in the
+// place of 8.
+//
+//go:noinline
+func (l *loop) answer(a ask) { a.reply <- l.serve(a) }
+
 // inTurn does something when it is the target's turn.
 func (l *loop) inTurn(ctx context.Context, do func() reply) reply {
 	free, err := l.d.slot(ctx)

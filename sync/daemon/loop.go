@@ -89,7 +89,7 @@ func (l *loop) run() {
 		case b := <-batches:
 			l.take(b)
 		case a := <-l.asks:
-			a.reply <- l.serve(a)
+			l.answer(a)
 		case <-l.wake:
 		case <-timer.C:
 		}
