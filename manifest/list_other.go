@@ -4,5 +4,5 @@ package manifest
 
 import "os"
 
-// listable returns the directory itself, for one more Close.
-func listable(dir *os.File) (*os.File, error) { return dir, nil }
+// Listable returns the directory itself, for one more Close.
+func Listable(dir *os.File) (*os.File, error) { return dir, nil }

@@ -9,7 +9,7 @@ import (
 
 // entriesOf lists an open directory, in any order.
 func entriesOf(dir *os.File) ([]listed, error) {
-	f, err := listable(dir)
+	f, err := Listable(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-//go:build unix && !linux
+//go:build unix
 
 package manifest
 
@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listable returns the same open directory as a file of its own. Of each name in
-// one that was opened below an [os.Root] package os asks the system again, for an
-// Info that could not be told later; nobody here asks for that of what is listed,
-// and the kind comes with the name.
-func listable(dir *os.File) (*os.File, error) {
+// Listable returns the same open directory as a file of its own, to be listed once and
+// closed. Of each name in one that was opened below an [os.Root] package os asks the
+// system again, for an Info that could not be told later; nobody here asks for that of
+// what is listed, and the kind comes with the name.
+func Listable(dir *os.File) (*os.File, error) {
 	conn, err := dir.SyscallConn()
 	if err != nil {
 		return nil, err

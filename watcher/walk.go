@@ -148,6 +148,11 @@ func (w *walker) checkEvents(real string, info fs.FileInfo) error {
 // list reads the names in a directory. One that changes meanwhile makes
 // events, or is read again by the next poll.
 func (w *walker) list(f *os.File) (map[string]fs.FileMode, error) {
+	f, err := manifest.Listable(f)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
 	seen := make(map[string]fs.FileMode)
 	for {
 		entries, err := f.ReadDir(listAtOnce)
