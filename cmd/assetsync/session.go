@@ -48,6 +48,7 @@ type session struct {
 	assets     *assetsync.Directory
 	db         *state.DB
 	history    *gitrepo.History
+	swept      func()              // waits until the history is swept; nil: it is not
 	configFile string              // of the targets; "" when they are of the command line
 	listed     bool                // one listing may stand for a look at each asset
 	whole      bool                // all targets of the config are at work
@@ -123,7 +124,7 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 		return err
 	}
 	if o.writes {
-		s.sweepHistory()
+		s.swept = s.sweepBeside()
 	}
 	s.listed = len(s.targets) > 1 && !o.stateless
 	s.whole = len(o.args) == 0 && !o.stateless && o.promoted == nil && o.at == nil
@@ -368,6 +369,10 @@ func (s *session) abort(err error) error { return errors.Join(err, s.close()) }
 
 func (s *session) close() error {
 	var errs []error
+	if s.swept != nil {
+		s.swept()
+		s.swept = nil
+	}
 	if s.history != nil {
 		errs = append(errs, s.history.Close())
 	}

@@ -165,6 +165,18 @@ func (s *session) sweepHistory() {
 	}
 }
 
+// sweepBeside is sweepHistory beside the run, which only waits for it where it needs the
+// history. The function that it returns waits for its end, and tells what failed.
+func (s *session) sweepBeside() (wait func()) {
+	history, before, swept := s.history, s.now().Add(-sweepAge), make(chan error, 1)
+	go func() { swept <- history.Sweep(before) }()
+	return func() {
+		if err := <-swept; err != nil {
+			s.say("note: %v", err)
+		}
+	}
+}
+
 // stateFile is the database of the state.
 func (s *session) stateFile() string { return filepath.Join(s.dir, "state.db") }
 
