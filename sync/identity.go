@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -129,17 +130,24 @@ func RefuseTwins(ctx context.Context, engines []*Engine) error {
 	return nil
 }
 
-// localIdentity tells what identifies the target's asset, if that can be read, and
-// believes of a file that is as it was kept what a scan believes.
+// localIdentity tells what identifies the target's asset, "" where that cannot be read,
+// and believes of a main file that is as it was kept what a scan believes. The file whose
+// state is looked at is the one that is read: both are asked of the same open directory,
+// a link has no state, and what takes the place of a file and gives it back dates that.
 func (e *Engine) localIdentity(ctx context.Context) string {
-	state := ""
+	state, read := "", e.source.readMain
 	if d, _, _ := e.identityPlace(); d.kept != nil {
-		state = d.mainState()
+		root, err := d.open()
+		if err != nil {
+			return ""
+		}
+		defer root.Close()
+		state, read = d.mainState(root), func(context.Context) ([]byte, error) { return d.mainIn(root) }
 	}
 	if known, ok := e.identityKept(); ok && state != "" && state == known.state {
 		return known.identity
 	}
-	data, err := e.source.readMain(ctx)
+	data, err := read(ctx)
 	if err != nil {
 		return ""
 	}
@@ -152,13 +160,8 @@ func (e *Engine) localIdentity(ctx context.Context) string {
 
 // mainState is the state of the main file, see [manifest.Settled]; "" when it cannot be
 // believed, or told.
-func (s directory) mainState() string {
-	root, err := s.open()
-	if err != nil {
-		return ""
-	}
-	defer root.Close()
-	info, err := root.Stat(string(s.main))
+func (s directory) mainState(root *os.Root) string {
+	info, err := root.Lstat(string(s.main))
 	if err != nil {
 		return ""
 	}

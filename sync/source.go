@@ -169,6 +169,11 @@ func (s directory) readMain(context.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close()
+	return s.mainIn(root)
+}
+
+// mainIn is readMain of the directory that is open.
+func (s directory) mainIn(root *os.Root) ([]byte, error) {
 	name := string(s.main)
 	if s.file != "" {
 		name = s.file
