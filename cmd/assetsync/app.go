@@ -25,8 +25,8 @@ import (
 const defaultTimeout = 10 * time.Minute
 
 // oneShotGC is by how many percent memory may grow before garbage is collected, in
-// a command that ends soon: a status of 200 targets that are in step takes 4 collections,
-// and as much CPU as with 100 or 200; with 400 it takes a third more pages, which the
+// a command that ends soon: a status of 200 targets that are in step makes 2 collections,
+// and takes as much CPU as with 100 or 200; with 400 it takes a third more pages, which the
 // system has to find and to clear, and no less CPU.
 const oneShotGC = 150
 

@@ -104,7 +104,7 @@ func (f *fleet) session(ctx context.Context, config *Config) (*session, error) {
 	if s.history, err = gitrepo.OpenHistory(filepath.Join(s.dir, "history.git")); err != nil {
 		return nil, s.abort(err)
 	}
-	s.sweepHistory()
+	s.sweepHistory()()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.shared == nil {

@@ -124,7 +124,7 @@ func (s *session) begin(ctx context.Context, config *Config, o sessionOptions) e
 		return err
 	}
 	if o.writes {
-		s.swept = s.sweepBeside()
+		s.swept = s.sweepHistory()
 	}
 	s.listed = len(s.targets) > 1 && !o.stateless
 	s.whole = len(o.args) == 0 && !o.stateless && o.promoted == nil && o.at == nil

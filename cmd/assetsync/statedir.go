@@ -157,17 +157,10 @@ func replaceFile(name string, data []byte) error {
 // for one of a process that died. A write takes milliseconds.
 const sweepAge = time.Hour
 
-// sweepHistory removes what processes that died left in the history. It is
-// tidying: where that fails, the run goes on.
-func (s *session) sweepHistory() {
-	if err := s.history.Sweep(s.now().Add(-sweepAge)); err != nil {
-		s.say("note: %v", err)
-	}
-}
-
-// sweepBeside is sweepHistory beside the run, which only waits for it where it needs the
-// history. The function that it returns waits for its end, and tells what failed.
-func (s *session) sweepBeside() (wait func()) {
+// sweepHistory removes what processes that died left in the history, beside the run,
+// which only waits for it where it needs the history. It is tidying: where that fails, the
+// run goes on. The function that it returns waits for its end, and tells what failed.
+func (s *session) sweepHistory() (wait func()) {
 	history, before, swept := s.history, s.now().Add(-sweepAge), make(chan error, 1)
 	go func() { swept <- history.Sweep(before) }()
 	return func() {

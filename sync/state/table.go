@@ -169,8 +169,8 @@ type rowReader struct {
 	text string           // the same, once the path of a row is not in tree: it is a part of it
 	kept []manifest.Entry // see lasting
 
-	last   manifest.Entry // the last entry that tree does not have
-	common *Stamp         // the last one
+	last   manifest.Entry // that entry returned last and tree does not have
+	common *Stamp         // that stamp returned last
 }
 
 // leastRow is how long a row is at least: an id, and two lengths.
